@@ -87,7 +87,10 @@ pub struct HttpTransport {
 
 impl HttpTransport {
     /// A transport that trusts the system's roots and, if given, the certificates in `extra_roots` (PEM).
-    pub fn new(limits: HttpLimits, extra_roots: Option<&[u8]>) -> Result<Self, TransportSetupError> {
+    pub fn new(
+        limits: HttpLimits,
+        extra_roots: Option<&[u8]>,
+    ) -> Result<Self, TransportSetupError> {
         #[expect(clippy::disallowed_methods, reason = "this is the port's real version")]
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -97,7 +100,8 @@ impl HttpTransport {
             .timeout(limits.total)
             .user_agent(concat!("evergrant/", env!("CARGO_PKG_VERSION")));
         if let Some(pem) = extra_roots {
-            let roots = reqwest::Certificate::from_pem_bundle(pem).map_err(TransportSetupError::Roots)?;
+            let roots =
+                reqwest::Certificate::from_pem_bundle(pem).map_err(TransportSetupError::Roots)?;
             if roots.is_empty() {
                 return Err(TransportSetupError::NoRoots);
             }
@@ -144,7 +148,10 @@ impl Transport for HttpTransport {
         let mut body = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(lost)? {
             if body.len() + chunk.len() > self.limits.body {
-                return Err(TransportError::TooLarge { host, limit: self.limits.body });
+                return Err(TransportError::TooLarge {
+                    host,
+                    limit: self.limits.body,
+                });
             }
             body.extend_from_slice(&chunk);
         }

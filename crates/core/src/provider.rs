@@ -1,0 +1,315 @@
+//! The port to providers: two functions talk to the token endpoint, two pure ones serve every call.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::integration::Account;
+use crate::{AccessToken, Grant, Request, Response, Secret, Transport};
+
+/// Names what a user can connect, such as `acme_calendar`: lower-case letters, digits, `_`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct ProviderKey(Arc<str>);
+
+impl ProviderKey {
+    /// The key as users write it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for ProviderKey {
+    fn from(key: &str) -> Self {
+        Self(key.into())
+    }
+}
+
+impl fmt::Display for ProviderKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a provider is and how it behaves, as data.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// Its key.
+    pub key: ProviderKey,
+    /// Its name for people.
+    pub label: String,
+    /// How a user connects it.
+    pub connect: Connect,
+    /// The hosts (`host` or `host:port`) its tokens may be sent to; no other ever sees one.
+    pub hosts: Vec<String>,
+    /// Where paths of [`Api::get`](crate::Api::get) and the proxy begin.
+    pub base_url: Url,
+    /// What happens when a refresh token is spent twice.
+    pub replay: Replay,
+    /// Whether tokens are refreshed ahead of need or only when asked for.
+    pub renewal: Renewal,
+    /// Where the user sees and removes what they granted, at the provider.
+    pub manage_url: Option<Url>,
+    /// The host of loopback redirects for sign-in from a terminal: `localhost` or `127.0.0.1`.
+    pub loopback_host: &'static str,
+}
+
+/// How a user connects a provider.
+#[derive(Debug, Clone)]
+pub enum Connect {
+    /// By signing in at the provider in a browser.
+    Redirect {
+        /// The permissions asked for unless the connect asks for fewer.
+        scopes: Vec<String>,
+    },
+    /// By filling in a form of ours.
+    Form {
+        /// Its fields in order.
+        fields: Vec<FormField>,
+    },
+}
+
+/// One field of a connect form.
+#[derive(Debug, Clone, Serialize)]
+pub struct FormField {
+    /// Its name in the answer.
+    pub name: String,
+    /// Its name for people.
+    pub label: String,
+    /// Whether what is typed must not be shown.
+    pub secret: bool,
+}
+
+/// What a provider does when a refresh token is spent a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// It answers again: spending a token does not end it.
+    NonRevoking,
+    /// It answers again within this time.
+    Grace(Duration),
+    /// It takes it for theft and may end the whole grant.
+    Strict,
+    /// There is no refresh token.
+    None,
+}
+
+/// When tokens are refreshed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// Ahead of need, by the renewer.
+    Ahead,
+    /// Only when somebody asks: where refreshes count against an allowance.
+    OnDemand,
+}
+
+/// What a sign-in page is asked for.
+#[derive(Debug, Clone)]
+pub struct AuthorizeAsk<'a> {
+    /// Where the browser comes back to.
+    pub redirect_uri: &'a Url,
+    /// Binds the answer to this flow.
+    pub state: &'a Secret,
+    /// Binds the id token to this flow.
+    pub nonce: &'a Secret,
+    /// PKCE: base64url of the SHA-256 of the verifier (RFC 7636, section 4.2).
+    pub challenge: &'a str,
+    /// The permissions to ask for.
+    pub scopes: &'a [String],
+    /// Who should sign in, if that is known.
+    pub login_hint: Option<&'a str>,
+}
+
+/// What proves that the user agreed.
+#[derive(Debug, Clone)]
+pub enum Evidence {
+    /// An authorization code with everything that bound it.
+    Code {
+        /// The code.
+        code: Secret,
+        /// The PKCE verifier.
+        verifier: Secret,
+        /// The nonce the id token must carry.
+        nonce: Secret,
+        /// The redirect URI the code was issued to.
+        redirect_uri: Url,
+        /// The permissions that were asked for.
+        scopes: Vec<String>,
+    },
+    /// The filled-in form.
+    Form(BTreeMap<String, Secret>),
+}
+
+/// What a connect yields.
+#[derive(Debug, Clone)]
+pub struct Redeemed {
+    /// The secret part.
+    pub grant: Grant,
+    /// Who signed in.
+    pub account: Account,
+}
+
+/// Who can mend a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// The user, by connecting again.
+    User,
+    /// The administrator of the user's organisation.
+    Administrator,
+    /// Whoever runs this Evergrant.
+    Operator,
+    /// Nobody has to: it passes.
+    Nobody,
+}
+
+/// A provider's refusal, put so that somebody can act on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Stable name of the cause, such as `grant_revoked`.
+    pub code: String,
+    /// Who can mend it.
+    pub actor: Actor,
+    /// What happened and what to do, for people.
+    pub message: String,
+    /// The provider's own code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_code: Option<String>,
+    /// The provider's id of the exchange, for its support.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a provider's own code.
+    pub fn new(code: &str, actor: Actor, message: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            actor,
+            message: message.into(),
+            provider_code: None,
+            trace_id: None,
+        }
+    }
+}
+
+/// Why a provider issued no grant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// This user's grant or code is no longer good.
+    #[error("{}", .0.message)]
+    Rejected(Failure),
+    /// The operator must fix the registration; no user is touched.
+    #[error("{}", .0.message)]
+    Misconfigured(Failure),
+    /// The provider cannot answer now; waiting helps.
+    #[error("{}", failure.message)]
+    Unavailable {
+        /// What happened.
+        failure: Failure,
+        /// How long the provider asked to wait.
+        retry_after: Option<Duration>,
+        /// Whether the request may have had its effect: then the outcome is unknown.
+        sent: bool,
+    },
+}
+
+/// What an answer to a call says about the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The token was accepted; the rest is between caller and provider.
+    Accepted,
+    /// The token was refused.
+    TokenRejected {
+        /// The claims a new token must carry, as the provider sent them.
+        claims: Option<String>,
+    },
+    /// Too many calls.
+    Throttled {
+        /// How long to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The provider is down.
+    Unavailable,
+}
+
+/// What became of a grant at the provider when the user disconnected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocation {
+    /// The provider ended it.
+    Revoked,
+    /// The provider has no way to end a single grant; it dies unused.
+    NotOffered,
+}
+
+/// One thing a user can connect. Implemented once per vendor, served by the vault and the gateway.
+#[async_trait]
+pub trait Provider: Send + Sync + 'static {
+    /// What it is and how it behaves.
+    fn manifest(&self) -> &Manifest;
+
+    /// Whether the operator's registration is complete; what is missing otherwise.
+    fn ready(&self) -> Result<(), Failure>;
+
+    /// The page where the user agrees; `None` for a form provider.
+    fn authorize_url(&self, ask: &AuthorizeAsk<'_>) -> Option<Url>;
+
+    /// Turns the user's agreement into a grant. `now` is when the exchange begins.
+    async fn redeem(
+        &self,
+        http: &dyn Transport,
+        now: Timestamp,
+        evidence: Evidence,
+    ) -> Result<Redeemed, AuthError>;
+
+    /// Spends the grant's refresh token, exactly once. `now` is when the exchange begins.
+    async fn refresh(
+        &self,
+        http: &dyn Transport,
+        now: Timestamp,
+        grant: &Grant,
+    ) -> Result<Grant, AuthError>;
+
+    /// Ends the grant at the provider, as far as it lets us.
+    async fn revoke(&self, http: &dyn Transport, grant: &Grant) -> Result<Revocation, AuthError>;
+
+    /// Puts the token on a request. Pure.
+    fn sign(&self, request: &mut Request, token: &AccessToken);
+
+    /// Reads what an answer says about the token. Pure.
+    fn judge(&self, response: &Response) -> Verdict;
+}
+
+/// Every provider of this deployment, by key.
+#[derive(Clone, Default)]
+pub struct Providers(Arc<BTreeMap<ProviderKey, Arc<dyn Provider>>>);
+
+impl Providers {
+    /// The one with this key.
+    pub fn find(&self, key: &ProviderKey) -> Option<&Arc<dyn Provider>> {
+        self.0.get(key)
+    }
+
+    /// All of them, by key.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
+        self.0.values()
+    }
+}
+
+impl FromIterator<Arc<dyn Provider>> for Providers {
+    fn from_iter<I: IntoIterator<Item = Arc<dyn Provider>>>(providers: I) -> Self {
+        let keyed = providers.into_iter().map(|p| (p.manifest().key.clone(), p));
+        Self(Arc::new(keyed.collect()))
+    }
+}
+
+impl fmt::Debug for Providers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

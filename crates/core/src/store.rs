@@ -1,0 +1,276 @@
+//! The port to the database: what the vault needs to remember, and the few steps that must be atomic.
+//!
+//! Every finder is scoped to its owner; the two that are not (`grant`, `owner_of`) serve the vault
+//! and the operator's own command line. A foreign id and an unknown one give the same `None`.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::grant::Version;
+use crate::integration::{Integration, Status};
+use crate::provider::{Failure, ProviderKey};
+use crate::seal::Sealed;
+use crate::{AttemptId, IntegrationId, Lineage, UserId};
+
+/// The database could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached or is busy; the same call may succeed later.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It holds something this version cannot read: the operator must look.
+    #[error("the database holds a value that cannot be read: {what}")]
+    Inconsistent {
+        /// Table, row and column.
+        what: String,
+    },
+}
+
+/// The result of a store call.
+pub type Stored<T> = Result<T, StoreError>;
+
+/// A sealed grant as it lies in its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedGrant {
+    /// The ciphertext.
+    pub sealed: Sealed,
+    /// Which refresh token it holds.
+    pub lineage: Lineage,
+    /// When the access token stops working.
+    pub expires_at: Timestamp,
+    /// When the renewer should refresh it; `None`: only on demand.
+    pub due_at: Option<Timestamp>,
+}
+
+/// A grant's row with what decides whether it may be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantRow {
+    /// The integration.
+    pub id: IntegrationId,
+    /// Who owns it.
+    pub owner: UserId,
+    /// Its provider.
+    pub provider: ProviderKey,
+    /// Whether it may be used.
+    pub status: Status,
+    /// The integration's last change.
+    pub revision: i64,
+    /// Which grant this is.
+    pub version: Version,
+    /// The grant.
+    pub grant: SealedGrant,
+}
+
+/// A sign-in under way. Times out, works once, and only for the user who began it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// SHA-256 of the `state`; the state itself is never stored.
+    pub state_hash: [u8; 32],
+    /// Who began it.
+    pub owner: UserId,
+    /// What is being connected.
+    pub provider: ProviderKey,
+    /// Where the browser comes back to.
+    pub redirect_uri: String,
+    /// The permissions asked for.
+    pub scopes: Vec<String>,
+    /// The integration being reconnected, if it is one.
+    pub integration: Option<IntegrationId>,
+    /// PKCE verifier and nonce, sealed.
+    pub sealed: Sealed,
+    /// When it times out.
+    pub expires_at: Timestamp,
+}
+
+/// The durable note that a refresh token is about to be spent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The integration.
+    pub id: IntegrationId,
+    /// The grant its writer has read; the intent is refused if there is a newer one.
+    pub seen: Version,
+    /// This attempt.
+    pub attempt: AttemptId,
+    /// When it begins, by [`GrantStore::now`].
+    pub started_at: Timestamp,
+    /// When others may take its writer for dead.
+    pub deadline: Timestamp,
+}
+
+/// What became of an intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reserved {
+    /// It is written: this caller, and no other, spends the refresh token.
+    Granted(GrantRow),
+    /// Somebody else already obtained a newer grant, or the integration changed: here it is.
+    Moved(GrantRow),
+    /// Somebody else is at it until this time.
+    Busy {
+        /// The other's deadline.
+        until: Timestamp,
+    },
+    /// There is no such grant.
+    Gone,
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// The grant is stored and has this version.
+    Stored(Version),
+    /// The grant that was spent is no longer the stored one: reconnect or disconnect came first.
+    Stale,
+}
+
+/// A connect that is ready to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewIntegration {
+    /// The integration as it will be; for a reconnect its id, owner and provider name the row.
+    pub integration: Integration,
+    /// Its grant, sealed for the integration's epoch.
+    pub grant: SealedGrant,
+}
+
+/// Something changed that other processes may have in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// What changed.
+    pub subject: Subject,
+    /// Its new revision; revisions grow in the order in which changes become visible.
+    pub revision: i64,
+}
+
+/// What a [`Change`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// An integration was reconnected, disconnected, paused, resumed or marked.
+    Integration(IntegrationId),
+    /// An access key was made or revoked; the key's own id.
+    Key(u128),
+}
+
+/// A change a user makes to an integration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edit {
+    /// A new name.
+    pub label: Option<String>,
+    /// `Some(true)` pauses, `Some(false)` resumes.
+    pub paused: Option<bool>,
+}
+
+/// What the vault remembers.
+#[async_trait]
+pub trait GrantStore: Send + Sync + 'static {
+    /// The clock that all replicas share; leases are measured by it alone.
+    async fn now(&self) -> Stored<Timestamp>;
+
+    /// Remembers a sign-in under way, and forgets those that timed out before `now`.
+    async fn put_flow(&self, flow: &Flow, now: Timestamp) -> Stored<()>;
+
+    /// Takes a flow out, once. `None` if it is unknown, used, timed out, of another provider or,
+    /// where `owner` is given, of another user; a flow that does not match stays as it was.
+    async fn take_flow(
+        &self,
+        state_hash: &[u8; 32],
+        provider: &ProviderKey,
+        owner: Option<UserId>,
+        now: Timestamp,
+    ) -> Stored<Option<Flow>>;
+
+    /// The owner's live integration of this account, if there is one.
+    async fn find_account(
+        &self,
+        owner: UserId,
+        provider: &ProviderKey,
+        account: &str,
+    ) -> Stored<Option<Integration>>;
+
+    /// Stores a new integration with its grant. `false` if the owner has one of the same account.
+    async fn connect(&self, new: &NewIntegration) -> Stored<bool>;
+
+    /// Replaces account, scopes and grant, sets the status to active and the epoch to the new
+    /// one's, which must be the stored one plus 1; ends any intent. `false` if it is not.
+    async fn reconnect(&self, new: &NewIntegration) -> Stored<bool>;
+
+    /// The owner's integration.
+    async fn integration(&self, owner: UserId, id: IntegrationId) -> Stored<Option<Integration>>;
+
+    /// The owner's integrations after `after` in the order of their ids, at most `limit`.
+    async fn integrations(
+        &self,
+        owner: UserId,
+        after: Option<IntegrationId>,
+        limit: u32,
+    ) -> Stored<Vec<Integration>>;
+
+    /// Whose integration this is; for the operator's command line.
+    async fn owner_of(&self, id: IntegrationId) -> Stored<Option<UserId>>;
+
+    /// Applies the owner's edit; gives the integration as it is then.
+    async fn edit(
+        &self,
+        owner: UserId,
+        id: IntegrationId,
+        edit: &Edit,
+        now: Timestamp,
+    ) -> Stored<Option<Integration>>;
+
+    /// Ends the owner's integration: its grant and any intent are deleted, its epoch grows, and it
+    /// is found no more. Gives what was there, so that the grant can be revoked.
+    async fn disconnect(
+        &self,
+        owner: UserId,
+        id: IntegrationId,
+        now: Timestamp,
+    ) -> Stored<Option<GrantRow>>;
+
+    /// The grant of a live integration, whoever owns it.
+    async fn grant(&self, id: IntegrationId) -> Stored<Option<GrantRow>>;
+
+    /// Writes the intent if the grant is still the one its writer saw, the integration is active and
+    /// no other intent is in force at `intent.started_at`. An intent past its deadline is replaced.
+    async fn reserve(&self, intent: &Intent) -> Stored<Reserved>;
+
+    /// Ends an attempt that obtained nothing.
+    async fn release(&self, id: IntegrationId, attempt: AttemptId) -> Stored<()>;
+
+    /// Stores a refreshed grant if the stored one has this `epoch` and this `spent` lineage, and ends
+    /// the attempt. It does not matter whether the intent is still in force: a late winner holds
+    /// the only live token.
+    async fn commit(
+        &self,
+        id: IntegrationId,
+        attempt: AttemptId,
+        epoch: i64,
+        spent: Lineage,
+        grant: &SealedGrant,
+    ) -> Stored<Committed>;
+
+    /// Marks an active integration for reconnect if its grant still has this epoch and lineage.
+    async fn mark(
+        &self,
+        id: IntegrationId,
+        epoch: i64,
+        lineage: Lineage,
+        why: &Failure,
+        since: Timestamp,
+    ) -> Stored<bool>;
+
+    /// Takes up to `limit` active integrations whose grant is due at `now`, earliest first, and sets
+    /// them due again at `again`, so that no other process takes them meanwhile.
+    async fn claim_due(
+        &self,
+        now: Timestamp,
+        again: Timestamp,
+        limit: u32,
+    ) -> Stored<Vec<IntegrationId>>;
+
+    /// When the next grant comes due.
+    async fn next_due(&self) -> Stored<Option<Timestamp>>;
+
+    /// What changed after revision `after`, in order, at most 1,000 at once.
+    async fn changes(&self, after: i64) -> Stored<Vec<Change>>;
+
+    /// The latest revision.
+    async fn revision(&self) -> Stored<i64>;
+}
