@@ -154,8 +154,23 @@ pub enum Subject {
 pub struct Edit {
     /// A new name.
     pub label: Option<String>,
-    /// `Some(true)` pauses, `Some(false)` resumes.
+    /// `Some(true)` pauses an active one, `Some(false)` resumes a paused one; one that needs a
+    /// reconnect stays as it is: resuming it later must not make it look mended.
     pub paused: Option<bool>,
+}
+
+impl Edit {
+    /// Makes the edit on a copy of the stored integration; an edit may change nothing.
+    pub fn apply(&self, integration: &mut Integration) {
+        if let Some(label) = &self.label {
+            integration.label.clone_from(label);
+        }
+        match (self.paused, &integration.status) {
+            (Some(true), Status::Active) => integration.status = Status::Paused,
+            (Some(false), Status::Paused) => integration.status = Status::Active,
+            _ => {}
+        }
+    }
 }
 
 /// What the vault remembers.
@@ -185,11 +200,13 @@ pub trait GrantStore: Send + Sync + 'static {
         account: &str,
     ) -> Stored<Option<Integration>>;
 
-    /// Stores a new integration with its grant. `false` if the owner has one of the same account.
+    /// Stores a new integration with its grant, as generation 0. `false` if the owner has one of the
+    /// same account.
     async fn connect(&self, new: &NewIntegration) -> Stored<bool>;
 
     /// Replaces account, scopes and grant, sets the status to active and the epoch to the new
-    /// one's, which must be the stored one plus 1; ends any intent. `false` if it is not.
+    /// one's, which must be the stored one plus 1; ends any intent. `false` if it is not, or if
+    /// the owner has another integration of the new account.
     async fn reconnect(&self, new: &NewIntegration) -> Stored<bool>;
 
     /// The owner's integration.
@@ -206,7 +223,8 @@ pub trait GrantStore: Send + Sync + 'static {
     /// Whose integration this is; for the operator's command line.
     async fn owner_of(&self, id: IntegrationId) -> Stored<Option<UserId>>;
 
-    /// Applies the owner's edit; gives the integration as it is then.
+    /// Applies the owner's edit; gives the integration as it is then. An edit that changes nothing
+    /// takes no revision.
     async fn edit(
         &self,
         owner: UserId,
@@ -228,7 +246,8 @@ pub trait GrantStore: Send + Sync + 'static {
     async fn grant(&self, id: IntegrationId) -> Stored<Option<GrantRow>>;
 
     /// Writes the intent if the grant is still the one its writer saw, the integration is active and
-    /// no other intent is in force at `intent.started_at`. An intent past its deadline is replaced.
+    /// no other intent is in force at `intent.started_at`. An intent past its deadline is replaced, and
+    /// the same attempt may ask again. A grant that moved is [`Reserved::Moved`], busy or not.
     async fn reserve(&self, intent: &Intent) -> Stored<Reserved>;
 
     /// Ends an attempt that obtained nothing.
@@ -236,7 +255,8 @@ pub trait GrantStore: Send + Sync + 'static {
 
     /// Stores a refreshed grant if the stored one has this `epoch` and this `spent` lineage, and ends
     /// the attempt. It does not matter whether the intent is still in force: a late winner holds
-    /// the only live token.
+    /// the only live token. Where the stored grant has the new grant's lineage already, this very
+    /// commit was made before and its answer lost: it is [`Committed::Stored`], not stale.
     async fn commit(
         &self,
         id: IntegrationId,
@@ -256,8 +276,8 @@ pub trait GrantStore: Send + Sync + 'static {
         since: Timestamp,
     ) -> Stored<bool>;
 
-    /// Takes up to `limit` active integrations whose grant is due at `now`, earliest first, and sets
-    /// them due again at `again`, so that no other process takes them meanwhile.
+    /// Takes up to `limit` active integrations whose grant is due at `now`, those due longest, and
+    /// sets them due again at `again`, so that no other process takes them meanwhile. In no order.
     async fn claim_due(
         &self,
         now: Timestamp,

@@ -2,6 +2,8 @@
 
 mod clock;
 mod entropy;
+mod memory_store;
 
 pub use clock::TestClock;
 pub use entropy::SeededEntropy;
+pub use memory_store::MemoryStore;
