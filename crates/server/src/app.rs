@@ -39,14 +39,13 @@ pub struct Parts {
 
 /// The server's state; cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Inner>);
+pub struct App(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) vault: Vault,
     pub(crate) gateway: Gateway,
     pub(crate) store: Store,
     pub(crate) keys: Keys,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: Config,
     requests: AtomicU64,
     /// Begins the request ids of this process, so that those of two replicas differ.
@@ -56,14 +55,13 @@ pub(crate) struct Inner {
 impl App {
     /// A server over these parts.
     pub fn new(parts: Parts) -> Self {
-        let keys = Keys::new(parts.store.clone(), parts.news, Arc::clone(&parts.clock));
+        let keys = Keys::new(parts.store.clone(), parts.news, parts.clock);
         let boot = u32::from_be_bytes(evergrant::entropy::random(&*parts.entropy));
         Self(Arc::new(Inner {
             gateway: Gateway::new(parts.vault.clone()),
             vault: parts.vault,
             store: parts.store,
             keys,
-            clock: parts.clock,
             config: parts.config,
             requests: AtomicU64::new(0),
             boot,
@@ -106,14 +104,6 @@ impl App {
                 link.expose()
             )),
         )
-    }
-}
-
-impl std::ops::Deref for App {
-    type Target = Inner;
-
-    fn deref(&self) -> &Inner {
-        &self.0
     }
 }
 

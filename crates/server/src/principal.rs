@@ -258,7 +258,7 @@ impl FromRequestParts<App> for Principal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        app.keys.authenticate(&parts.headers).await
+        app.0.keys.authenticate(&parts.headers).await
     }
 }
 

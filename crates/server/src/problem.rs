@@ -302,7 +302,9 @@ impl From<CallError> for Problem {
         let wait = Duration::from_secs(5);
         match error {
             CallError::Token(error) => error.into(),
-            CallError::TokenRefused => Self::new(Code::ProviderRefused, text),
+            CallError::TokenRefused | CallError::Unreadable(_) => {
+                Self::new(Code::ProviderRefused, text)
+            }
             CallError::ForeignHost { .. } | CallError::InvalidPath(_) => {
                 Self::invalid("path", text)
             }
@@ -328,7 +330,6 @@ impl From<CallError> for Problem {
                     None => problem,
                 }
             }
-            CallError::Unreadable(_) => Self::new(Code::ProviderRefused, text),
         }
     }
 }

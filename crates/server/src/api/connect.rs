@@ -77,7 +77,7 @@ pub(crate) async fn initiate(
     let provider = ProviderKey::from(body.provider.as_str());
     let redirect_uri = match body.redirect_uri {
         None => own_callback(&app, &provider)?,
-        Some(uri) if app.config.redirect_uris.contains(&uri) => uri,
+        Some(uri) if app.0.config.redirect_uris.contains(&uri) => uri,
         Some(uri) if uri == own_callback(&app, &provider)? => uri,
         Some(uri) => {
             let detail = format!("{uri} is not among the allowed redirect URIs.");
@@ -95,7 +95,7 @@ pub(crate) async fn initiate(
         scopes: body.scopes,
         integration,
     };
-    let begun = app.vault.begin(owner, ask).await?;
+    let begun = app.0.vault.begin(owner, ask).await?;
     let (authorization_url, form) = match begun.next {
         Next::Authorize(url) => (Some(url.into()), None),
         Next::Form(fields) => (None, Some(FormBody { fields })),
@@ -160,6 +160,7 @@ pub(crate) async fn callback(
     };
     let provider = ProviderKey::from(body.provider.as_str());
     let connected = app
+        .0
         .vault
         .finish(Some(owner), &provider, &body.state.into(), proof)
         .await?;
@@ -217,6 +218,7 @@ pub(crate) async fn browser_callback(
     let provider = ProviderKey::from(provider.as_str());
     let connected = match proof {
         Ok(proof) => app
+            .0
             .vault
             .finish(owner, &provider, &state, proof)
             .await
@@ -264,8 +266,8 @@ pub(crate) async fn reconnect(
     State(app): State<App>,
     Path(link): Path<String>,
 ) -> Result<Redirect, Problem> {
-    let (owner, id) = app.vault.follow_link(&link.into())?;
-    let provider = app.vault.integration(owner, id).await?.provider;
+    let (owner, id) = app.0.vault.follow_link(&link.into())?;
+    let provider = app.0.vault.integration(owner, id).await?.provider;
     let redirect_uri = own_callback(&app, &provider)?;
     let ask = Begin {
         provider,
@@ -273,7 +275,7 @@ pub(crate) async fn reconnect(
         scopes: None,
         integration: Some(id),
     };
-    match app.vault.begin(owner, ask).await?.next {
+    match app.0.vault.begin(owner, ask).await?.next {
         Next::Authorize(url) => Ok(Redirect::to(url.as_str())),
         Next::Form(_) => Err(Problem::new(
             Code::NotOffered,

@@ -37,6 +37,6 @@ pub(crate) async fn live() -> Json<Health> {
     )
 )]
 pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Health>, Problem> {
-    app.store.ping().await?;
+    app.0.store.ping().await?;
     Ok(OK)
 }

@@ -121,7 +121,7 @@ pub(crate) async fn list(
         .map(|cursor| cursor.parse::<IntegrationId>())
         .transpose()
         .map_err(|_| Problem::invalid("cursor", "cursor must be one that `next` gave."))?;
-    let mut found = app.vault.integrations(owner, after, limit + 1).await?;
+    let mut found = app.0.vault.integrations(owner, after, limit + 1).await?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let next = found.last().filter(|_| more).map(|last| {
@@ -154,7 +154,7 @@ pub(crate) async fn show(
     Named(id): Named,
 ) -> Result<Json<IntegrationBody>, Problem> {
     let owner = principal.may(Permission::IntegrationsRead)?;
-    Ok(Json(app.vault.integration(owner, id).await?.into()))
+    Ok(Json(app.0.vault.integration(owner, id).await?.into()))
 }
 
 /// What can be changed.
@@ -201,7 +201,7 @@ pub(crate) async fn edit(
         label,
         paused: body.paused,
     };
-    Ok(Json(app.vault.edit(owner, id, &edit).await?.into()))
+    Ok(Json(app.0.vault.edit(owner, id, &edit).await?.into()))
 }
 
 /// Disconnect
@@ -224,7 +224,7 @@ pub(crate) async fn disconnect(
     Named(id): Named,
 ) -> Result<StatusCode, Problem> {
     let owner = principal.may(Permission::IntegrationsWrite)?;
-    app.vault.disconnect(owner, id).await?;
+    app.0.vault.disconnect(owner, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -260,7 +260,7 @@ pub(crate) async fn profile(
     Named(id): Named,
 ) -> Result<Json<ProfileBody>, Problem> {
     let owner = principal.may(Permission::ProfileRead)?;
-    let api = app.gateway.open(owner, id).await?;
+    let api = app.0.gateway.open(owner, id).await?;
     let profiles = api
         .provider()
         .profiles()

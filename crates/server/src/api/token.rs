@@ -65,6 +65,7 @@ pub(crate) async fn token(
 ) -> Result<Response, Problem> {
     let owner = principal.may(Permission::TokensRead)?;
     let token = app
+        .0
         .vault
         .token(owner, id, MinLife::secs(query.min_seconds))
         .await
