@@ -1,1 +1,5 @@
-//! stub
+//! The providers Evergrant can connect, one folder each.
+
+pub mod microsoft;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;

@@ -69,7 +69,7 @@ pub struct Grant<T> {
 struct Held<T> {
     grant: Grant<T>,
     generation: u64,
-    revoked: Option<Timestamp>,
+    revoked: bool,
 }
 
 #[derive(Debug)]
@@ -141,8 +141,6 @@ pub enum RefreshRefusal {
     Revoked {
         /// When it was issued.
         issued: Timestamp,
-        /// When the grant was revoked.
-        at: Timestamp,
     },
     /// It was used before, under strict rotation; its grant is revoked now.
     Reused,
@@ -216,7 +214,7 @@ impl<T: Clone> Grants<T> {
                 Held {
                     grant,
                     generation: 0,
-                    revoked: None,
+                    revoked: false,
                 },
             );
         });
@@ -247,7 +245,7 @@ impl<T: Clone> Grants<T> {
                 Some(CodeRefusal::Spent)
             } else if expired {
                 Some(CodeRefusal::Expired)
-            } else if held.revoked.is_some() {
+            } else if held.revoked {
                 Some(CodeRefusal::Revoked)
             } else if code.asked.redirect_uri != redirect_uri {
                 Some(CodeRefusal::OtherRedirect)
@@ -284,10 +282,9 @@ impl<T: Clone> Grants<T> {
             if held.grant.client != client {
                 return Err(RefreshRefusal::OtherClient);
             }
-            if let Some(at) = held.revoked {
+            if held.revoked {
                 return Err(RefreshRefusal::Revoked {
                     issued: token.issued,
-                    at,
                 });
             }
             if idle >= self.terms.refresh_inactivity {
@@ -318,7 +315,7 @@ impl<T: Clone> Grants<T> {
                 .get_mut(&token.grant)
                 .ok_or(RefreshRefusal::Unknown)?;
             if strict && token.spent {
-                held.revoked = Some(self.backstage.now());
+                held.revoked = true;
                 let why = Some("a spent refresh token was presented again".to_owned());
                 self.record(Event::Revoked, Kind::Refresh, &held.grant, None, why);
                 return Err(RefreshRefusal::Reused);
@@ -390,14 +387,10 @@ impl<T: Clone> Grants<T> {
 
     /// Revokes all grants of `account`.
     pub fn revoke(&self, account: &str, why: &str) {
-        let now = self.backstage.now();
         self.shelf(|shelf| {
-            let live = shelf
-                .grants
-                .values_mut()
-                .filter(|held| held.revoked.is_none());
+            let live = shelf.grants.values_mut().filter(|held| !held.revoked);
             for held in live.filter(|held| held.grant.account == account) {
-                held.revoked = Some(now);
+                held.revoked = true;
                 self.record(
                     Event::Revoked,
                     Kind::Refresh,

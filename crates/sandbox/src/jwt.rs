@@ -1,5 +1,7 @@
 //! JSON Web Tokens, signed for real (RS256), and the key sets to check them with.
 
+use std::error::Error;
+
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
@@ -16,11 +18,6 @@ pub struct SigningKey {
     thumbprint: String,
 }
 
-/// The key could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error("no signing key could be made: {0}")]
-pub struct KeyError(String);
-
 /// Why a token is none of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenRefusal {
@@ -32,18 +29,24 @@ pub enum TokenRefusal {
 
 impl SigningKey {
     /// A new key of 2048 bits; this takes a moment.
-    pub fn generate(subject: &str) -> Result<Self, KeyError> {
-        let problem = |error: rcgen::Error| KeyError(error.to_string());
-        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).map_err(problem)?;
+    ///
+    /// # Panics
+    /// When the system has no random bytes or no memory.
+    pub fn generate(subject: &str) -> Self {
+        Self::try_generate(subject)
+            .unwrap_or_else(|problem| panic!("no signing key could be made: {problem}"))
+    }
+
+    fn try_generate(subject: &str) -> Result<Self, Box<dyn Error>> {
+        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256)?;
         let mut params = rcgen::CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params
             .distinguished_name
             .push(rcgen::DnType::CommonName, subject);
-        let certificate = params.self_signed(&pair).map_err(problem)?.der().to_vec();
+        let certificate = params.self_signed(&pair)?.der().to_vec();
         let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &certificate));
-        let pair = RsaKeyPair::from_pkcs8(pair.serialized_der())
-            .map_err(|error| KeyError(error.to_string()))?;
+        let pair = RsaKeyPair::from_pkcs8(pair.serialized_der())?;
         Ok(Self {
             pair,
             certificate,
@@ -78,7 +81,10 @@ impl SigningKey {
     }
 
     /// Signs `claims`; `header` is added to `typ`, `alg` and `kid`.
-    pub fn sign(&self, mut header: Map<String, Value>, claims: &Value) -> Result<String, KeyError> {
+    ///
+    /// # Panics
+    /// When the system has no memory: the key itself signs anything.
+    pub fn sign(&self, mut header: Map<String, Value>, claims: &Value) -> String {
         header.insert("typ".to_owned(), json!("JWT"));
         header.insert("alg".to_owned(), json!("RS256"));
         header.insert("kid".to_owned(), json!(self.thumbprint));
@@ -89,15 +95,14 @@ impl SigningKey {
             encode(&claims.to_string())
         );
         let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                signed.as_bytes(),
-                &mut signature,
-            )
-            .map_err(|_| KeyError("the key does not sign".to_owned()))?;
-        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        let outcome = self.pair.sign(
+            &RSA_PKCS1_SHA256,
+            &SystemRandom::new(),
+            signed.as_bytes(),
+            &mut signature,
+        );
+        assert!(outcome.is_ok(), "the key does not sign");
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
     /// The claims of a token that one of `keys` has signed. Times are not looked at.
@@ -141,9 +146,9 @@ mod tests {
 
     #[test]
     fn a_token_is_accepted_unchanged_and_from_the_key_that_signed_it() {
-        let key = SigningKey::generate("one").unwrap();
-        let other = SigningKey::generate("other").unwrap();
-        let token = key.sign(Map::new(), &json!({"sub": "adele"})).unwrap();
+        let key = SigningKey::generate("one");
+        let other = SigningKey::generate("other");
+        let token = key.sign(Map::new(), &json!({"sub": "adele"}));
         assert_eq!(
             SigningKey::verify(&token, [&other, &key]),
             Ok(json!({"sub": "adele"}))
@@ -156,7 +161,7 @@ mod tests {
             SigningKey::verify("a.b", [&key]),
             Err(TokenRefusal::Malformed)
         );
-        let forged = key.sign(Map::new(), &json!({"sub": "alex"})).unwrap();
+        let forged = key.sign(Map::new(), &json!({"sub": "alex"}));
         let (head, _) = forged.rsplit_once('.').unwrap();
         let (_, signature) = token.rsplit_once('.').unwrap();
         assert_eq!(key.jwk()["n"].as_str().unwrap().len(), 342);

@@ -34,7 +34,7 @@ pub use faults::{Failure, Fault};
 pub use grants::{Asked, Challenge, ChallengeError, CodeRefusal, Grant, Grants, RefreshRefusal};
 pub use html::{Page, escape};
 pub use inprocess::InProcess;
-pub use jwt::{KeyError, SigningKey, TokenRefusal};
+pub use jwt::{SigningKey, TokenRefusal};
 pub use ledger::{Counts, Event, Kind, Ledger, Seen, Summary, TokenEntry};
 pub use listen::{Listen, ListenError, Listening};
 pub use origin::{Origin, Scheme};

@@ -1,0 +1,4 @@
+//! Microsoft 365.
+
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
