@@ -157,6 +157,16 @@ impl Vault {
         self.0.cache.sweep(|token| self.remaining(token).is_zero());
     }
 
+    /// Refreshes now, however young the token is; to see whether it works.
+    pub async fn refresh_now(
+        &self,
+        owner: UserId,
+        id: IntegrationId,
+    ) -> Result<AccessToken, TokenError> {
+        let (held, _) = self.hold(owner, id).await?;
+        Ok(AccessToken::new(self.fly(id, held.version, 0).await?, None))
+    }
+
     /// Refreshes ahead of need, whoever owns it; for the renewer.
     pub(crate) async fn renew(&self, id: IntegrationId) -> Result<(), TokenError> {
         let row = self
