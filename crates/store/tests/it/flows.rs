@@ -88,11 +88,11 @@ async fn a_flow_put_twice_is_there_once(t: &Bench) {
 async fn of_many_who_bring_the_same_state_one_gets_the_flow(t: &Bench) {
     let (flow, provider) = (t.flow(), PROVIDER.into());
     t.store.put_flow(&flow, t.now()).await.unwrap();
-    let takes = (0..8).map(|n| {
+    let bringers = (0..8).map(|n| {
         let store = if n % 2 == 0 { &t.store } else { &t.replica };
         store.take_flow(&flow.state_hash, &provider, None, t.now())
     });
-    let taken = join_all(takes).await;
+    let taken = join_all(bringers).await;
     let got = taken
         .into_iter()
         .filter(|flow| flow.as_ref().unwrap().is_some());

@@ -199,14 +199,14 @@ async fn a_reconnect_replaces_account_scopes_and_grant(t: &Bench) {
         .mark(id, 1, old.grant.lineage, &revoked(), t.now())
         .await;
     assert!(marked.unwrap());
-    t.clock.advance(std::time::Duration::from_secs(60));
+    t.clock.advance(std::time::Duration::from_mins(1));
     let before = t.store.revision().await.unwrap();
 
     let mut new = t.again(&old);
-    new.integration.account.name = "Ada King".to_owned();
+    "Ada King".clone_into(&mut new.integration.account.name);
     new.integration.scopes = vec!["everything".to_owned()];
     // These three are not the provider's to say.
-    new.integration.label = "ignored".to_owned();
+    "ignored".clone_into(&mut new.integration.label);
     new.integration.created_at = t.in_secs(99);
     new.integration.status = Status::Paused;
     assert!(t.store.reconnect(&new).await.unwrap());

@@ -74,7 +74,7 @@ async fn changes_come_a_thousand_at_once(t: &Bench) {
         let changes = t.store.changes(after).await.unwrap();
         changes.into_iter().map(|change| change.revision).collect()
     };
-    assert_eq!(revisions(0).await, Vec::from_iter(1..=1_000));
+    assert_eq!(revisions(0).await, (1..=1_000).collect::<Vec<_>>());
     assert_eq!(revisions(1_000).await, [1_001]);
 }
 
@@ -105,9 +105,11 @@ async fn revisions_become_visible_in_order(t: &Bench) {
             );
             seen = change.revision;
         }
-        if seen < last && tasks.is_empty() {
-            panic!("the writers are done, and the reader missed {seen} to {last}");
-        }
+        let missed = seen < last && tasks.is_empty();
+        assert!(
+            !missed,
+            "the writers are done; nothing after {seen} was seen"
+        );
         while tasks.try_join_next().is_some_and(|done| done.is_ok()) {}
     }
     tasks.join_all().await;
