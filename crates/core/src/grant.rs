@@ -1,6 +1,7 @@
 //! The secret part of an integration, and the arithmetic of its lifetimes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -142,6 +143,8 @@ pub(crate) struct LiveToken {
     pub(crate) expires_uptime: Duration,
     /// How many tokens in a row the provider refused soon after it had issued them.
     pub(crate) refused: u8,
+    /// Whether the provider's API has ever taken it.
+    pub(crate) accepted: AtomicBool,
 }
 
 impl LiveToken {
@@ -152,7 +155,11 @@ impl LiveToken {
 
     /// From this much life on, a caller waits for the next token rather than take this one.
     pub(crate) fn margin(&self) -> Duration {
-        margin(until(self.obtained_at, self.expires_at))
+        margin(self.lifetime())
+    }
+
+    pub(crate) fn lifetime(&self) -> Duration {
+        until(self.obtained_at, self.expires_at)
     }
 }
 
@@ -163,6 +170,15 @@ impl AccessToken {
 
     pub(crate) fn live(&self) -> &LiveToken {
         &self.token
+    }
+
+    /// Notes that the provider's API took it; a later refusal is then news and not a pattern.
+    pub fn accept(&self) {
+        self.token.accepted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn accepted(&self) -> bool {
+        self.token.accepted.load(Ordering::Relaxed)
     }
 
     /// The token itself, for an `Authorization` header.
@@ -197,7 +213,7 @@ impl AccessToken {
 }
 
 /// The longest margin, however long a token lives.
-const LONGEST_MARGIN: Duration = Duration::from_secs(5 * 60);
+const LONGEST_MARGIN: Duration = Duration::from_mins(5);
 
 /// How long before its end a token of this lifetime is no longer handed out if a newer one can be had.
 ///
@@ -212,7 +228,8 @@ pub fn margin(lifetime: Duration) -> Duration {
 /// same minute do not all come due in the same minute. `spread` is random.
 pub fn renewal_due(obtained_at: Timestamp, expires_at: Timestamp, spread: u16) -> Timestamp {
     let lifetime = until(obtained_at, expires_at);
-    let wait = lifetime - lifetime / 4 + lifetime / 20 * u32::from(spread) / u32::from(u16::MAX);
+    let spread = lifetime / 20 * u32::from(spread) / u32::from(u16::MAX);
+    let wait = lifetime / 4 * 3 + spread;
     later(obtained_at, wait)
 }
 

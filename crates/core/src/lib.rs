@@ -1,11 +1,35 @@
-//! stub
+//! Keeps the access that users grant to applications alive, and makes it useful.
+//!
+//! A user connects an account once. From then on every caller gets an access token that works:
+//! refreshed ahead of need, exactly once across tasks and processes, and never lost.
+//!
+//! The way of a provider call:
+//!
+//! ```text
+//! gateway.open(owner, id) ─► api.send(request) ─┬ vault.token ─ sign ─ transport.send ─ judge ┬► response
+//!                                               └──────── refused, once: vault.replace ───────┘
+//! ```
+//!
+//! - [`Vault`] keeps grants alive: [`Vault::begin`] and [`Vault::finish`] connect an account,
+//!   [`Vault::token`] hands out a valid token, [`Vault::disconnect`] ends it.
+//! - [`Gateway`] makes calls with those tokens.
+//! - [`Renewer`] and [`news::News`] are the two loops that run beside them.
+//! - [`provider::Provider`] is the port a vendor implements, [`store::GrantStore`] the one a database
+//!   implements; [`Clock`], [`Entropy`] and [`Transport`] make time, randomness and HTTP parameters.
+//!
+//! This crate knows no web framework, no SQL and no vendor.
+
+pub mod capability;
 pub mod clock;
 pub mod entropy;
 pub mod fernet;
+pub mod gateway;
 pub mod grant;
 pub mod id;
 pub mod integration;
+pub mod news;
 pub mod provider;
+mod renewer;
 pub mod seal;
 mod secret;
 pub mod store;
@@ -13,10 +37,16 @@ mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transport;
+pub mod vault;
+
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
+pub use gateway::{Api, CallError, Gateway};
 pub use grant::{AccessToken, Grant, MinLife};
 pub use id::{AttemptId, IntegrationId, Lineage, UserId};
+pub use integration::{Account, Integration, Status};
+pub use renewer::Renewer;
 pub use secret::Secret;
 pub use tasks::Tasks;
 pub use transport::{HttpLimits, HttpTransport, Request, Response, Transport, TransportError};
+pub use vault::{ConnectError, TokenError, Vault};

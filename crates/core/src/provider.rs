@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::capability::Profiles;
 use crate::integration::Account;
 use crate::{AccessToken, Grant, Request, Response, Secret, Transport};
 
@@ -48,7 +49,7 @@ pub struct Manifest {
     pub connect: Connect,
     /// The hosts (`host` or `host:port`) its tokens may be sent to; no other ever sees one.
     pub hosts: Vec<String>,
-    /// Where paths of [`Api::get`](crate::Api::get) and the proxy begin.
+    /// Where the paths of [`Api::request`](crate::Api::request) begin.
     pub base_url: Url,
     /// What happens when a refresh token is spent twice.
     pub replay: Replay,
@@ -283,6 +284,11 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Reads what an answer says about the token. Pure.
     fn judge(&self, response: &Response) -> Verdict;
+
+    /// Its account profiles, if it has them.
+    fn profiles(&self) -> Option<&dyn Profiles> {
+        None
+    }
 }
 
 /// Every provider of this deployment, by key.

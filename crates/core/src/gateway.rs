@@ -1,0 +1,286 @@
+//! Makes a provider call: token, sign, send, judge, and one replay with a new token.
+//!
+//! This is the only place that attaches a token to a request, and it refuses to do so for a host
+//! that the provider's manifest does not list.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode, header};
+use url::Url;
+
+use crate::provider::{Actor, Failure, Manifest, Provider, Verdict};
+use crate::vault::{TokenError, Vault};
+use crate::{
+    AccessToken, IntegrationId, MinLife, Request, Response, Transport, TransportError, UserId,
+};
+
+/// Why a provider call has no answer to give.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CallError {
+    /// There is no token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The provider refused a token that was new: it is not the token's age that is wrong.
+    #[error("the provider refuses this integration's tokens")]
+    TokenRefused,
+    /// The request asks for a host that is not the provider's; no token was attached.
+    #[error("{host} is not a host of this provider")]
+    ForeignHost {
+        /// The host that was asked for.
+        host: String,
+    },
+    /// The path cannot be called.
+    #[error("not a path of the provider's API: {0}")]
+    InvalidPath(&'static str),
+    /// The integration's provider cannot do this.
+    #[error("{provider} has no {capability}")]
+    NotOffered {
+        /// The provider's name for people.
+        provider: String,
+        /// What it lacks.
+        capability: &'static str,
+    },
+    /// Too many calls.
+    #[error("the provider asks to wait")]
+    Throttled {
+        /// How long to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The provider is down or cannot be reached.
+    #[error("the provider does not answer: {detail}")]
+    Unavailable {
+        /// What happened.
+        detail: String,
+        /// How long to wait, if the provider said so.
+        retry_after: Option<Duration>,
+    },
+    /// The provider answered with an error of its own.
+    #[error("the provider refused: {status} {code}")]
+    Refused {
+        /// Its status.
+        status: StatusCode,
+        /// Its code.
+        code: String,
+        /// Its text.
+        message: String,
+        /// Its id of the request.
+        request_id: Option<String>,
+    },
+    /// The provider's answer cannot be understood.
+    #[error("the provider's answer cannot be understood: {0}")]
+    Unreadable(String),
+}
+
+impl From<TransportError> for CallError {
+    fn from(error: TransportError) -> Self {
+        Self::Unavailable {
+            detail: error.to_string(),
+            retry_after: None,
+        }
+    }
+}
+
+/// Opens integrations for calls.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    vault: Vault,
+}
+
+impl Gateway {
+    /// A gateway that takes its tokens from this vault.
+    pub fn new(vault: Vault) -> Self {
+        Self { vault }
+    }
+
+    /// The API of the owner's integration.
+    pub async fn open(&self, owner: UserId, id: IntegrationId) -> Result<Api, CallError> {
+        let parts = self.vault.parts();
+        let row = parts
+            .store
+            .integration(owner, id)
+            .await
+            .map_err(TokenError::from)?;
+        let integration = row.ok_or(TokenError::NotFound)?;
+        let provider = parts.providers.find(&integration.provider).ok_or_else(|| {
+            TokenError::Misconfigured(Failure::new(
+                "provider_not_configured",
+                Actor::Operator,
+                format!(
+                    "The provider {} is no longer configured.",
+                    integration.provider
+                ),
+            ))
+        })?;
+        Ok(Api {
+            owner,
+            id,
+            provider: Arc::clone(provider),
+            http: Arc::clone(&parts.http),
+            vault: self.vault.clone(),
+        })
+    }
+}
+
+/// One integration's calls to its provider.
+#[derive(Clone)]
+pub struct Api {
+    owner: UserId,
+    id: IntegrationId,
+    provider: Arc<dyn Provider>,
+    http: Arc<dyn Transport>,
+    vault: Vault,
+}
+
+impl Api {
+    /// The provider's manifest.
+    pub fn manifest(&self) -> &Manifest {
+        self.provider.manifest()
+    }
+
+    /// The integration's provider.
+    pub fn provider(&self) -> &Arc<dyn Provider> {
+        &self.provider
+    }
+
+    /// A request for a path below the provider's base URL, such as `/me?$select=id`.
+    ///
+    /// The path may not lead anywhere else: no scheme or host, no `..`, no backslash, no fragment.
+    pub fn request(&self, method: Method, path: &str) -> Result<http::request::Builder, CallError> {
+        let url = below(&self.manifest().base_url, path)?;
+        Ok(http::Request::builder().method(method).uri(url.as_str()))
+    }
+
+    /// Sends a request with a valid token. An answer that refuses the token is replayed once with a
+    /// new one, since a refused request had no effect.
+    pub async fn send(&self, mut request: Request) -> Result<Response, CallError> {
+        self.check_host(&request)?;
+        let token = self
+            .vault
+            .token(self.owner, self.id, MinLife::default())
+            .await?;
+        let (response, verdict) = self.attempt(&mut request, &token).await?;
+        if !matches!(verdict, Verdict::TokenRejected { .. }) {
+            token.accept();
+            return Ok(response);
+        }
+        let token = self.vault.replace(&token).await?;
+        let (response, verdict) = self.attempt(&mut request, &token).await?;
+        if matches!(verdict, Verdict::TokenRejected { .. }) {
+            return Err(CallError::TokenRefused);
+        }
+        token.accept();
+        Ok(response)
+    }
+
+    /// Runs `op` with a valid token, and once more with a new one if it says that the token was
+    /// refused ([`CallError::TokenRefused`]). For callers with an HTTP client of their own.
+    pub async fn with_token<T>(
+        &self,
+        op: impl AsyncFn(&AccessToken) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let token = self
+            .vault
+            .token(self.owner, self.id, MinLife::default())
+            .await?;
+        let token = match op(&token).await {
+            Err(CallError::TokenRefused) => self.vault.replace(&token).await?,
+            done => {
+                token.accept();
+                return done;
+            }
+        };
+        let done = op(&token).await;
+        if !matches!(done, Err(CallError::TokenRefused)) {
+            token.accept();
+        }
+        done
+    }
+
+    async fn attempt(
+        &self,
+        request: &mut Request,
+        token: &AccessToken,
+    ) -> Result<(Response, Verdict), CallError> {
+        self.provider.sign(request, token);
+        let response = self.http.send(request.clone()).await?;
+        let verdict = self.provider.judge(&response);
+        Ok((response, verdict))
+    }
+
+    /// A token goes to the provider's own hosts and over TLS, or not at all.
+    fn check_host(&self, request: &Request) -> Result<(), CallError> {
+        let authority = request.uri().authority().map(http::uri::Authority::as_str);
+        let host = authority.unwrap_or_default();
+        let listed = self
+            .manifest()
+            .hosts
+            .iter()
+            .any(|h| h.eq_ignore_ascii_case(host));
+        let scheme = self.manifest().base_url.scheme();
+        if listed && request.uri().scheme_str() == Some(scheme) {
+            Ok(())
+        } else {
+            Err(CallError::ForeignHost {
+                host: host.to_owned(),
+            })
+        }
+    }
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The seconds of a `Retry-After` header.
+pub fn retry_after(response: &Response) -> Option<Duration> {
+    let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    value.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// `path` below `base`, or a refusal.
+fn below(base: &Url, path: &str) -> Result<Url, CallError> {
+    let (only_path, query) = path
+        .split_once('?')
+        .map_or((path, None), |(p, q)| (p, Some(q)));
+    let lower = only_path.to_ascii_lowercase();
+    if path.len() > 8 << 10 {
+        return Err(CallError::InvalidPath("longer than 8 KiB"));
+    }
+    if !path.is_ascii() || path.bytes().any(|b| b.is_ascii_control() || b == b' ') {
+        return Err(CallError::InvalidPath(
+            "percent-encode everything but ASCII",
+        ));
+    }
+    if path.contains(['\\', '#']) || only_path.contains("//") || only_path.contains("..") {
+        return Err(CallError::InvalidPath(
+            "give a plain path below the API's base",
+        ));
+    }
+    if ["%2e%2e", "%2e.", ".%2e", "%2f", "%5c", "%00", "%0a", "%0d"]
+        .iter()
+        .any(|bad| lower.contains(bad))
+    {
+        return Err(CallError::InvalidPath(
+            "give a plain path below the API's base",
+        ));
+    }
+    let mut url = base.clone();
+    let joined = format!(
+        "{}/{}",
+        base.path().trim_end_matches('/'),
+        only_path.trim_start_matches('/')
+    );
+    url.set_path(&joined);
+    url.set_query(query);
+    if url.origin() != base.origin() || url.path() != joined {
+        return Err(CallError::InvalidPath(
+            "give a plain path below the API's base",
+        ));
+    }
+    Ok(url)
+}

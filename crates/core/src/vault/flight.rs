@@ -1,0 +1,364 @@
+//! One refresh at a time: single flight in the process, an intent across processes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{TokenError, Vault};
+use crate::clock::later;
+use crate::grant::{LiveToken, Version, renewal_due};
+use crate::provider::{AuthError, Failure, ProviderKey, Renewal, Replay};
+use crate::seal::Field;
+use crate::store::{Committed, GrantRow, Intent, Reserved, SealedGrant, StoreError};
+use crate::{AttemptId, Grant, IntegrationId, Lineage};
+
+/// When others may take the writer of an intent for dead: longer than the transport's whole
+/// exchange, so that nobody takes over from the living.
+const INTENT_LIFE: Duration = Duration::from_secs(45);
+/// How often to look whether another process has finished.
+const BUSY_POLL: Duration = Duration::from_millis(100);
+/// The first and the longest rest after a failed refresh.
+const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+/// The longest `Retry-After` that is believed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(15);
+/// How often to try to store a grant while the database is away.
+const COMMIT_RETRY: Duration = Duration::from_secs(1);
+
+type Outcome = Result<Arc<LiveToken>, TokenError>;
+
+/// The refreshes under way in this process, and the rests after failed ones.
+#[derive(Default)]
+pub(super) struct Flights {
+    flying: Mutex<HashMap<IntegrationId, watch::Receiver<Option<Outcome>>>>,
+    rests: Mutex<HashMap<IntegrationId, Rest>>,
+}
+
+struct Rest {
+    failures: u32,
+    until: Duration,
+    error: TokenError,
+}
+
+impl Flights {
+    /// Why no refresh may start at the moment, if so.
+    pub(super) fn resting(&self, id: IntegrationId, uptime: Duration) -> Option<TokenError> {
+        let rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = rests.get(&id).filter(|rest| uptime < rest.until)?;
+        let mut error = rest.error.clone();
+        if let TokenError::Unavailable { retry_after, .. } = &mut error {
+            *retry_after = rest.until.saturating_sub(uptime);
+        }
+        Some(error)
+    }
+
+    /// Ends a rest: the integration was reconnected or refreshed.
+    pub(super) fn rested(&self, id: IntegrationId) {
+        self.rests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
+    }
+}
+
+/// Takes a flight off the board however it ends, a panic included.
+struct Landing {
+    vault: Vault,
+    id: IntegrationId,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let flights = &self.vault.0.flights;
+        flights
+            .flying
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.id);
+    }
+}
+
+impl Vault {
+    /// Waits for a token newer than `beyond`, starting a flight unless one is under way.
+    ///
+    /// The flight runs on whether or not anybody still waits for it.
+    pub(super) async fn fly(&self, id: IntegrationId, beyond: Version, refused: u8) -> Outcome {
+        let mut landed = {
+            let mut flying = self
+                .0
+                .flights
+                .flying
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some(flight) = flying.get(&id) {
+                flight.clone()
+            } else {
+                let (land, landed) = watch::channel(None);
+                flying.insert(id, landed.clone());
+                let landing = Landing {
+                    vault: self.clone(),
+                    id,
+                };
+                self.0.parts.tasks.spawn(async move {
+                    let vault = &landing.vault;
+                    vault.flight(id, beyond, refused, &land).await;
+                });
+                landed
+            }
+        };
+        match landed.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(outcome)) => outcome.clone(),
+            _ => Err(TokenError::interrupted()),
+        }
+    }
+
+    async fn flight(
+        &self,
+        id: IntegrationId,
+        beyond: Version,
+        refused: u8,
+        land: &watch::Sender<Option<Outcome>>,
+    ) {
+        let outcome = loop {
+            match self.refresh(id, beyond, refused, land).await {
+                // The row moved under us; what it says now decides.
+                Err(TokenError::Changed) => {}
+                outcome => break outcome,
+            }
+        };
+        match &outcome {
+            Ok(_) => self.0.flights.rested(id),
+            Err(error) => self.rest(id, error),
+        }
+        land.send_replace(Some(outcome));
+    }
+
+    /// Adopts a newer grant if somebody stored one, else spends the refresh token.
+    async fn refresh(
+        &self,
+        id: IntegrationId,
+        beyond: Version,
+        refused: u8,
+        land: &watch::Sender<Option<Outcome>>,
+    ) -> Outcome {
+        let parts = &self.0.parts;
+        let attempt = AttemptId::new(&*parts.clock, &*parts.entropy);
+        let row = loop {
+            let row = parts.store.grant(id).await?.ok_or(TokenError::NotFound)?;
+            let held = self.admit(&row)?;
+            if held.version > beyond {
+                return Ok(held);
+            }
+            let started_at = parts.store.now().await?;
+            let deadline = later(started_at, INTENT_LIFE);
+            let intent = Intent {
+                id,
+                seen: row.version,
+                attempt,
+                started_at,
+                deadline,
+            };
+            match parts.store.reserve(&intent).await? {
+                Reserved::Granted(row) => break row,
+                Reserved::Moved(_) => {}
+                Reserved::Gone => return Err(TokenError::NotFound),
+                Reserved::Busy { .. } => parts.clock.sleep(BUSY_POLL).await,
+            }
+        };
+        let spent = self.open(&row)?;
+        let provider = parts
+            .providers
+            .find(&row.provider)
+            .ok_or_else(|| TokenError::Misconfigured(no_provider(&row)))?;
+        let began = parts.clock.now();
+        let answer = match provider.ready() {
+            Ok(()) => provider.refresh(&*parts.http, began, &spent).await,
+            Err(failure) => Err(AuthError::Misconfigured(failure)),
+        };
+        match answer {
+            Ok(grant) => {
+                self.store_refreshed(&row, attempt, &spent, &grant, refused, land)
+                    .await
+            }
+            Err(error) => self.refused(&row, attempt, error).await,
+        }
+    }
+
+    /// Stores what was obtained. While the database is away the token is served from memory and
+    /// storing it is tried again and again: it may be the only live one.
+    async fn store_refreshed(
+        &self,
+        row: &GrantRow,
+        attempt: AttemptId,
+        spent: &Grant,
+        grant: &Grant,
+        refused: u8,
+        land: &watch::Sender<Option<Outcome>>,
+    ) -> Outcome {
+        let parts = &self.0.parts;
+        let (id, epoch) = (row.id, row.version.epoch);
+        let lineage = if grant.refresh == spent.refresh {
+            row.grant.lineage
+        } else {
+            Lineage::new(&*parts.clock, &*parts.entropy)
+        };
+        let sealed = self.sealed(id, epoch, &row.provider, lineage, grant);
+        let mut served = false;
+        let committed = loop {
+            match parts
+                .store
+                .commit(id, attempt, epoch, row.grant.lineage, &sealed)
+                .await
+            {
+                Ok(committed) => break committed,
+                Err(error @ StoreError::Unavailable(_)) => {
+                    if !served {
+                        tracing::warn!(%id, %error, "a refreshed grant waits in memory for the database");
+                        let next = Version {
+                            generation: row.version.generation + 1,
+                            ..row.version
+                        };
+                        land.send_replace(Some(self.remember(row, grant, next, refused)));
+                        served = true;
+                    }
+                    parts.clock.sleep(COMMIT_RETRY).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        match committed {
+            Committed::Stored(version) => {
+                self.0.due.notify_one();
+                tracing::info!(%id, generation = version.generation, "grant refreshed");
+                self.remember(row, grant, version, refused)
+            }
+            Committed::Stale => {
+                tracing::info!(%id, "a refreshed grant is of an older epoch: discarded");
+                self.revoke(&row.provider, grant).await;
+                Err(TokenError::Changed)
+            }
+        }
+    }
+
+    /// A grant ready for its row.
+    pub(super) fn sealed(
+        &self,
+        id: IntegrationId,
+        epoch: i64,
+        provider: &ProviderKey,
+        lineage: Lineage,
+        grant: &Grant,
+    ) -> SealedGrant {
+        let renewal = self
+            .0
+            .parts
+            .providers
+            .find(provider)
+            .map(|p| p.manifest().renewal);
+        let spread = u16::from_be_bytes(crate::entropy::random(&*self.0.parts.entropy));
+        let place_of = id.to_string();
+        SealedGrant {
+            sealed: self.0.parts.seal.seal(
+                self.place(&place_of, Field::Grant, epoch),
+                &grant.to_plain(),
+            ),
+            lineage,
+            expires_at: grant.expires_at,
+            due_at: (renewal == Some(Renewal::Ahead) && grant.refresh.is_some())
+                .then(|| renewal_due(grant.obtained_at, grant.expires_at, spread)),
+        }
+    }
+
+    /// Nothing was obtained: who must act?
+    async fn refused(&self, row: &GrantRow, attempt: AttemptId, error: AuthError) -> Outcome {
+        let store = &self.0.parts.store;
+        let replay = self
+            .0
+            .parts
+            .providers
+            .find(&row.provider)
+            .map(|p| p.manifest().replay);
+        // After an unknown outcome a strict provider must not see the token again soon: the
+        // intent stays in force until its deadline.
+        let unknown = matches!(&error, AuthError::Unavailable { sent: true, .. });
+        if !unknown || replay == Some(Replay::NonRevoking) {
+            store.release(row.id, attempt).await?;
+        }
+        match error {
+            AuthError::Rejected(why) => {
+                // Losing a race looks the same as being revoked: read again before judging.
+                let now = self.0.parts.clock.now();
+                let (epoch, lineage) = (row.version.epoch, row.grant.lineage);
+                if store.mark(row.id, epoch, lineage, &why, now).await? {
+                    tracing::warn!(
+                        id = %row.id, code = %why.code, provider_code = ?why.provider_code,
+                        trace_id = ?why.trace_id, "the provider ended a grant: its user must reconnect"
+                    );
+                }
+                Err(TokenError::Changed)
+            }
+            AuthError::Misconfigured(failure) => {
+                tracing::error!(
+                    provider = %row.provider, code = %failure.code, provider_code = ?failure.provider_code,
+                    trace_id = ?failure.trace_id, "the registration at the provider needs the operator"
+                );
+                Err(TokenError::Misconfigured(failure))
+            }
+            AuthError::Unavailable {
+                failure,
+                retry_after,
+                ..
+            } => {
+                tracing::warn!(
+                    id = %row.id, code = %failure.code, provider_code = ?failure.provider_code,
+                    trace_id = ?failure.trace_id, "a refresh failed and will be tried again"
+                );
+                let retry_after = retry_after.unwrap_or(REST.0).min(LONGEST_RETRY_AFTER);
+                Err(TokenError::Unavailable {
+                    failure,
+                    retry_after,
+                })
+            }
+        }
+    }
+
+    /// Rests after a failure that waiting may mend: twice as long each time, longer if the
+    /// provider says so, never the same for all.
+    fn rest(&self, id: IntegrationId, error: &TokenError) {
+        let asked = match error {
+            TokenError::Unavailable { retry_after, .. } => *retry_after,
+            TokenError::Misconfigured(_) | TokenError::Storage(_) => REST.0,
+            _ => return,
+        };
+        let parts = &self.0.parts;
+        let mut rests = self
+            .0
+            .flights
+            .rests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let failures = rests.get(&id).map_or(0, |rest| rest.failures);
+        let [jitter] = crate::entropy::random(&*parts.entropy);
+        let wait = (REST.0 * 2_u32.saturating_pow(failures.min(8)))
+            .min(REST.1)
+            .max(asked);
+        let until = parts.clock.uptime() + wait + wait / 5 * u32::from(jitter) / 255;
+        rests.insert(
+            id,
+            Rest {
+                failures: failures + 1,
+                until,
+                error: error.clone(),
+            },
+        );
+    }
+}
+
+fn no_provider(row: &GrantRow) -> Failure {
+    Failure::new(
+        "provider_not_configured",
+        crate::provider::Actor::Operator,
+        format!("The provider {} is no longer configured.", row.provider),
+    )
+}

@@ -1,0 +1,369 @@
+//! Keeps every grant alive and hands out access tokens that are valid.
+//!
+//! The rules, each with a test of its name:
+//!
+//! 1. The margin is a quarter of a token's life, at most five minutes ([`crate::grant::margin`]).
+//! 2. Callers join one flight per integration, and the flight is a task of its own: a web framework
+//!    drops a handler whose client hangs up, and a refresh cut between the provider's answer and our
+//!    commit would lose a rotated refresh token for ever (`flight.rs`).
+//! 3. Across processes a durable intent decides who spends the refresh token. No intent, no refresh.
+//! 4. A commit succeeds by lineage, not by lock: a late winner holds the only live token.
+//! 5. A provider talks through the transport it is handed, so what it receives can be made durable
+//!    before it is interpreted.
+//! 6. A rejected token is replaced only if it is still the current one.
+//! 7. An outage while the old token is good serves the old token. Only a rejection of the current
+//!    lineage asks the user to reconnect, and only after the row was read again.
+//! 8. A registration that needs the operator never marks an integration.
+//! 9. Reconnect and disconnect bump the epoch; a result of an older epoch is discarded and revoked.
+//! 10. Nothing deletes a refresh token because of an error.
+
+mod cache;
+mod connect;
+mod error;
+mod flight;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use connect::{Begin, Begun, Next, Proof};
+pub use error::{ConnectError, TokenError};
+
+use crate::grant::{AccessToken, LiveToken, MinLife, Version, Warning};
+use crate::integration::Status;
+use crate::news::News;
+use crate::provider::Providers;
+use crate::seal::{Field, Place, Seal};
+use crate::store::{GrantRow, GrantStore, Subject};
+use crate::{Clock, Entropy, Grant, IntegrationId, Tasks, Transport, UserId};
+use cache::Cache;
+use flight::Flights;
+
+/// How long a caller with a usable token waits for a newer one before it takes the old.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a caller without a usable token waits for one.
+const CALLER_LIMIT: Duration = Duration::from_secs(90);
+/// A token nearer to its end than this is not handed out: it would die on the way.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+/// After so many tokens in a row that the provider issued and its API refused, stop for a while.
+const REFUSED_LIMIT: u8 = 3;
+/// How long.
+const REFUSED_PAUSE: Duration = Duration::from_mins(1);
+
+/// What a vault is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// Where grants are kept.
+    pub store: Arc<dyn GrantStore>,
+    /// What can be connected.
+    pub providers: Providers,
+    /// Encrypts grants at rest.
+    pub seal: Seal,
+    /// Carries requests to providers.
+    pub http: Arc<dyn Transport>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where work that outlives its caller runs.
+    pub tasks: Tasks,
+    /// What changed in other processes. Without its loop running, every read asks the database.
+    pub news: Arc<News>,
+    /// Names this deployment's tenant inside every ciphertext.
+    pub tenant: String,
+}
+
+/// Keeps grants alive. Cheap to clone; all clones share one memory.
+#[derive(Clone)]
+pub struct Vault(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    cache: Arc<Cache>,
+    flights: Arc<Flights>,
+    /// Rings when a grant was stored that may come due before all others.
+    due: tokio::sync::Notify,
+}
+
+impl Vault {
+    /// A vault over these parts.
+    pub fn new(parts: Parts) -> Self {
+        let (cache, flights) = (Arc::new(Cache::default()), Arc::new(Flights::default()));
+        let (memory, rests, clock) = (cache.clone(), flights.clone(), parts.clock.clone());
+        parts.news.subscribe(move |change| {
+            if let Subject::Integration(id) = change.subject {
+                memory.raise(id, change.revision, clock.uptime());
+                rests.rested(id);
+            }
+        });
+        Self(Arc::new(Inner {
+            parts,
+            cache,
+            flights,
+            due: tokio::sync::Notify::new(),
+        }))
+    }
+
+    /// What can be connected.
+    pub fn providers(&self) -> &Providers {
+        &self.0.parts.providers
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.0.parts
+    }
+
+    /// Returns once a grant was stored; the renewer's alarm clock.
+    pub(crate) async fn grant_stored(&self) {
+        self.0.due.notified().await;
+    }
+
+    /// An access token that is valid now and for at least `want` more.
+    ///
+    /// A good token in memory is served without touching the database. Otherwise the caller joins the
+    /// one refresh of this integration; if that fails while the old token is still good for `want`,
+    /// the old token is served with a [`Warning`].
+    pub async fn token(
+        &self,
+        owner: UserId,
+        id: IntegrationId,
+        want: MinLife,
+    ) -> Result<AccessToken, TokenError> {
+        if let Some(token) = self.0.cache.find(id)
+            && token.owner == owner
+            && self.0.parts.news.fresh()
+            && self.remaining(&token) >= token.margin().max(want.0).max(LAST_MOMENT)
+        {
+            return Ok(AccessToken::new(token, None));
+        }
+        self.obtain(owner, id, want, None).await
+    }
+
+    /// A token to use instead of one that the provider's API has just refused.
+    ///
+    /// Refreshes only if `rejected` is still the current token: a storm of refusals costs one refresh.
+    pub async fn replace(&self, rejected: &AccessToken) -> Result<AccessToken, TokenError> {
+        let old = rejected.live();
+        if old.refused >= REFUSED_LIMIT && self.age(old) < REFUSED_PAUSE && !rejected.accepted() {
+            return Err(TokenError::Refused {
+                retry_after: REFUSED_PAUSE.saturating_sub(self.age(old)),
+            });
+        }
+        self.obtain(old.owner, old.id, MinLife::default(), Some(rejected))
+            .await
+    }
+
+    /// Forgets tokens that have expired, so that idle integrations cost no memory.
+    pub(crate) fn sweep(&self) {
+        self.0.cache.sweep(|token| self.remaining(token).is_zero());
+    }
+
+    /// Refreshes ahead of need, whoever owns it; for the renewer.
+    pub(crate) async fn renew(&self, id: IntegrationId) -> Result<(), TokenError> {
+        let row = self
+            .0
+            .parts
+            .store
+            .grant(id)
+            .await?
+            .ok_or(TokenError::NotFound)?;
+        let token = self.admit(&row)?;
+        self.fly(token.id, token.version, 0).await.map(|_| ())
+    }
+
+    /// The slow path: at most one refresh on behalf of this caller, joined if one is under way.
+    async fn obtain(
+        &self,
+        owner: UserId,
+        id: IntegrationId,
+        want: MinLife,
+        rejected: Option<&AccessToken>,
+    ) -> Result<AccessToken, TokenError> {
+        let than = rejected.map(AccessToken::version);
+        let newer = |token: &LiveToken| than.is_none_or(|than| token.version > than);
+        let refused = rejected.map_or(0, |r| {
+            if r.accepted() {
+                0
+            } else {
+                r.live().refused + 1
+            }
+        });
+        let mut longest = Duration::ZERO;
+        // Twice, because the first flight may be one that had begun for a reason of its own.
+        for _ in 0..2 {
+            let (held, warning) = self.hold(owner, id).await?;
+            let remaining = self.remaining(&held);
+            let lifetime = held.lifetime();
+            longest = longest.max(remaining);
+            if newer(&held) && remaining >= held.margin().max(want.0).max(LAST_MOMENT) {
+                return Ok(AccessToken::new(held, warning));
+            }
+            let usable = newer(&held) && remaining >= want.0.max(LAST_MOMENT);
+            // Asking for more life than the provider gives must not refresh on every call.
+            if newer(&held) && want.0 > remaining && self.age(&held) < lifetime / 10 {
+                return Err(TokenError::Unattainable { longest: lifetime });
+            }
+            let beyond = than.map_or(held.version, |than| than.max(held.version));
+            if let Some(error) = self.0.flights.resting(id, self.0.parts.clock.uptime()) {
+                if !usable && let Some(token) = self.adopt(owner, id, beyond).await? {
+                    return Ok(AccessToken::new(token, None));
+                }
+                return self.settle(held, usable, error);
+            }
+            let patience = if usable { PATIENCE } else { CALLER_LIMIT };
+            let flown = tokio::select! {
+                flown = self.fly(id, beyond, refused) => flown,
+                () = self.0.parts.clock.sleep(patience) => {
+                    if usable {
+                        return Ok(AccessToken::new(held, warning));
+                    }
+                    Err(TokenError::timed_out())
+                }
+            };
+            match flown {
+                Ok(token) if token.owner != owner => return Err(TokenError::NotFound),
+                Ok(token) if newer(&token) && self.remaining(&token) >= want.0.max(LAST_MOMENT) => {
+                    return Ok(AccessToken::new(token, None));
+                }
+                Ok(token) => longest = longest.max(self.remaining(&token)),
+                Err(error) => return self.settle(held, usable, error),
+            }
+        }
+        Err(TokenError::Unattainable { longest })
+    }
+
+    /// Serves the old token where it is still good and waiting is all that helps.
+    fn settle(
+        &self,
+        held: Arc<LiveToken>,
+        usable: bool,
+        error: TokenError,
+    ) -> Result<AccessToken, TokenError> {
+        match error.warning() {
+            Some(warning) if usable && self.remaining(&held) >= LAST_MOMENT => {
+                Ok(AccessToken::new(held, Some(warning)))
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// The current token as far as known without refreshing: from memory if that is fresh, else
+    /// from its row. While the database is away, memory is all there is.
+    async fn hold(
+        &self,
+        owner: UserId,
+        id: IntegrationId,
+    ) -> Result<(Arc<LiveToken>, Option<Warning>), TokenError> {
+        let cached = self.0.cache.find(id).filter(|token| token.owner == owner);
+        if let Some(token) = &cached
+            && self.0.parts.news.fresh()
+        {
+            return Ok((Arc::clone(token), None));
+        }
+        match self.0.parts.store.grant(id).await {
+            Ok(Some(row)) if row.owner == owner => Ok((self.admit(&row)?, None)),
+            Ok(_) => Err(TokenError::NotFound),
+            Err(error) => match cached {
+                Some(token) => Ok((token, Some(Warning::StorageUnavailable))),
+                None => Err(error.into()),
+            },
+        }
+    }
+
+    /// The stored token, if another process has obtained one newer than `beyond`.
+    async fn adopt(
+        &self,
+        owner: UserId,
+        id: IntegrationId,
+        beyond: Version,
+    ) -> Result<Option<Arc<LiveToken>>, TokenError> {
+        match self.0.parts.store.grant(id).await? {
+            Some(row) if row.owner == owner && row.version > beyond => Ok(Some(self.admit(&row)?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Opens a row into memory, if its status lets it be used.
+    fn admit(&self, row: &GrantRow) -> Result<Arc<LiveToken>, TokenError> {
+        match &row.status {
+            Status::Active => {}
+            Status::Paused => return Err(TokenError::Paused),
+            Status::NeedsReconnect { why, since } => {
+                return Err(TokenError::ReconnectRequired {
+                    why: why.clone(),
+                    since: *since,
+                });
+            }
+        }
+        if let Some(token) = self.0.cache.find(row.id)
+            && token.version == row.version
+            && token.revision == row.revision
+        {
+            return Ok(token);
+        }
+        let grant = self.open(row)?;
+        self.remember(row, &grant, row.version, 0)
+    }
+
+    /// Puts a grant into memory; fails if its integration has changed since the row was read.
+    fn remember(
+        &self,
+        row: &GrantRow,
+        grant: &Grant,
+        version: Version,
+        refused: u8,
+    ) -> Result<Arc<LiveToken>, TokenError> {
+        let clock = &self.0.parts.clock;
+        let left = crate::clock::until(clock.now(), grant.expires_at);
+        let token = Arc::new(LiveToken {
+            id: row.id,
+            owner: row.owner,
+            version,
+            revision: row.revision,
+            secret: grant.access.clone(),
+            scopes: grant.scopes.clone(),
+            obtained_at: grant.obtained_at,
+            expires_at: grant.expires_at,
+            expires_uptime: clock.uptime() + left,
+            refused,
+            accepted: false.into(),
+        });
+        if self.0.cache.put(&token) {
+            Ok(token)
+        } else {
+            Err(TokenError::Changed)
+        }
+    }
+
+    fn open(&self, row: &GrantRow) -> Result<Grant, TokenError> {
+        let subject = row.id.to_string();
+        let place = self.place(&subject, Field::Grant, row.version.epoch);
+        let plain = self.0.parts.seal.open(place, &row.grant.sealed)?;
+        Ok(Grant::from_plain(&plain)?)
+    }
+
+    fn place<'a>(&'a self, subject: &'a str, field: Field, epoch: i64) -> Place<'a> {
+        Place {
+            tenant: &self.0.parts.tenant,
+            subject,
+            field,
+            epoch,
+        }
+    }
+
+    fn remaining(&self, token: &LiveToken) -> Duration {
+        let clock = &self.0.parts.clock;
+        token.remaining(clock.now(), clock.uptime())
+    }
+
+    fn age(&self, token: &LiveToken) -> Duration {
+        crate::clock::until(token.obtained_at, self.0.parts.clock.now())
+    }
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vault")
+            .field("providers", &self.0.parts.providers)
+            .finish_non_exhaustive()
+    }
+}
