@@ -152,9 +152,9 @@ fn refusal_passes(code: &str) -> bool {
     {
         return matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14);
     }
-    // PostgreSQL: connection lost, sign-in refused, read-only replica, serialisation and deadlock,
+    // PostgreSQL: connection lost, read-only replica, sign-in refused, no such database, serialisation and deadlock,
     // out of resources, lock not available, shut down or cancelled, system error.
-    ["08", "25006", "28", "40", "53", "55P03", "57", "58"]
+    ["08", "25006", "28", "3D", "40", "53", "55P03", "57", "58"]
         .iter()
         .any(|class| code.starts_with(class))
 }
@@ -230,4 +230,40 @@ id_args!(
 pub(crate) fn json(value: &impl serde::Serialize) -> String {
     #[expect(clippy::expect_used, reason = "records of strings always serialise")]
     serde_json::to_string(value).expect("a record serialises")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sqlite_binds_parameters_by_number_in_whatever_order_they_appear() {
+        let db = Db::Sqlite(SqlitePool::connect("sqlite::memory:").await.unwrap());
+        let sql = "SELECT $3 AS c, $1 AS a, $3 AS again, $2 AS b, $1 AS id";
+        let row = db.one(sql, args!["one", "two", "three"]).await.unwrap();
+        let row = row.unwrap();
+        let fields = row.of("none", "id");
+        for (column, value) in [
+            ("a", "one"),
+            ("b", "two"),
+            ("c", "three"),
+            ("again", "three"),
+        ] {
+            assert_eq!(fields.text(column).unwrap(), value, "column {column}");
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_told_from_what_never_will() {
+        // SQLite: BUSY, BUSY_SNAPSHOT, READONLY, FULL; CONSTRAINT_UNIQUE, CORRUPT, ERROR.
+        // PostgreSQL: lost, too many clients, deadlock, cancelled, shut down; unique, no table.
+        for code in [
+            "5", "517", "8", "13", "08006", "53300", "40P01", "57014", "57P01",
+        ] {
+            assert!(refusal_passes(code), "{code}");
+        }
+        for code in ["2067", "11", "1", "23505", "42P01", "22021"] {
+            assert!(!refusal_passes(code), "{code}");
+        }
+    }
 }
