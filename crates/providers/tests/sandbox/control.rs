@@ -154,4 +154,9 @@ async fn what_nobody_plays_is_said_so() {
         assert_eq!(answer.status, 404, "{path}");
         assert_eq!(answer.header("content-type"), "application/problem+json");
     }
+    let path = format!("world/microsoft/users/{ADELE}/disable");
+    let answer = play
+        .control("POST", &path, &json!({ "until": "monday" }))
+        .await;
+    assert_eq!(answer.status, 422, "nothing is silently ignored");
 }
