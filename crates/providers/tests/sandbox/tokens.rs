@@ -98,6 +98,20 @@ async fn scopes_decide_what_comes_along() {
 }
 
 #[tokio::test]
+async fn the_sign_in_decides_on_identity_and_offline_access_not_the_redemption() {
+    let play = Play::new();
+    let code = play.code(&[]).await;
+    let body = play.redeem(&code, &[("scope", "User.Read")]).await.ok();
+    assert!(body["refresh_token"].is_string() && body["id_token"].is_string());
+    let code = play.code(&[("scope", "User.Read")]).await;
+    let body = play
+        .redeem(&code, &[("scope", "User.Read offline_access")])
+        .await
+        .ok();
+    assert_eq!(body["refresh_token"], Value::Null);
+}
+
+#[tokio::test]
 async fn a_code_must_be_proved_and_is_good_once() {
     let play = Play::new();
     let code = play.code(&[]).await;
