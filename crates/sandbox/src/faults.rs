@@ -114,6 +114,11 @@ impl Deed {
                 "`drop`, `drop_after_commit` and an answer exclude each other",
             ));
         }
+        if self.failure.retry_after.is_some() && self.failure().is_none() {
+            return Err(Problem::unusable(
+                "`retry_after` needs an answer to stand in",
+            ));
+        }
         if self.delay_ms.is_none() && !ends.contains(&true) {
             return Err(Problem::unusable("`do` does nothing"));
         }
@@ -124,11 +129,6 @@ impl Deed {
             .is_some_and(|status| !final_status(&status))
         {
             return Err(Problem::unusable("`status` is not the status of an answer"));
-        }
-        if self.failure.retry_after.is_some() && self.failure().is_none() {
-            return Err(Problem::unusable(
-                "`retry_after` needs an answer to stand in",
-            ));
         }
         Ok(())
     }

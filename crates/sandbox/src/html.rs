@@ -11,7 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 const STYLE: &str = "\
 body{font:16px/1.5 system-ui,sans-serif;margin:0;background:#f3f2f1;color:#1b1a19}\
 main{max-width:44rem;margin:6vh auto;padding:2rem 2.5rem;background:#fff;box-shadow:0 2px 8px #0002}\
-main.narrow{max-width:24rem}h1{font-size:1.4rem;margin:0 0 1rem}h2{font-size:1.05rem;margin:1.5rem 0 .5rem}\
 label{display:block;margin:.75rem 0}input{display:block;width:100%;box-sizing:border-box;font:inherit;padding:.4rem}\
 button{font:inherit;padding:.4rem 1.4rem;margin:1rem .5rem 0 0}code{background:#f3f2f1;padding:.1rem .3rem}\
 .wrong{color:#a80000}.small{font-size:.85rem;color:#605e5c}table{border-collapse:collapse}\

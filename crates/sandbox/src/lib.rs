@@ -30,7 +30,7 @@ mod stage;
 
 pub use act::{Act, Credential, Scene, Site};
 pub use backstage::{Backstage, StageConfig};
-pub use faults::{Failure, Fault};
+pub use faults::{Deed, Failure, Fault};
 pub use grants::{Asked, Challenge, ChallengeError, CodeRefusal, Grant, Grants, RefreshRefusal};
 pub use html::{Page, escape};
 pub use inprocess::InProcess;

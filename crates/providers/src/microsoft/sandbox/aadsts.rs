@@ -20,7 +20,7 @@ pub(super) struct Trouble {
 /// What identifies one answer: the ids and the time that every error text ends with.
 #[derive(Debug)]
 pub(super) struct Trace {
-    trace: Uuid,
+    own: Uuid,
     correlation: Uuid,
     at: Timestamp,
 }
@@ -95,12 +95,12 @@ impl Trouble {
     /// The text with its number and, separated by `separator`, the ids and the time.
     pub(super) fn description(&self, trace: &Trace, separator: &str) -> String {
         let Trace {
-            trace,
+            own,
             correlation,
             at,
         } = trace;
         format!(
-            "AADSTS{}: {}{separator}Trace ID: {trace}{separator}Correlation ID: {correlation}\
+            "AADSTS{}: {}{separator}Trace ID: {own}{separator}Correlation ID: {correlation}\
              {separator}Timestamp: {}",
             self.code,
             self.text,
@@ -120,7 +120,7 @@ impl Trouble {
             "error_description": self.description(trace, " "),
             "error_codes": [self.code],
             "timestamp": timestamp(trace.at),
-            "trace_id": trace.trace,
+            "trace_id": trace.own,
             "correlation_id": trace.correlation,
             "error_uri": self.uri(origin),
         });
@@ -200,7 +200,7 @@ impl Trace {
         };
         let given = header().or_else(field).and_then(|id| id.parse().ok());
         Self {
-            trace: backstage.guid(),
+            own: backstage.guid(),
             correlation: given.unwrap_or_else(|| backstage.guid()),
             at: backstage.now(),
         }
@@ -219,7 +219,7 @@ pub(super) fn endpoint_headers(response: &mut Response, trace: &Trace, code: u32
         ("cache-control", "no-store, no-cache"),
         ("pragma", "no-cache"),
         ("expires", "-1"),
-        ("x-ms-request-id", &trace.trace.to_string()),
+        ("x-ms-request-id", &trace.own.to_string()),
         ("x-ms-ests-server", "2.1.00000.0 - SANDBOX"),
         ("x-ms-clitelem", &telemetry),
     ];

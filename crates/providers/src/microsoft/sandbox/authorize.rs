@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::Method;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use evergrant::Request;
 use evergrant_sandbox::{Asked, Challenge, ChallengeError, Origin};
@@ -13,7 +14,7 @@ use evergrant_sandbox::{Asked, Challenge, ChallengeError, Origin};
 use super::aadsts::{Trace, Trouble};
 use super::reply::{ResponseMode, ReturnTo};
 use super::scopes::Scopes;
-use super::world::{Tenant, is_registered};
+use super::world::{Tenant, registered};
 use super::{Memo, MicrosoftAct, given, mint, pages, parameters, tenant};
 
 /// A valid authorize request.
@@ -54,12 +55,9 @@ pub(super) async fn authorize(
     State(act): State<MicrosoftAct>,
     Path(segment): Path<String>,
     Extension(origin): Extension<Origin>,
-    request: axum::http::Request<axum::body::Body>,
+    head: Parts,
+    body: Bytes,
 ) -> Response {
-    let (head, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, usize::MAX)
-        .await
-        .unwrap_or_else(|_| Bytes::new());
     let request = Request::from_parts(head, body);
     let trace = Trace::of(&request, act.backstage());
     let parameters = if request.method() == Method::POST {
@@ -96,15 +94,16 @@ impl MicrosoftAct {
         }
         let redirect_uri =
             given(parameters, "redirect_uri").ok_or_else(|| Trouble::new(500_113))?;
-        if !is_registered(redirect_uri) {
-            return Err(Trouble::new(50_011).saying(format!(
-                "The redirect URI '{redirect_uri}' specified in the request does not match the redirect URIs \
-                 configured for the application '{client_id}'."
-            )));
-        }
+        let target = registered(redirect_uri).ok_or_else(|| {
+            Trouble::new(50_011).saying(format!(
+                "The redirect URI '{redirect_uri}' specified in the request does not match the \
+                 redirect URIs configured for the application '{client_id}'."
+            ))
+        })?;
         let mode = ResponseMode::parse(given(parameters, "response_mode"));
         Ok(ReturnTo {
             redirect_uri: redirect_uri.to_owned(),
+            target,
             mode: mode.unwrap_or(ResponseMode::Query),
             state: parameters.get("state").cloned(),
         })

@@ -6,7 +6,12 @@ use serde_json::{Value, json};
 use super::MicrosoftAct;
 
 /// Carries out a change; the answer is the user or the key as it is now.
-pub(super) fn change(act: &MicrosoftAct, path: &str) -> Result<Value, Problem> {
+pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Value, Problem> {
+    if body.as_object().is_none_or(|members| !members.is_empty()) {
+        return Err(Problem::unusable(
+            "these changes take no members: send `{}` or nothing",
+        ));
+    }
     match path
         .trim_end_matches('/')
         .split('/')

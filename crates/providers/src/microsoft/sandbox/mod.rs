@@ -184,8 +184,8 @@ impl Act for MicrosoftAct {
             .collect()
     }
 
-    fn change(&self, path: &str, _body: &Value) -> Result<Value, Problem> {
-        changes::change(self, path)
+    fn change(&self, path: &str, body: &Value) -> Result<Value, Problem> {
+        changes::change(self, path, body)
     }
 
     fn reset(&self) {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use evergrant_sandbox::{Origin, Page, escape};
+use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::aadsts::{Trace, Trouble};
@@ -13,7 +14,10 @@ use super::pages;
 /// Where and how an application wants its answer.
 #[derive(Debug, Clone)]
 pub(super) struct ReturnTo {
+    /// As the client wrote it, which it must repeat.
     pub(super) redirect_uri: String,
+    /// The same, normalized: without a path it leads to the root of its host.
+    pub(super) target: Url,
     pub(super) mode: ResponseMode,
     pub(super) state: Option<String>,
 }
@@ -77,12 +81,10 @@ impl ReturnTo {
             let pairs = fields.iter().map(|(name, value)| (*name, value.as_str()));
             Serializer::new(String::new()).extend_pairs(pairs).finish()
         };
-        // A redirect URI without a path is answered at the root of its host.
-        let target = url::Url::parse(&self.redirect_uri)
-            .map_or_else(|_| self.redirect_uri.clone(), |url| url.to_string());
+        let target = &self.target;
         match self.mode {
             ResponseMode::Query => {
-                let separator = if target.contains('?') { '&' } else { '?' };
+                let separator = if target.query().is_some() { '&' } else { '?' };
                 redirect(&format!("{target}{separator}{}#", encoded()))
             }
             ResponseMode::Fragment => redirect(&format!("{target}#{}", encoded())),

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use super::aadsts::{Trace, Trouble};
 use super::authorize::{Ask, Prompt};
 use super::reply::redirect;
-use super::world::is_registered;
+use super::world::registered;
 use super::{MicrosoftAct, given, pages, parameters};
 
 /// How long a page stays usable.
@@ -121,8 +121,8 @@ pub(super) async fn log_out(RawQuery(query): RawQuery, body: Bytes) -> Response 
         parameters(&body),
     );
     let to = given(&query, "post_logout_redirect_uri").or(given(&body, "post_logout_redirect_uri"));
-    match to.filter(|to| is_registered(to)) {
-        Some(to) => redirect(to),
+    match to.and_then(registered) {
+        Some(to) => redirect(to.as_str()),
         None => pages::signed_out().into_response(),
     }
 }

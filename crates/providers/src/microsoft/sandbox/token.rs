@@ -112,6 +112,16 @@ impl MicrosoftAct {
 
     fn redeem(&self, call: &Call<'_>) -> Result<Value, Trouble> {
         let code = given(call.form, "code").ok_or_else(|| Trouble::missing("code"))?;
+        let mut grant = self.exchange(call, code).inspect_err(|trouble| {
+            self.refused(Kind::Code, code, call, trouble);
+        })?;
+        let offline = grant.memo.scopes.offline_access;
+        let refresh_token = offline.then(|| self.grants().issue(&grant));
+        let nonce = grant.memo.nonce.take();
+        self.tokens(call, &grant, refresh_token, nonce.as_deref())
+    }
+
+    fn exchange(&self, call: &Call<'_>, code: &str) -> Result<Grant<Memo>, Trouble> {
         let redirect_uri =
             given(call.form, "redirect_uri").ok_or_else(|| Trouble::missing("redirect_uri"))?;
         let scopes = call.scopes()?;
@@ -122,41 +132,27 @@ impl MicrosoftAct {
             self.usable(&account)?;
             self.consented(&account, call, scopes.as_ref())?;
         }
+        let client = call.registration.client_id;
         let verifier = given(call.form, "code_verifier");
-        let redeemed =
-            self.grants()
-                .redeem(code, call.registration.client_id, redirect_uri, verifier);
+        let redeemed = self.grants().redeem(code, client, redirect_uri, verifier);
         let mut grant = redeemed.map_err(|refusal| code_trouble(refusal, code))?;
-        let signed_in = grant.memo.scopes.clone();
-        grant.memo.scopes = scopes.map_or(signed_in.clone(), |scopes| {
-            scopes.signed_in_with(&signed_in)
-        });
-        let refresh_token = signed_in
-            .offline_access
-            .then(|| self.grants().issue(&grant));
-        let nonce = grant.memo.nonce.take();
-        self.tokens(call, &grant, refresh_token, nonce.as_deref())
+        if let Some(scopes) = scopes {
+            grant.memo.scopes = scopes.signed_in_with(&grant.memo.scopes);
+        }
+        Ok(grant)
     }
 
     fn refresh(&self, call: &Call<'_>) -> Result<Value, Trouble> {
         let token =
             given(call.form, "refresh_token").ok_or_else(|| Trouble::missing("refresh_token"))?;
-        let client = call.registration.client_id;
-        let refreshed = self.rotate(call, token, client);
-        if let Err(trouble) = &refreshed {
-            self.grants()
-                .refused(token, client, &format!("AADSTS{}", trouble.code));
-        }
-        let (grant, successor) = refreshed?;
+        let (grant, successor) = self.rotate(call, token).inspect_err(|trouble| {
+            self.refused(Kind::Refresh, token, call, trouble);
+        })?;
         self.tokens(call, &grant, Some(successor), None)
     }
 
-    fn rotate(
-        &self,
-        call: &Call<'_>,
-        token: &str,
-        client: &str,
-    ) -> Result<(Grant<Memo>, String), Trouble> {
+    fn rotate(&self, call: &Call<'_>, token: &str) -> Result<(Grant<Memo>, String), Trouble> {
+        let client = call.registration.client_id;
         let scopes = call.scopes()?;
         let refused = |refusal| self.refresh_trouble(refusal, token);
         let mut grant = self.grants().grant_of(token, client).map_err(refused)?;
@@ -235,6 +231,12 @@ impl MicrosoftAct {
             body.insert("client_info".to_owned(), json!(mint::client_info(&user)));
         }
         Ok(Value::Object(body))
+    }
+
+    fn refused(&self, kind: Kind, presented: &str, call: &Call<'_>, trouble: &Trouble) {
+        let why = format!("AADSTS{}", trouble.code);
+        self.grants()
+            .refused(kind, presented, call.registration.client_id, &why);
     }
 
     /// Refuses accounts that may not have tokens any more.

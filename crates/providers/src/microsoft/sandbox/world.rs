@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use url::Url;
 
 /// The tenant's GUID.
 pub(super) const TENANT_ID: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
@@ -141,20 +142,19 @@ impl User {
     }
 }
 
-/// Whether a redirect URI is one of those that every registration here has: loopback, any port
-/// and path. The literal IPv6 address and some characters are not supported by the real service
+/// A redirect URI, if it is one of those that every registration here has: loopback, any port and
+/// path. The literal `IPv6` address and some characters are not supported by the real service
 /// either.
-pub(super) fn is_registered(redirect_uri: &str) -> bool {
-    let Ok(url) = url::Url::parse(redirect_uri) else {
-        return false;
-    };
+pub(super) fn registered(redirect_uri: &str) -> Option<Url> {
+    let url = Url::parse(redirect_uri).ok()?;
     let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1"));
     let supported = !redirect_uri.contains(['!', '$', '\'', '(', ')', ',', ';']);
-    matches!(url.scheme(), "http" | "https")
+    let good = matches!(url.scheme(), "http" | "https")
         && loopback
         && supported
         && url.fragment().is_none()
-        && redirect_uri.len() <= 256
+        && redirect_uri.len() <= 256;
+    good.then_some(url)
 }
 
 /// The first path segment.
@@ -221,7 +221,7 @@ mod tests {
             "https://localhost",
             "http://127.0.0.1:1/a/b",
         ] {
-            assert!(is_registered(good), "{good}");
+            assert!(registered(good).is_some(), "{good}");
         }
         for bad in [
             "https://app.example/cb",
@@ -232,7 +232,7 @@ mod tests {
             "localhost",
             "http://localhost.evil.example/",
         ] {
-            assert!(!is_registered(bad), "{bad}");
+            assert!(registered(bad).is_none(), "{bad}");
         }
     }
 }

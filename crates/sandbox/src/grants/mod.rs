@@ -5,15 +5,17 @@
 //! [`strict_rotation`](crate::StageConfig::strict_rotation) each is good once, and presenting a
 //! spent one revokes the grant, since either the client or a thief holds a copy.
 
+mod challenge;
+mod refusal;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
+pub use self::challenge::{Challenge, ChallengeError};
+pub use self::refusal::{CodeRefusal, RefreshRefusal};
 use crate::{Backstage, Event, Kind, TokenEntry};
 
 /// The codes and refresh tokens of one act; `T` is what the vendor remembers of a sign-in.
@@ -88,89 +90,6 @@ struct Refresh {
     spent: bool,
 }
 
-/// A PKCE challenge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Challenge {
-    /// The verifier itself.
-    Plain(String),
-    /// The SHA-256 of the verifier.
-    S256(String),
-}
-
-/// Why a challenge cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChallengeError {
-    /// Not 43 to 128 unreserved characters.
-    Form,
-    /// Neither `plain` nor `S256`.
-    Method,
-}
-
-/// Why a code was not redeemed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CodeRefusal {
-    /// Nobody issued it.
-    Unknown,
-    /// It was issued to another registration.
-    OtherClient,
-    /// It was sent to another address.
-    OtherRedirect,
-    /// It is too old.
-    Expired,
-    /// It was redeemed before.
-    Spent,
-    /// The verifier is missing or does not match.
-    Verifier,
-    /// The user's grants were revoked since.
-    Revoked,
-}
-
-/// Why a refresh token was not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefreshRefusal {
-    /// Nobody issued it.
-    Unknown,
-    /// It was issued to another registration.
-    OtherClient,
-    /// It was not used for too long.
-    Inactive {
-        /// When it was issued.
-        issued: Timestamp,
-    },
-    /// Its grant was revoked.
-    Revoked {
-        /// When it was issued.
-        issued: Timestamp,
-    },
-    /// It was used before, under strict rotation; its grant is revoked now.
-    Reused,
-}
-
-impl Challenge {
-    /// Reads the two request parameters; `plain` is assumed without a method, as RFC 7636 says.
-    pub fn parse(value: &str, method: Option<&str>) -> Result<Self, ChallengeError> {
-        let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
-        if !(43..=128).contains(&value.len()) || !value.chars().all(unreserved) {
-            return Err(ChallengeError::Form);
-        }
-        match method {
-            Some("S256") => Ok(Self::S256(value.to_owned())),
-            Some("plain") | None => Ok(Self::Plain(value.to_owned())),
-            Some(_) => Err(ChallengeError::Method),
-        }
-    }
-
-    fn is_met_by(&self, verifier: &str) -> bool {
-        match self {
-            Self::Plain(challenge) => challenge == verifier,
-            Self::S256(challenge) => {
-                let hash = digest(&SHA256, verifier.as_bytes());
-                *challenge == URL_SAFE_NO_PAD.encode(hash)
-            }
-        }
-    }
-}
-
 impl<T: Clone> Grants<T> {
     /// No grants yet. A code lives for `code_ttl`, a refresh token for `refresh_inactivity`.
     pub fn new(backstage: Backstage, code_ttl: Duration, refresh_inactivity: Duration) -> Self {
@@ -221,7 +140,8 @@ impl<T: Clone> Grants<T> {
         code
     }
 
-    /// Takes a code and returns its grant. Only success spends it.
+    /// Takes a code and returns its grant. Only success spends it; a refusal is left to
+    /// [`refused`](Self::refused), since the vendor knows more reasons.
     pub fn redeem(
         &self,
         code: &str,
@@ -231,33 +151,26 @@ impl<T: Clone> Grants<T> {
     ) -> Result<Grant<T>, CodeRefusal> {
         let now = self.backstage.now();
         self.shelf(|shelf| {
-            let Some(code) = shelf.codes.get_mut(code) else {
-                self.refuse(Kind::Code, client, "Unknown");
-                return Err(CodeRefusal::Unknown);
-            };
-            let Some(held) = shelf.grants.get(&code.grant) else {
-                return Err(CodeRefusal::Unknown);
-            };
-            let expired = now.duration_since(code.issued).unsigned_abs() >= self.terms.code_ttl;
-            let refusal = if code.asked.client != client {
-                Some(CodeRefusal::OtherClient)
-            } else if code.spent {
-                Some(CodeRefusal::Spent)
-            } else if expired {
-                Some(CodeRefusal::Expired)
-            } else if held.revoked {
-                Some(CodeRefusal::Revoked)
-            } else if code.asked.redirect_uri != redirect_uri {
-                Some(CodeRefusal::OtherRedirect)
-            } else if !code.asked.is_proved_by(verifier) {
-                Some(CodeRefusal::Verifier)
-            } else {
-                None
-            };
-            if let Some(refusal) = refusal {
-                let why = Some(format!("{refusal:?}"));
-                self.record(Event::Refused, Kind::Code, &held.grant, None, why);
-                return Err(refusal);
+            let code = shelf.codes.get_mut(code).ok_or(CodeRefusal::Unknown)?;
+            let held = shelf.grants.get(&code.grant).ok_or(CodeRefusal::Unknown)?;
+            let age = now.duration_since(code.issued).unsigned_abs();
+            if code.asked.client != client {
+                return Err(CodeRefusal::OtherClient);
+            }
+            if code.spent {
+                return Err(CodeRefusal::Spent);
+            }
+            if age >= self.terms.code_ttl {
+                return Err(CodeRefusal::Expired);
+            }
+            if held.revoked {
+                return Err(CodeRefusal::Revoked);
+            }
+            if code.asked.redirect_uri != redirect_uri {
+                return Err(CodeRefusal::OtherRedirect);
+            }
+            if !code.asked.is_proved_by(verifier) {
+                return Err(CodeRefusal::Verifier);
             }
             code.spent = true;
             self.record(Event::Spent, Kind::Code, &held.grant, None, None);
@@ -355,17 +268,30 @@ impl<T: Clone> Grants<T> {
         refresh_token
     }
 
-    /// Writes down that `client` presented a refresh token which was not accepted.
-    pub fn refused(&self, refresh_token: &str, client: &str, why: &str) {
+    /// Writes down that `client` presented a code or a refresh token which was not accepted.
+    pub fn refused(&self, kind: Kind, presented: &str, client: &str, why: &str) {
+        let why = Some(why.to_owned());
         self.shelf(|shelf| {
-            let token = shelf.refresh_tokens.get(refresh_token);
-            let held = token.and_then(|token| Some((token, shelf.grants.get(&token.grant)?)));
-            match held {
-                Some((token, held)) => {
-                    let (generation, why) = (Some(token.generation), Some(why.to_owned()));
-                    self.record(Event::Refused, Kind::Refresh, &held.grant, generation, why);
+            let code = shelf.codes.get(presented).map(|code| (&code.grant, None));
+            let token = shelf.refresh_tokens.get(presented);
+            let token = token.map(|token| (&token.grant, Some(token.generation)));
+            let known = code.or(token);
+            match known.and_then(|(grant, generation)| Some((shelf.grants.get(grant)?, generation)))
+            {
+                Some((held, generation)) => {
+                    self.record(Event::Refused, kind, &held.grant, generation, why);
                 }
-                None => self.refuse(Kind::Refresh, client, why),
+                None => self.backstage.ledger().record(TokenEntry {
+                    at: self.backstage.now(),
+                    event: Event::Refused,
+                    kind,
+                    token: None,
+                    client: Some(client.to_owned()),
+                    account: None,
+                    grant: None,
+                    generation: None,
+                    why,
+                }),
             }
         });
     }
@@ -430,21 +356,6 @@ impl<T: Clone> Grants<T> {
             grant: Some(grant.id.clone()),
             generation,
             why,
-        });
-    }
-
-    /// Writes down that somebody presented a thing that was never issued.
-    fn refuse(&self, kind: Kind, client: &str, why: &str) {
-        self.backstage.ledger().record(TokenEntry {
-            at: self.backstage.now(),
-            event: Event::Refused,
-            kind,
-            token: None,
-            client: Some(client.to_owned()),
-            account: None,
-            grant: None,
-            generation: None,
-            why: Some(why.to_owned()),
         });
     }
 
