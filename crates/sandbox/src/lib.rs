@@ -29,6 +29,7 @@ mod problem;
 mod stage;
 
 pub use act::{Act, Credential, Scene, Site};
+pub use authority::AuthorityError;
 pub use backstage::{Backstage, StageConfig};
 pub use faults::{Deed, Failure, Fault};
 pub use grants::{Asked, Challenge, ChallengeError, CodeRefusal, Grant, Grants, RefreshRefusal};

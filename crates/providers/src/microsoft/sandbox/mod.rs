@@ -3,8 +3,8 @@
 //! Written from the wire contract and its example payloads alone. It shares no type with the
 //! adapter beside it: what both would get wrong together, no test could see.
 //!
-//! One tenant, two users, two registrations ([`world`]). Sign-in ([`authorize`]), tokens
-//! ([`token`], [`mint`]) and Graph ([`graph`]) live at the root of one origin, as the SDKs need it.
+//! One tenant, two users, two registrations (`world`). Sign-in (`authorize`, `sign_in`), tokens
+//! (`token`, `mint`) and Graph (`graph`) live at the root of one origin, as the SDKs need it.
 
 mod aadsts;
 mod authorize;
