@@ -33,5 +33,6 @@ async fn main() -> anyhow::Result<()> {
         Err(error) => return Err(error.into()),
     }
     let me = Gateway::new(vault).open(user, integration).await?.get("/me").await?;
-    Ok(println!("{}", String::from_utf8_lossy(me.body())))
+    println!("{}", String::from_utf8_lossy(me.body()));
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! The examples, run as their readers would run them, against the sandbox.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::process::Command;
 use std::sync::Arc;
 
