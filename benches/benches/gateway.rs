@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     reason = "a benchmark stops at the first surprise"
 )]
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
