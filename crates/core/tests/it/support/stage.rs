@@ -251,6 +251,15 @@ impl Stage {
         assert!(self.world.alive(token.secret().expose()));
     }
 
+    /// Whole seconds since the stage was set up, by true time.
+    pub(crate) fn clock_secs(&self) -> u64 {
+        self.clock.uptime().as_secs()
+    }
+
+    pub(crate) async fn revision(&self) -> i64 {
+        self.store.revision().await.expect("the database answers")
+    }
+
     pub(crate) async fn status(&self, id: IntegrationId) -> Status {
         let row = self.store.grant(id).await.expect("the database answers");
         row.expect("a grant").status

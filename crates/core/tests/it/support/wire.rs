@@ -48,7 +48,9 @@ impl Wire {
         let answer = self.world.with(|ledger| answer(ledger, ask, fault, uptime));
         self.world.answers.pass().await;
         self.step().await;
-        if let (Ok(_), Some(token)) = (&answer, ask["token"].as_str()) {
+        if let (Ok(answer), Some(token)) = (&answer, ask["token"].as_str())
+            && answer.status() == 200
+        {
             self.world.with(|ledger| ledger.arrived(token));
         }
         answer
