@@ -6,7 +6,6 @@ mod stage;
 mod wire;
 mod world;
 
-pub(crate) use adapter::Adapter;
 pub(crate) use line::Cut;
 pub(crate) use stage::{Process, Stage, begin};
-pub(crate) use world::{Fault, Rotation};
+pub(crate) use world::{Fault, Ledger, Rotation};

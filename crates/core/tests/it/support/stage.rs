@@ -166,6 +166,12 @@ impl Stage {
         Ok((begun.state, Proof::Code(code.as_str().into())))
     }
 
+    /// Somebody else.
+    pub(crate) fn stranger(&mut self) -> UserId {
+        self.seed += 1;
+        UserId::new(&self.clock, &SeededEntropy::new(self.seed))
+    }
+
     /// Gives everybody who can move the time to do so.
     pub(crate) async fn settle(&self) {
         for _ in 0..TURNS {

@@ -212,10 +212,13 @@ impl World {
     /// The user agrees; gives the code the browser comes back with.
     pub(crate) fn agree(&self, authorize: &url::Url, account: &str) -> String {
         let challenge = authorize.query_pairs().find(|(k, _)| k == "challenge");
-        let challenge = challenge.expect("a challenge").1.into_owned();
+        self.agree_to(&challenge.expect("a challenge").1, account)
+    }
+
+    pub(crate) fn agree_to(&self, challenge: &str, account: &str) -> String {
         self.with(|ledger| {
             let code = ledger.fresh("code");
-            let bound = (account.to_owned(), challenge);
+            let bound = (account.to_owned(), challenge.to_owned());
             ledger.codes.insert(code.clone(), bound);
             code
         })
