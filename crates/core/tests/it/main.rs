@@ -2,10 +2,15 @@
 
 mod backoff;
 mod connect;
+mod fernet;
 mod flight;
+mod gateway;
 mod lifetime;
 mod news;
 mod outage;
+mod paths;
 mod refusal;
+mod renewer;
 mod rules;
+mod seal;
 mod support;

@@ -42,6 +42,8 @@ impl Wire {
     async fn exchange(&self, ask: &Value) -> Result<Response, TransportError> {
         self.step().await;
         self.world.requests.pass().await;
+        let latency = self.world.with(|ledger| ledger.latency);
+        self.clock.sleep(latency).await;
         self.step().await;
         let uptime = self.clock.uptime();
         let fault = self.world.with(Ledger::fault);
@@ -58,15 +60,17 @@ impl Wire {
 
     fn call(&self, request: &Request) -> Response {
         let bearer = request.headers().get("authorization");
-        let token = bearer
-            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
-            .unwrap_or_default()
-            .to_owned();
+        let token = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let uptime = self.clock.uptime();
         self.world.with(|ledger| {
-            let taken = !ledger.api_refuses && ledger.alive(&token, uptime);
-            ledger.calls.push((request.uri().to_string(), token));
-            respond(if taken { 200 } else { 401 }, &Value::Null)
+            let alive = token.is_some_and(|token| ledger.alive(token, uptime));
+            let taken = if alive && !ledger.api_refuses {
+                200
+            } else {
+                401
+            };
+            ledger.calls.push(request.clone());
+            respond(ledger.api_status.unwrap_or(taken), &Value::Null)
         })
     }
 }

@@ -95,6 +95,8 @@ pub(crate) struct Family {
 pub(crate) struct Ledger {
     pub(crate) rotation: Rotation,
     pub(crate) lifetime: Duration,
+    /// How long the token endpoint takes.
+    pub(crate) latency: Duration,
     /// Whether the next code exchange yields a refresh token.
     pub(crate) offline: bool,
     /// Faults of the next exchanges, one each.
@@ -103,6 +105,8 @@ pub(crate) struct Ledger {
     pub(crate) standing: Option<Fault>,
     /// The API refuses every token.
     pub(crate) api_refuses: bool,
+    /// The API answers with this instead.
+    pub(crate) api_status: Option<u16>,
     /// Codes that were not redeemed yet: the account and the PKCE challenge.
     pub(crate) codes: BTreeMap<String, (String, String)>,
     pub(crate) families: Vec<Family>,
@@ -116,8 +120,8 @@ pub(crate) struct Ledger {
     pub(crate) spent_in_vain: Vec<String>,
     /// Refresh tokens that were revoked by the client.
     pub(crate) revoked: Vec<String>,
-    /// Calls that reached the API: path and token.
-    pub(crate) calls: Vec<(String, String)>,
+    /// Requests that reached the API, or any other host.
+    pub(crate) calls: Vec<evergrant::Request>,
     pub(crate) under_way: usize,
     pub(crate) most_under_way: usize,
     serial: u64,
@@ -139,10 +143,12 @@ impl World {
         let ledger = Ledger {
             rotation,
             lifetime: Duration::from_hours(1),
+            latency: Duration::ZERO,
             offline: true,
             faults: VecDeque::new(),
             standing: None,
             api_refuses: false,
+            api_status: None,
             codes: BTreeMap::new(),
             families: Vec::new(),
             refresh_tokens: BTreeMap::new(),
