@@ -168,13 +168,14 @@ impl Api {
     /// new one, since a refused request had no effect.
     pub async fn send(&self, mut request: Request) -> Result<Response, CallError> {
         self.check_host(&request)?;
+        // It would lead past the check to whatever else is served at the provider's address.
+        request.headers_mut().remove(header::HOST);
         let token = self
             .vault
             .token(self.owner, self.id, MinLife::default())
             .await?;
         let (response, verdict) = self.attempt(&mut request, &token).await?;
         if !matches!(verdict, Verdict::TokenRejected { .. }) {
-            token.accept();
             return Ok(response);
         }
         let token = self.vault.replace(&token).await?;
@@ -182,7 +183,6 @@ impl Api {
         if matches!(verdict, Verdict::TokenRejected { .. }) {
             return Err(CallError::TokenRefused);
         }
-        token.accept();
         Ok(response)
     }
 
@@ -199,12 +199,14 @@ impl Api {
         let token = match op(&token).await {
             Err(CallError::TokenRefused) => self.vault.replace(&token).await?,
             done => {
-                token.accept();
+                if done.is_ok() {
+                    token.accept();
+                }
                 return done;
             }
         };
         let done = op(&token).await;
-        if !matches!(done, Err(CallError::TokenRefused)) {
+        if done.is_ok() {
             token.accept();
         }
         done
@@ -218,6 +220,10 @@ impl Api {
         self.provider.sign(request, token);
         let response = self.http.send(request.clone()).await?;
         let verdict = self.provider.judge(&response);
+        // An outage or a throttle says nothing about the token.
+        if verdict == Verdict::Accepted {
+            token.accept();
+        }
         Ok((response, verdict))
     }
 

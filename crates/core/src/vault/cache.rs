@@ -50,11 +50,9 @@ impl Cache {
         true
     }
 
-    /// Forgets a token whose integration this process has just changed itself.
-    pub(super) fn forget(&self, id: IntegrationId, uptime: Duration) {
-        if let Some(token) = self.find(id) {
-            self.raise(id, token.revision + 1, uptime);
-        }
+    /// Forgets a token; the next to ask reads it again.
+    pub(super) fn forget(&self, id: IntegrationId) {
+        self.tokens.pin().remove(&id);
     }
 
     /// Forgets what was read before `revision`, and refuses it from now on.

@@ -1,0 +1,16 @@
+//! The core as a whole: vault, gateway, renewer, news and seal over the doubles of their ports.
+
+mod backoff;
+mod connect;
+mod fernet;
+mod flight;
+mod gateway;
+mod lifetime;
+mod news;
+mod outage;
+mod paths;
+mod refusal;
+mod renewer;
+mod rules;
+mod seal;
+mod support;
