@@ -13,4 +13,5 @@ mod refusal;
 mod renewer;
 mod rules;
 mod seal;
+mod simulation;
 mod support;

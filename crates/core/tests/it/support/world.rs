@@ -247,6 +247,18 @@ impl Ledger {
         })
     }
 
+    /// How long an access token has until it expires.
+    pub(crate) fn left(&self, access: &str, uptime: Duration) -> Duration {
+        self.access_tokens[access].dies_at.saturating_sub(uptime)
+    }
+
+    /// Whoever heard the answer to a refresh has died.
+    pub(crate) fn forgotten(&mut self, token: &str) {
+        if let Some(issued) = self.refresh_tokens.get_mut(token) {
+            issued.answered = false;
+        }
+    }
+
     pub(crate) fn begin_family(&mut self, account: &str) -> usize {
         self.families.push(Family {
             account: account.to_owned(),
