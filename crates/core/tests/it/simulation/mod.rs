@@ -13,7 +13,7 @@ const SEEDS: u64 = 800;
 /// How many things happen under one seed.
 const ACTIONS: usize = 60;
 
-/// The bits that decide everything: SplitMix64.
+/// The bits that decide everything: a generator of the kind of `SeededEntropy`.
 struct Chance(u64);
 
 impl Chance {

@@ -1,5 +1,7 @@
 //! What happens: callers come and go, and everything else fails.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
@@ -7,7 +9,7 @@ use std::time::Duration;
 
 use evergrant::grant::Version;
 use evergrant::store::{Edit, GrantStore};
-use evergrant::{AccessToken, Clock, IntegrationId, Renewer, TokenError};
+use evergrant::{AccessToken, Clock, IntegrationId, Lineage, Renewer, TokenError};
 use futures_util::poll;
 
 use super::Chance;
@@ -51,12 +53,14 @@ pub(super) struct Play {
     callers: Vec<Caller>,
     served: Vec<(usize, usize, AccessToken)>,
     outage: Option<Duration>,
+    /// Refresh tokens that were opened before, by lineage.
+    pub(super) opened: RefCell<HashMap<Lineage, String>>,
 }
 
 impl Play {
     pub(super) async fn new(rotation: Rotation, seed: u64) -> Self {
         let mut chance = Chance(seed);
-        let mut stage = Stage::with(rotation, seed << 8);
+        let stage = Stage::with(rotation, seed << 8);
         let lifetime = chance.pick(&[60, 600, 3_600]);
         stage
             .world
@@ -68,6 +72,7 @@ impl Play {
             callers: Vec::new(),
             served: Vec::new(),
             outage: None,
+            opened: RefCell::default(),
             chance,
             stage,
         };
@@ -182,7 +187,7 @@ impl Play {
         let steps = [1, 50, 300, 1_000, 1_500, 9_000].map(Duration::from_millis);
         let step = match self.chance.below(9) {
             6 => lifetime / 2,
-            7 => lifetime - lifetime / 20,
+            7 => lifetime / 20 * 19,
             8 => lifetime * 3,
             step => steps[step],
         };

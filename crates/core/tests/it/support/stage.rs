@@ -27,7 +27,7 @@ use super::wire::Wire;
 use super::world::{Rotation, World};
 
 /// How many turns everybody gets before the stage counts as quiet.
-const TURNS: usize = 64;
+const TURNS: usize = 32;
 const KEY: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
 
 /// The parts all processes share.

@@ -86,7 +86,6 @@ struct Access {
 /// One grant with everything issued under it.
 #[derive(Debug)]
 pub(crate) struct Family {
-    pub(crate) account: String,
     pub(crate) ended: bool,
 }
 
@@ -259,11 +258,8 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn begin_family(&mut self, account: &str) -> usize {
-        self.families.push(Family {
-            account: account.to_owned(),
-            ended: false,
-        });
+    pub(crate) fn begin_family(&mut self) -> usize {
+        self.families.push(Family { ended: false });
         self.families.len() - 1
     }
 
