@@ -9,7 +9,7 @@ use crate::support::Rotation;
 use play::Play;
 
 /// How many seeds are run for each kind of provider.
-const SEEDS: u64 = 800;
+const SEEDS: u64 = 700;
 /// How many things happen under one seed.
 const ACTIONS: usize = 60;
 
