@@ -1,1 +1,92 @@
-fn main() {}
+//! The binary `evergrant`: server, sandbox and command line. The only place that sees every crate.
+
+mod commands;
+mod compose;
+mod output;
+mod settings;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::{Output, exit_code};
+use settings::Settings;
+
+/// Keeps the access that users grant to applications alive, and makes it useful.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    /// The configuration file; evergrant.toml unless given.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show what it does: sandbox, server, and the main job before your eyes
+    Demo(commands::demo::Args),
+    /// Run the server
+    Serve(commands::serve::Args),
+    /// Run the providers' sandbox alone
+    Sandbox(commands::sandbox::Args),
+    /// Connect an account from this terminal
+    Connect(commands::connect::Args),
+    /// List the connected accounts
+    Integrations(commands::integrations::Args),
+    /// Print a valid access token, alone on stdout
+    Token(commands::token::Args),
+    /// Make one call to the provider, with a valid token
+    Call(commands::call::Args),
+    /// End a connection
+    Disconnect(commands::disconnect::Args),
+    /// List or add users
+    Users(commands::users::Args),
+    /// List, create or revoke access keys
+    Keys(commands::keys::Args),
+    /// Bring the database's schema up to date
+    Migrate,
+    /// Say what is wrong, and who can mend it
+    Doctor(commands::doctor::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output { json: cli.json };
+    match run(cli, output).await {
+        Ok(code) => code,
+        Err(error) => {
+            output.error(&error);
+            exit_code(&error)
+        }
+    }
+}
+
+async fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
+    let settings = Settings::read(cli.config.as_deref())?;
+    let long_running = matches!(cli.command, Command::Serve(_) | Command::Sandbox(_));
+    output::log_to_stderr(&settings.log, if long_running { "info" } else { "error" });
+    match cli.command {
+        Command::Demo(args) => return commands::demo::run(settings, output, args).await,
+        Command::Doctor(args) => return commands::doctor::run(settings, output, args).await,
+        Command::Call(args) => return commands::call::run(settings, args).await,
+        Command::Serve(args) => commands::serve::run(settings, args).await?,
+        Command::Sandbox(args) => commands::sandbox::run(settings, output, args).await?,
+        Command::Connect(args) => commands::connect::run(settings, output, args).await?,
+        Command::Integrations(args) => commands::integrations::run(settings, output, args).await?,
+        Command::Token(args) => commands::token::run(settings, output, args).await?,
+        Command::Disconnect(args) => commands::disconnect::run(settings, output, args).await?,
+        Command::Users(args) => commands::users::run(settings, output, args).await?,
+        Command::Keys(args) => commands::keys::run(settings, output, args).await?,
+        Command::Migrate => commands::migrate::run(settings, output).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

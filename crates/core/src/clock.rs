@@ -26,7 +26,7 @@ pub trait Clock: Send + Sync + 'static {
     }
 }
 
-/// The machine's own clock.
+/// The machine's own clock, in microseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
     started: std::time::Instant,
@@ -44,7 +44,9 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         #[expect(clippy::disallowed_methods, reason = "this is the port's real version")]
-        Timestamp::now()
+        let now = Timestamp::now();
+        // Databases keep microseconds: a time that was stored and read back is to be the same time.
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 
     fn uptime(&self) -> Duration {

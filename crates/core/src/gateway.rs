@@ -151,6 +151,19 @@ impl Api {
         Ok(http::Request::builder().method(method).uri(url.as_str()))
     }
 
+    /// Reads a path below the provider's base URL as JSON, such as `/me?$select=id`.
+    pub async fn get(&self, path: &str) -> Result<Response, CallError> {
+        let request = self
+            .request(Method::GET, path)?
+            .header(header::ACCEPT, "application/json");
+        let request = request.body(bytes::Bytes::new());
+        self.send(
+            request
+                .map_err(|_| CallError::InvalidPath("give a plain path below the API's base"))?,
+        )
+        .await
+    }
+
     /// Sends a request with a valid token. An answer that refuses the token is replayed once with a
     /// new one, since a refused request had no effect.
     pub async fn send(&self, mut request: Request) -> Result<Response, CallError> {

@@ -34,6 +34,16 @@ macro_rules! define_id {
             pub fn new(clock: &dyn $crate::Clock, entropy: &dyn $crate::Entropy) -> Self {
                 Self($crate::id::new_uuid(clock, entropy).as_u128())
             }
+
+            /// The id as a number.
+            pub const fn as_u128(self) -> u128 {
+                self.0
+            }
+
+            /// The id of this number.
+            pub const fn from_u128(number: u128) -> Self {
+                Self(number)
+            }
         }
 
         impl std::fmt::Display for $name {

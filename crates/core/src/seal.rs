@@ -26,6 +26,8 @@ pub enum Field {
     Answer,
     /// The secrets of a sign-in under way: PKCE verifier and nonce.
     Flow,
+    /// A link by which a user may begin to reconnect one integration.
+    Link,
 }
 
 impl Field {
@@ -34,6 +36,7 @@ impl Field {
             Self::Grant => "grant",
             Self::Answer => "answer",
             Self::Flow => "flow",
+            Self::Link => "link",
         }
     }
 }
@@ -58,6 +61,22 @@ pub struct Sealed {
     pub key: KeyId,
     /// The Fernet token.
     pub token: String,
+}
+
+impl Sealed {
+    /// One text with both, for where there is no second column.
+    pub(crate) fn into_text(self) -> Secret {
+        format!("{}.{}", self.key.as_str(), self.token).into()
+    }
+
+    /// Reads what [`Sealed::into_text`] wrote.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        let (key, token) = text.split_once('.')?;
+        Some(Self {
+            key: key.into(),
+            token: token.to_owned(),
+        })
+    }
 }
 
 /// Why a ciphertext does not open.

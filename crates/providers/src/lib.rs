@@ -2,6 +2,8 @@
 
 pub mod microsoft;
 mod oauth2;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 
 use evergrant::provider::Providers;
 

@@ -19,12 +19,14 @@ use crate::provider::{
     Actor, AuthorizeAsk, Connect, Evidence, Failure, FormField, Provider, ProviderKey, Redeemed,
     Replay,
 };
-use crate::seal::Field;
+use crate::seal::{Field, Sealed};
 use crate::store::{Edit, Flow, NewIntegration};
 use crate::{Grant, IntegrationId, Lineage, Secret, UserId};
 
 /// How long a sign-in may take.
 const FLOW_LIFE: Duration = Duration::from_mins(10);
+/// How long a link to reconnect works.
+const LINK_LIFE: Duration = Duration::from_hours(24);
 /// How often to try again when two connects of one account meet.
 const CONNECT_TRIES: usize = 3;
 
@@ -317,6 +319,60 @@ impl Vault {
         let edited = edited.ok_or(TokenError::NotFound)?;
         self.changed_here(id).await;
         Ok(edited)
+    }
+
+    /// The owner's integration.
+    pub async fn integration(
+        &self,
+        owner: UserId,
+        id: IntegrationId,
+    ) -> Result<Integration, TokenError> {
+        self.parts()
+            .store
+            .integration(owner, id)
+            .await?
+            .ok_or(TokenError::NotFound)
+    }
+
+    /// The owner's integrations after `after`, oldest first, at most `limit`.
+    pub async fn integrations(
+        &self,
+        owner: UserId,
+        after: Option<IntegrationId>,
+        limit: u32,
+    ) -> Result<Vec<Integration>, TokenError> {
+        Ok(self.parts().store.integrations(owner, after, limit).await?)
+    }
+
+    /// A text that lets whoever holds it begin to reconnect this integration, for a day.
+    ///
+    /// It gives nothing away: whoever follows it must sign in as the integration's own account.
+    pub fn reconnect_link(&self, owner: UserId, id: IntegrationId) -> Secret {
+        let until = later(self.parts().clock.now(), LINK_LIFE).as_second();
+        let plain = format!("{owner} {id} {until}");
+        self.parts()
+            .seal
+            .seal(self.place("reconnect", Field::Link, 0), plain.as_bytes())
+            .into_text()
+    }
+
+    /// Whose integration a link is about, unless it is made up or too old.
+    pub fn follow_link(&self, link: &Secret) -> Result<(UserId, IntegrationId), ConnectError> {
+        let sealed = Sealed::from_text(link.expose()).ok_or(ConnectError::InvalidState)?;
+        let place = self.place("reconnect", Field::Link, 0);
+        let plain = self
+            .parts()
+            .seal
+            .open(place, &sealed)
+            .map_err(|_| ConnectError::InvalidState)?;
+        let parsed = || {
+            let mut words = std::str::from_utf8(&plain).ok()?.split(' ');
+            let owner = words.next()?.parse().ok()?;
+            let id = words.next()?.parse().ok()?;
+            let until: i64 = words.next()?.parse().ok()?;
+            (until > self.parts().clock.now().as_second()).then_some((owner, id))
+        };
+        parsed().ok_or(ConnectError::InvalidState)
     }
 
     /// Ends a grant at the provider. A failure is logged: locally the grant is gone already.

@@ -33,9 +33,13 @@ use crate::grant::{AccessToken, LiveToken, MinLife, Version, Warning};
 use crate::integration::Status;
 use crate::news::News;
 use crate::provider::Providers;
-use crate::seal::{Field, Place, Seal};
-use crate::store::{GrantRow, GrantStore, Subject};
-use crate::{Clock, Entropy, Grant, IntegrationId, Tasks, Transport, UserId};
+use crate::seal::{Field, Place, Ring, Seal};
+use crate::store::{GrantRow, GrantStore, StoreError, Subject};
+use crate::transport::TransportSetupError;
+use crate::{
+    Clock, Entropy, Grant, HttpLimits, HttpTransport, IntegrationId, SystemClock, SystemEntropy,
+    Tasks, Transport, UserId,
+};
 use cache::Cache;
 use flight::Flights;
 
@@ -71,6 +75,43 @@ pub struct Parts {
     pub news: Arc<News>,
     /// Names this deployment's tenant inside every ciphertext.
     pub tenant: String,
+}
+
+impl Parts {
+    /// The machine's own clock, randomness and HTTPS over this store, with these providers and keys.
+    ///
+    /// Every part can be replaced afterwards. Start the two loops beside the vault to have tokens
+    /// renewed ahead of need and served from memory: [`News::run`] and [`Renewer::run`](crate::Renewer::run).
+    pub async fn begin(
+        store: Arc<dyn GrantStore>,
+        providers: Providers,
+        ring: Ring,
+    ) -> Result<Self, BeginError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
+        Ok(Self {
+            news: News::begin(Arc::clone(&store), Arc::clone(&clock)).await?,
+            store,
+            providers,
+            seal: Seal::new(ring, Arc::clone(&clock), Arc::clone(&entropy)),
+            http: Arc::new(HttpTransport::new(HttpLimits::default(), None)?),
+            clock,
+            entropy,
+            tasks: Tasks::default(),
+            tenant: "default".to_owned(),
+        })
+    }
+}
+
+/// Why a vault could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// The database does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// HTTPS could not be set up.
+    #[error(transparent)]
+    Transport(#[from] TransportSetupError),
 }
 
 /// Keeps grants alive. Cheap to clone; all clones share one memory.
@@ -151,6 +192,16 @@ impl Vault {
     /// Forgets tokens that have expired, so that idle integrations cost no memory.
     pub(crate) fn sweep(&self) {
         self.0.cache.sweep(|token| self.remaining(token).is_zero());
+    }
+
+    /// Refreshes now, however young the token is; to see whether it works.
+    pub async fn refresh_now(
+        &self,
+        owner: UserId,
+        id: IntegrationId,
+    ) -> Result<AccessToken, TokenError> {
+        let (held, _) = self.hold(owner, id, false).await?;
+        Ok(AccessToken::new(self.fly(id, held.version, 0).await?, None))
     }
 
     /// Refreshes ahead of need, whoever owns it; for the renewer, which claimed it until `claimed`.

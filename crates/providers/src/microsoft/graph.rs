@@ -4,7 +4,7 @@ use evergrant::capability::Profile;
 use evergrant::gateway::retry_after;
 use evergrant::provider::Verdict;
 use evergrant::{AccessToken, Api, CallError, Request, Response};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
@@ -41,12 +41,7 @@ pub(super) fn judge(response: &Response) -> Verdict {
 
 /// `GET /me`.
 pub(super) async fn profile(api: &Api) -> Result<Profile, CallError> {
-    let request = api
-        .request(Method::GET, "/me")?
-        .header(header::ACCEPT, "application/json")
-        .body(bytes::Bytes::new())
-        .map_err(|e| CallError::Unreadable(e.to_string()))?;
-    let response = api.send(request).await?;
+    let response = api.get("/me").await?;
     let raw: Map<String, Value> = read(&response)?;
     let text = |name: &str| raw.get(name).and_then(Value::as_str).map(str::to_owned);
     let username = text("userPrincipalName");

@@ -5,6 +5,8 @@
 mod graph;
 mod id_token;
 mod identity;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 mod words;
 
 use std::sync::Arc;

@@ -1,0 +1,366 @@
+//! The main job before your eyes: real server, real redirects, played provider.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use async_trait::async_trait;
+use bytes::Bytes;
+use evergrant::clock::{later, until};
+use evergrant::{Clock, Request, Response, Secret, SystemClock, Transport};
+use evergrant_sandbox::Stage;
+use evergrant_server::principal::{Permission, new_key};
+use evergrant_store::Holder;
+use http::{Method, header};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::commands::serve::{Played, start, stop_signal};
+use crate::commands::users;
+use crate::compose::{Ambient, Parts};
+use crate::output::{Exit, Output};
+use crate::settings::{Database, Encryption, Settings};
+
+/// How far the demo turns the clocks: past the life of every access token.
+const AGE: Duration = Duration::from_hours(2);
+/// How many callers ask at once after the token has expired.
+const CALLERS: usize = 50;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// End after the tour; the exit code says whether it went well
+    #[arg(long)]
+    once: bool,
+}
+
+pub(crate) async fn run(
+    mut settings: Settings,
+    output: Output,
+    args: Args,
+) -> anyhow::Result<ExitCode> {
+    let folder = std::env::temp_dir().join(format!("evergrant-demo-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    settings.database = Database {
+        url: format!("sqlite:{}", folder.join("demo.db").display()).into(),
+    };
+    settings.encryption = Encryption {
+        keys: None,
+        key_file: folder.join("demo.key"),
+    };
+    settings.server.public_url = None;
+    for address in [
+        &mut settings.server.listen,
+        &mut settings.admin.listen,
+        &mut settings.sandbox.http,
+    ] {
+        *address = free(*address);
+    }
+    let clock = Arc::new(DemoClock::default());
+    let ambient = Ambient {
+        clock: clock.clone(),
+        ..Ambient::default()
+    };
+    let entropy = Arc::clone(&ambient.entropy);
+    let http = settings.sandbox.http;
+    let played = Played::new(&mut settings, http, None, clock.clone(), entropy)?;
+    let parts = Parts::open(settings, ambient).await?;
+    let stage = played.start(&parts);
+    let address = start(&parts)?;
+    let tour = Tour::new(&parts, stage, clock, address, output).await?;
+    let passed = tour.walk().await?;
+    if !args.once {
+        tour.stay(output);
+        stop_signal().await;
+    }
+    drop(tour);
+    parts.finish().await;
+    // Nothing of a demo is worth keeping.
+    let _ = std::fs::remove_dir_all(&folder);
+    Ok(if passed {
+        ExitCode::SUCCESS
+    } else {
+        Exit::Failed.into()
+    })
+}
+
+/// The address itself, or a free port if another program has it.
+fn free(address: SocketAddr) -> SocketAddr {
+    match std::net::TcpListener::bind(address) {
+        Ok(_) => address,
+        Err(_) => SocketAddr::new(address.ip(), 0),
+    }
+}
+
+struct Tour {
+    http: Arc<dyn Transport>,
+    stage: Stage,
+    clock: Arc<DemoClock>,
+    server: Url,
+    key: Secret,
+    output: Output,
+}
+
+impl Tour {
+    async fn new(
+        parts: &Parts,
+        stage: Stage,
+        clock: Arc<DemoClock>,
+        address: SocketAddr,
+        output: Output,
+    ) -> anyhow::Result<Self> {
+        let user = users::add(parts, "demo").await?;
+        let holder = Holder::User(user.id);
+        let (row, key) = new_key(&*parts.clock, &*parts.entropy, holder, &Permission::ALL);
+        parts.store.add_key(&row).await?;
+        let server = Url::parse(&format!("http://{address}"))?;
+        Ok(Self {
+            http: Arc::clone(&parts.http),
+            stage,
+            clock,
+            server,
+            key,
+            output,
+        })
+    }
+
+    /// Every step in order; the first that fails ends the tour.
+    async fn walk(&self) -> anyhow::Result<bool> {
+        let mut id = String::new();
+        let steps: [(&str, &str); 5] = [
+            (
+                "connect",
+                "an account is connected through the provider's own redirects",
+            ),
+            ("token", "a valid access token is handed out"),
+            (
+                "refresh",
+                "the token expires, many callers ask at once, and no call fails",
+            ),
+            ("profile", "the provider is called with it"),
+            ("list", "the user's integrations"),
+        ];
+        for (step, what) in steps {
+            let outcome = match step {
+                "connect" => self.connect(&mut id).await,
+                "token" => self.token(&id).await,
+                "refresh" => self.refresh(&id).await,
+                "profile" => self.profile(&id).await,
+                _ => self.list(&id).await,
+            };
+            let ok = outcome.is_ok();
+            let detail = outcome.unwrap_or_else(|error| json!({ "error": format!("{error:#}") }));
+            let mark = if ok { "✓" } else { "✗" };
+            let mut text = format!("{mark} {step}: {what}");
+            for (name, value) in detail.as_object().into_iter().flatten() {
+                let value = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
+                text = format!("{text}\n    {name}: {value}");
+            }
+            self.output
+                .value(&json!({ "step": step, "ok": ok, "detail": detail }), &text)?;
+            if !ok {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn connect(&self, id: &mut String) -> anyhow::Result<Value> {
+        let ask = json!({ "provider": "microsoft_calendar" });
+        let begun = self
+            .api(
+                Method::POST,
+                "/api/integrations/oauth/initiate/",
+                Some(&ask),
+            )
+            .await?;
+        let mut url = Url::parse(
+            begun["authorization_url"]
+                .as_str()
+                .context("no address to sign in at")?,
+        )?;
+        // What a person would do on the sign-in page.
+        url.query_pairs_mut()
+            .append_pair("prompt", "none")
+            .append_pair("login_hint", "adele@contoso.example");
+        let mut redirects = 0;
+        loop {
+            let response = self
+                .http
+                .send(http::Request::get(url.as_str()).body(Bytes::new())?)
+                .await?;
+            if !response.status().is_redirection() {
+                ensure!(
+                    response.status().is_success(),
+                    "{} at {}",
+                    response.status(),
+                    url.path()
+                );
+                break;
+            }
+            let location = response
+                .headers()
+                .get(header::LOCATION)
+                .context("a redirect to nowhere")?;
+            url = url.join(location.to_str()?)?;
+            redirects += 1;
+            ensure!(redirects < 10, "too many redirects");
+        }
+        let list = self.api(Method::GET, "/api/integrations/", None).await?;
+        let integration = &list["results"][0];
+        integration["id"]
+            .as_str()
+            .context("nothing was connected")?
+            .clone_into(id);
+        Ok(json!({
+            "integration": id,
+            "account": integration["account"]["username"],
+            "redirects": redirects,
+        }))
+    }
+
+    async fn token(&self, id: &str) -> anyhow::Result<Value> {
+        let body = self
+            .api(Method::GET, &format!("/api/integrations/{id}/token/"), None)
+            .await?;
+        let token = Secret::from(body["access_token"].as_str().context("no token")?);
+        Ok(json!({ "access_token": token.hint(), "expires_at": body["expires_at"] }))
+    }
+
+    async fn refresh(&self, id: &str) -> anyhow::Result<Value> {
+        let before = self.token(id).await?;
+        let refreshes = self.stage.ledger().summary().total.refreshes;
+        self.clock.advance(AGE);
+        let path = format!("/api/integrations/{id}/token/");
+        let calls = (0..CALLERS).map(|_| self.api(Method::GET, &path, None));
+        let answers: Result<Vec<_>, _> = futures_util::future::join_all(calls)
+            .await
+            .into_iter()
+            .collect();
+        let failed = answers.as_ref().err().map(|error| format!("{error:#}"));
+        ensure!(
+            failed.is_none(),
+            "a caller failed: {}",
+            failed.unwrap_or_default()
+        );
+        let after = self.token(id).await?;
+        let refreshes = self.stage.ledger().summary().total.refreshes - refreshes;
+        ensure!(refreshes == 1, "the provider saw {refreshes} refreshes");
+        ensure!(
+            before["expires_at"] != after["expires_at"],
+            "the token is still the old one"
+        );
+        Ok(json!({
+            "callers": CALLERS,
+            "failed": 0,
+            "refreshes_at_the_provider": refreshes,
+            "old_token_expired_at": before["expires_at"],
+            "new_token": after["access_token"],
+            "expires_at": after["expires_at"],
+        }))
+    }
+
+    async fn profile(&self, id: &str) -> anyhow::Result<Value> {
+        let body = self
+            .api(
+                Method::GET,
+                &format!("/api/integrations/{id}/profile/"),
+                None,
+            )
+            .await?;
+        Ok(json!({ "name": body["name"], "email": body["email"] }))
+    }
+
+    async fn list(&self, id: &str) -> anyhow::Result<Value> {
+        let body = self.api(Method::GET, "/api/integrations/", None).await?;
+        let rows = body["results"].as_array().context("no list")?;
+        ensure!(
+            rows.iter().any(|row| row["id"] == id),
+            "the integration is not in the list"
+        );
+        let lines = rows.iter().map(|row| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let line = format!(
+                "{} {} {}",
+                text(&row["provider"]),
+                text(&row["label"]),
+                text(&row["status"])
+            );
+            (text(&row["id"]), Value::from(line))
+        });
+        Ok(Value::Object(lines.collect()))
+    }
+
+    /// One call to the server, as any program would make it.
+    async fn api(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let request: Request = http::Request::builder()
+            .method(method)
+            .uri(self.server.join(path)?.as_str())
+            .header(
+                header::AUTHORIZATION,
+                format!("Bearer {}", self.key.expose()),
+            )
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(
+                body.map(|body| Bytes::from(body.to_string()))
+                    .unwrap_or_default(),
+            )?;
+        let response: Response = self.http.send(request).await?;
+        let answer: Value = serde_json::from_slice(response.body())?;
+        ensure!(
+            response.status().is_success(),
+            "{} {}",
+            response.status(),
+            answer["detail"]
+        );
+        Ok(answer)
+    }
+
+    fn stay(&self, output: Output) {
+        output.note(&format!(
+            "\nThe server stays up at {} until Ctrl-C; its API is described at {}docs",
+            self.server, self.server
+        ));
+        output.note(&format!(
+            "Call it with   Authorization: Bearer {}",
+            self.key.expose()
+        ));
+    }
+}
+
+/// The machine's clock, which the demo turns forward.
+#[derive(Debug, Default)]
+struct DemoClock {
+    real: SystemClock,
+    ahead_secs: AtomicU64,
+}
+
+impl DemoClock {
+    fn advance(&self, by: Duration) {
+        self.ahead_secs.fetch_add(by.as_secs(), Ordering::SeqCst);
+    }
+
+    fn ahead(&self) -> Duration {
+        Duration::from_secs(self.ahead_secs.load(Ordering::SeqCst))
+    }
+}
+
+#[async_trait]
+impl Clock for DemoClock {
+    fn now(&self) -> Timestamp {
+        later(self.real.now(), self.ahead())
+    }
+
+    fn uptime(&self) -> Duration {
+        self.real.uptime() + self.ahead()
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        self.real.sleep(until(self.now(), at)).await;
+    }
+}

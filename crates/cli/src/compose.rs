@@ -1,0 +1,178 @@
+//! Settings to parts: read it to see what the product is made of.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use evergrant::news::News;
+use evergrant::provider::Providers;
+use evergrant::seal::{Ring, Seal};
+use evergrant::store::GrantStore;
+use evergrant::{
+    Clock, Entropy, HttpLimits, HttpTransport, IntegrationId, Secret, SystemClock, SystemEntropy,
+    Tasks, Transport, UserId, Vault,
+};
+use evergrant_store::Store;
+
+use crate::settings::Settings;
+
+/// The tenant of a deployment that serves one.
+const TENANT: &str = "default";
+/// How long a stopping process lets refreshes under way finish.
+const DRAIN_WITHIN: Duration = Duration::from_secs(45);
+
+/// Everything a command needs.
+pub(crate) struct Parts {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) http: Arc<dyn Transport>,
+    pub(crate) providers: Providers,
+    pub(crate) store: Store,
+    pub(crate) news: Arc<News>,
+    pub(crate) vault: Vault,
+    pub(crate) tasks: Tasks,
+}
+
+/// What a test or the demo replaces.
+pub(crate) struct Ambient {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    /// A root certificate to trust besides those of the settings, as PEM.
+    pub(crate) extra_root: Option<String>,
+}
+
+impl Default for Ambient {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock::default()),
+            entropy: Arc::new(SystemEntropy::default()),
+            extra_root: None,
+        }
+    }
+}
+
+impl Parts {
+    /// Opens the database, brings its schema up to date, and puts the parts together.
+    pub(crate) async fn open(settings: Settings, ambient: Ambient) -> anyhow::Result<Self> {
+        let Ambient {
+            clock,
+            entropy,
+            extra_root,
+        } = ambient;
+        let store = open_store(&settings, &clock).await?;
+        store.migrate().await?;
+        let keys = match &settings.encryption.keys {
+            Some(keys) => keys.clone(),
+            None => key_file(&settings.encryption.key_file, &*entropy)?,
+        };
+        let ring = Ring::parse(&keys)
+            .context("EVERGRANT_ENCRYPTION_KEYS (or the key file) cannot be used")?;
+        let seal = Seal::new(ring, Arc::clone(&clock), Arc::clone(&entropy));
+        let http = transport(&settings, extra_root)?;
+        let providers = evergrant_providers::all(&settings.providers());
+        let shared: Arc<dyn GrantStore> = Arc::new(store.clone());
+        let news = News::begin(Arc::clone(&shared), Arc::clone(&clock)).await?;
+        let tasks = Tasks::default();
+        let vault = Vault::new(evergrant::vault::Parts {
+            store: shared,
+            providers: providers.clone(),
+            seal,
+            http: Arc::clone(&http),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            tasks: tasks.clone(),
+            news: Arc::clone(&news),
+            tenant: TENANT.to_owned(),
+        });
+        Ok(Self {
+            settings,
+            clock,
+            entropy,
+            http,
+            providers,
+            store,
+            news,
+            vault,
+            tasks,
+        })
+    }
+
+    /// The same with the machine's own clock and randomness.
+    pub(crate) async fn of(settings: Settings) -> anyhow::Result<Self> {
+        Self::open(settings, Ambient::default()).await
+    }
+
+    /// Whose integration this is. The command line is the operator's: it sees everybody's.
+    pub(crate) async fn owner_of(&self, id: IntegrationId) -> anyhow::Result<UserId> {
+        let owner = self
+            .store
+            .owner_of(id)
+            .await
+            .map_err(evergrant::TokenError::from)?;
+        Ok(owner.ok_or(evergrant::TokenError::NotFound)?)
+    }
+
+    /// Waits for work that outlives its caller, such as a refresh that must still be stored.
+    pub(crate) async fn finish(self) {
+        let left = self.tasks.drain(&*self.clock, DRAIN_WITHIN).await;
+        if left > 0 {
+            tracing::warn!(left, "stopped before everything was finished");
+        }
+        self.store.close().await;
+    }
+}
+
+/// The database, as it is.
+pub(crate) async fn open_store(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Store> {
+    Ok(Store::open(settings.database.url.expose(), Arc::clone(clock)).await?)
+}
+
+fn transport(
+    settings: &Settings,
+    extra_root: Option<String>,
+) -> anyhow::Result<Arc<dyn Transport>> {
+    let mut roots = extra_root.unwrap_or_default();
+    if let Some(path) = &settings.tls.ca_file {
+        let pem = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read tls.ca_file, {}", path.display()))?;
+        roots.push_str(&pem);
+    }
+    let roots = (!roots.is_empty()).then_some(roots.as_bytes());
+    Ok(Arc::new(HttpTransport::new(HttpLimits::default(), roots)?))
+}
+
+/// The key in this file, made on the first start. Two processes that start at once agree on one.
+fn key_file(path: &Path, entropy: &dyn Entropy) -> anyhow::Result<Secret> {
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Ok(mut file) => {
+            let key = Ring::generate(entropy);
+            writeln!(file, "{}", key.expose())?;
+            file.sync_all()?;
+            tracing::warn!(
+                file = %path.display(),
+                "made an encryption key; without this file nothing stored can be read: back it up"
+            );
+            Ok(key)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let text = std::fs::read_to_string(path).with_context(|| {
+                format!("cannot read the encryption key file {}", path.display())
+            })?;
+            Ok(text.into())
+        }
+        Err(error) => Err(error)
+            .with_context(|| format!("cannot make the encryption key file {}", path.display())),
+    }
+}

@@ -1,0 +1,442 @@
+//! What the operator decides: defaults, then `evergrant.toml`, then `.env`, then the environment.
+//!
+//! The only place that reads the environment. Every setting of the file is also a variable,
+//! `EVERGRANT_SECTION_NAME`; secrets can be given as a file, `…_FILE`. A setting that does not exist
+//! is an error that names it: a misspelt one must not silently leave a default in force.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use evergrant::Secret;
+use serde::{Deserialize, Deserializer};
+use toml::{Table, Value};
+use url::Url;
+
+/// Variables that other documents and tools use, and the settings they stand for.
+const ALIASES: [(&str, &str, &str); 3] = [
+    ("MICROSOFT_CLIENT_ID", "microsoft", "client_id"),
+    ("MICROSOFT_CLIENT_SECRET", "microsoft", "client_secret"),
+    ("MICROSOFT_TENANT", "microsoft", "tenant"),
+];
+/// Secrets, which can also be given as a file.
+const SECRETS: [(&str, &str); 3] = [
+    ("database", "url"),
+    ("encryption", "keys"),
+    ("microsoft", "client_secret"),
+];
+const PREFIX: &str = "EVERGRANT_";
+const FILE_SUFFIX: &str = "_FILE";
+
+/// Every setting.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    pub(crate) server: Server,
+    pub(crate) admin: Admin,
+    pub(crate) database: Database,
+    pub(crate) encryption: Encryption,
+    pub(crate) microsoft: Microsoft,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) tls: Tls,
+    pub(crate) log: Log,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Server {
+    pub(crate) listen: SocketAddr,
+    /// `http://` and the listen address unless given.
+    pub(crate) public_url: Option<Url>,
+    #[serde(deserialize_with = "list")]
+    pub(crate) redirect_uris: Vec<Url>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Admin {
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Database {
+    #[serde(deserialize_with = "secret")]
+    pub(crate) url: Secret,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Encryption {
+    #[serde(deserialize_with = "optional_secret")]
+    pub(crate) keys: Option<Secret>,
+    pub(crate) key_file: PathBuf,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Microsoft {
+    pub(crate) client_id: Option<String>,
+    #[serde(deserialize_with = "optional_secret")]
+    pub(crate) client_secret: Option<Secret>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) login_url: Option<Url>,
+    pub(crate) graph_url: Option<Url>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sandbox {
+    pub(crate) http: SocketAddr,
+    pub(crate) https: SocketAddr,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Tls {
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// A filter such as `info` or `evergrant=debug`.
+    pub(crate) filter: Option<String>,
+    pub(crate) format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    Text,
+    Json,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: local(8400),
+            public_url: None,
+            redirect_uris: Vec::new(),
+        }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            listen: local(8401),
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:evergrant.db".into(),
+        }
+    }
+}
+
+impl Default for Encryption {
+    fn default() -> Self {
+        Self {
+            keys: None,
+            key_file: "evergrant.key".into(),
+        }
+    }
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self {
+            http: local(8410),
+            https: local(8443),
+        }
+    }
+}
+
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+impl Settings {
+    /// Reads them from where this process was started.
+    pub(crate) fn read(file: Option<&Path>) -> anyhow::Result<Self> {
+        let mut variables = BTreeMap::new();
+        if Path::new(".env").exists() {
+            for pair in dotenvy::from_path_iter(".env").context("cannot read .env")? {
+                let (name, value) = pair.context("cannot read .env")?;
+                variables.insert(name, value);
+            }
+        }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place that reads the environment"
+        )]
+        variables.extend(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }));
+        let named = variables.remove("EVERGRANT_CONFIG").map(PathBuf::from);
+        let text = match file.map(Path::to_owned).or(named) {
+            Some(path) => std::fs::read_to_string(&path).with_context(|| {
+                format!("cannot read the configuration file {}", path.display())
+            })?,
+            None => match std::fs::read_to_string("evergrant.toml") {
+                Ok(text) => text,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+                Err(error) => return Err(error).context("cannot read evergrant.toml"),
+            },
+        };
+        Self::from_parts(&text, &variables)
+    }
+
+    /// Puts a configuration file's text and variables together.
+    pub(crate) fn from_parts(
+        file: &str,
+        variables: &BTreeMap<String, String>,
+    ) -> anyhow::Result<Self> {
+        let mut table: Table =
+            toml::from_str(file).context("the configuration file is not TOML")?;
+        for (variable, section, name) in ALIASES {
+            put(&mut table, variables, variable, section, name)?;
+        }
+        for variable in variables.keys() {
+            let Some(rest) = variable.strip_prefix(PREFIX) else {
+                continue;
+            };
+            let lower = rest.to_ascii_lowercase();
+            let Some((section, name)) = lower.split_once('_') else {
+                bail!("{variable} is not a setting; variables are called {PREFIX}SECTION_NAME");
+            };
+            let name = match name.strip_suffix("_file") {
+                Some(secret) if SECRETS.contains(&(section, secret)) => secret,
+                _ => name,
+            };
+            let base = format!("{PREFIX}{}_{}", section.to_uppercase(), name.to_uppercase());
+            put(&mut table, variables, &base, section, name)?;
+        }
+        let settings: Self = Value::Table(table)
+            .try_into()
+            .map_err(|error: toml::de::Error| {
+                // The whole error would quote the value, which may be a secret.
+                anyhow::anyhow!("the configuration is wrong: {}", error.message())
+            })?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Tokens and secrets travel over TLS, except to this very machine.
+    fn check(&self) -> anyhow::Result<()> {
+        for (name, url) in [
+            ("microsoft.login_url", &self.microsoft.login_url),
+            ("microsoft.graph_url", &self.microsoft.graph_url),
+        ] {
+            let Some(url) = url else { continue };
+            let loopback = match url.host() {
+                Some(url::Host::Domain(host)) => host == "localhost",
+                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+                None => false,
+            };
+            if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+                bail!("{name} must begin with https:// (http:// is for this machine alone)");
+            }
+        }
+        Ok(())
+    }
+
+    /// Where callers reach the server.
+    pub(crate) fn public_url(&self) -> anyhow::Result<Url> {
+        match &self.server.public_url {
+            Some(url) => Ok(url.clone()),
+            None => Ok(Url::parse(&format!("http://{}", self.server.listen))?),
+        }
+    }
+
+    /// The vendors' part of the settings.
+    pub(crate) fn providers(&self) -> evergrant_providers::Settings {
+        let ours = &self.microsoft;
+        let theirs = evergrant_providers::microsoft::Settings::default();
+        evergrant_providers::Settings {
+            microsoft: evergrant_providers::microsoft::Settings {
+                client_id: ours.client_id.clone().filter(|id| !id.is_empty()),
+                client_secret: ours
+                    .client_secret
+                    .clone()
+                    .filter(|s| !s.expose().is_empty()),
+                tenant: ours.tenant.clone().unwrap_or(theirs.tenant),
+                login_url: ours.login_url.clone().unwrap_or(theirs.login_url),
+                graph_url: ours.graph_url.clone().unwrap_or(theirs.graph_url),
+            },
+        }
+    }
+}
+
+/// Sets `section.name` from a variable, or from the file that its `_FILE` form names.
+fn put(
+    table: &mut Table,
+    variables: &BTreeMap<String, String>,
+    variable: &str,
+    section: &str,
+    name: &str,
+) -> anyhow::Result<()> {
+    let file = variables
+        .get(&format!("{variable}{FILE_SUFFIX}"))
+        .filter(|_| SECRETS.contains(&(section, name)));
+    let value = match (variables.get(variable), file) {
+        (Some(_), Some(_)) => {
+            bail!("{variable} and {variable}{FILE_SUFFIX} are both set; keep one")
+        }
+        (Some(value), None) => value.clone(),
+        (None, Some(path)) => std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the file that {variable}{FILE_SUFFIX} names"))?
+            .trim_end()
+            .to_owned(),
+        (None, None) => return Ok(()),
+    };
+    let section = table
+        .entry(section)
+        .or_insert_with(|| Value::Table(Table::new()));
+    let Value::Table(section) = section else {
+        bail!("the configuration's sections must be tables")
+    };
+    section.insert(name.to_owned(), Value::String(value));
+    Ok(())
+}
+
+fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+    String::deserialize(from).map(Secret::from)
+}
+
+/// Text, or a list of texts that is joined by commas.
+fn optional_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(Some(match Either::deserialize(from)? {
+        Either::One(text) => text.into(),
+        Either::Many(texts) => texts.join(",").into(),
+    }))
+}
+
+/// A list, or a text with commas.
+fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Url>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Text(String),
+        List(Vec<Url>),
+    }
+    match Either::deserialize(from)? {
+        Either::List(urls) => Ok(urls),
+        Either::Text(text) => text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(|part| Url::parse(part).map_err(serde::de::Error::custom))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(file: &str, variables: &[(&str, &str)]) -> anyhow::Result<Settings> {
+        let variables = variables
+            .iter()
+            .map(|&(n, v)| (n.to_owned(), v.to_owned()))
+            .collect();
+        Settings::from_parts(file, &variables)
+    }
+
+    #[test]
+    fn the_commented_example_equals_the_defaults() {
+        let example = include_str!("../../../evergrant.example.toml");
+        let shown: String = example
+            .lines()
+            .map(|line| line.strip_prefix("#: ").unwrap_or(line))
+            .fold(String::new(), |text, line| text + line + "\n");
+        let defaults = format!("{:?}", read("", &[]).unwrap());
+        assert_eq!(format!("{:?}", read(example, &[]).unwrap()), defaults);
+        // The lines that are commented out with `#:` are settings without a default: they must parse.
+        read(&shown, &[]).unwrap();
+    }
+
+    #[test]
+    fn a_variable_wins_over_the_file_and_the_documents_names_work() {
+        let file = "[microsoft]\nclient_id = \"file\"\n[server]\nlisten = \"127.0.0.1:1\"";
+        let settings = read(
+            file,
+            &[
+                ("MICROSOFT_CLIENT_ID", "environment"),
+                ("EVERGRANT_SERVER_LISTEN", "0.0.0.0:2"),
+                (
+                    "EVERGRANT_SERVER_REDIRECT_URIS",
+                    "https://a.example/x, https://b.example/y",
+                ),
+                ("EVERGRANT_MICROSOFT_LOGIN_URL", "https://localhost:8443"),
+                ("PATH", "untouched"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(settings.microsoft.client_id.as_deref(), Some("environment"));
+        assert_eq!(settings.server.listen.port(), 2);
+        assert_eq!(settings.server.redirect_uris.len(), 2);
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_named() {
+        let error = read("", &[("EVERGRANT_SERVER_LISTN", "x")])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("listn"), "{error}");
+        let error = read("[servr]\nlisten = \"x\"", &[])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("servr"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_not_quoted_if_it_may_be_secret() {
+        let error = read("[microsoft]\nclient_secret = 12345", &[]).unwrap_err();
+        assert!(!format!("{error:?}").contains("12345"));
+    }
+
+    #[test]
+    fn a_secret_comes_from_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "from the file\n").unwrap();
+        let path = path.to_str().unwrap();
+        let settings = read("", &[("MICROSOFT_CLIENT_SECRET_FILE", path)]).unwrap();
+        assert_eq!(
+            settings.microsoft.client_secret.unwrap().expose(),
+            "from the file"
+        );
+        let both = [
+            ("MICROSOFT_CLIENT_SECRET_FILE", path),
+            ("MICROSOFT_CLIENT_SECRET", "x"),
+        ];
+        assert!(read("", &both).is_err());
+        let settings = read("", &[("EVERGRANT_ENCRYPTION_KEYS_FILE", path)]).unwrap();
+        assert_eq!(settings.encryption.keys.unwrap().expose(), "from the file");
+    }
+
+    #[test]
+    fn a_provider_is_called_over_tls_or_on_this_machine() {
+        let with = |url: &str| read("", &[("EVERGRANT_MICROSOFT_GRAPH_URL", url)]);
+        assert!(with("http://graph.example").is_err());
+        assert!(with("http://127.0.0.1:8410").is_ok());
+        assert!(with("http://localhost:8410").is_ok());
+        assert!(with("ftp://localhost").is_err());
+    }
+}

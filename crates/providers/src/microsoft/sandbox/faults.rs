@@ -1,0 +1,172 @@
+//! Where faults can strike, and how this vendor fails.
+
+use std::collections::{BTreeMap, HashMap};
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use evergrant::Request;
+use evergrant_sandbox::{Failure, Origin, Page, Scene, SigningKey, Site};
+use serde_json::Value;
+
+use super::aadsts::{Trace, Trouble};
+use super::graph::{Reply, bearer};
+use super::{MicrosoftAct, given, pages, parameters};
+
+const AUTHORIZE: &str = "microsoft.authorize";
+const TOKEN: &str = "microsoft.token";
+const DISCOVERY: &str = "microsoft.discovery";
+const GRAPH: &str = "graph";
+
+/// The sites.
+pub(super) const SITES: &[Site] = &[
+    Site {
+        name: AUTHORIZE,
+        fields: &["tenant", "client_id", "account", "prompt"],
+    },
+    Site {
+        name: TOKEN,
+        fields: &["tenant", "client_id", "account", "grant_type"],
+    },
+    Site {
+        name: DISCOVERY,
+        fields: &["tenant"],
+    },
+    Site {
+        name: GRAPH,
+        fields: &["client_id", "account"],
+    },
+];
+
+/// Which site a request calls, and by whom.
+pub(super) fn scene(act: &MicrosoftAct, request: &Request) -> Option<Scene> {
+    let path = request.uri().path();
+    let mut segments = path.trim_start_matches('/').splitn(2, '/');
+    let (first, rest) = (segments.next()?, segments.next().unwrap_or_default());
+    let mut fields = BTreeMap::new();
+    let site = match (first, rest) {
+        ("v1.0" | "beta", _) | ("oidc", "userinfo") => {
+            let claims = bearer(request.headers()).and_then(SigningKey::claims);
+            let claim = |name| claims.as_ref()?.get(name)?.as_str().map(str::to_owned);
+            fields.extend(claim("appid").map(|client| ("client_id", client)));
+            fields.extend(claim("upn").map(|account| ("account", account)));
+            return Some(Scene {
+                site: GRAPH,
+                fields,
+            });
+        }
+        (_, "oauth2/v2.0/authorize") => {
+            let asked = request_parameters(request);
+            let field = |name| given(&asked, name).map(str::to_owned);
+            fields.extend(field("client_id").map(|client| ("client_id", client)));
+            fields.extend(field("login_hint").map(|account| ("account", account)));
+            fields.extend(field("prompt").map(|prompt| ("prompt", prompt)));
+            AUTHORIZE
+        }
+        (_, "oauth2/v2.0/token") => {
+            let form = parameters(request.body());
+            let field = |name| given(&form, name).map(str::to_owned);
+            let presented = given(&form, "refresh_token").or(given(&form, "code"));
+            let account = presented.and_then(|presented| act.grants().account_of(presented));
+            fields.extend(field("client_id").map(|client| ("client_id", client)));
+            fields.extend(field("grant_type").map(|grant_type| ("grant_type", grant_type)));
+            fields.extend(account.map(|account| ("account", account)));
+            TOKEN
+        }
+        (
+            _,
+            "v2.0/.well-known/openid-configuration" | "discovery/v2.0/keys" | "discovery/instance",
+        ) => DISCOVERY,
+        _ => return None,
+    };
+    fields.insert("tenant", first.to_owned());
+    Some(Scene { site, fields })
+}
+
+/// Whether a site can fail this way.
+pub(super) fn accepts(site: &str, failure: &Failure) -> Result<(), String> {
+    for (name, value) in &failure.vendor {
+        match (name.as_str(), site) {
+            ("aadsts", GRAPH) => {
+                return Err("graph has no `aadsts` errors; give a `status`".to_owned());
+            }
+            ("aadsts", _) if failure.status.is_some() || failure.body.is_some() => {
+                return Err("`aadsts` brings its own status and body".to_owned());
+            }
+            ("aadsts", _) if number(value).and_then(Trouble::known).is_none() => {
+                return Err(format!("there is no error AADSTS{value}"));
+            }
+            ("aadsts", _) => {}
+            ("code" | "message", GRAPH) if value.is_string() && failure.body.is_none() => {}
+            _ => return Err(format!("`{site}` cannot do `{name}`")),
+        }
+    }
+    if failure.status.is_none() && !failure.vendor.contains_key("aadsts") {
+        return Err("a `status` or an `aadsts` number is needed".to_owned());
+    }
+    Ok(())
+}
+
+/// The vendor's way to fail.
+pub(super) fn fail(
+    act: &MicrosoftAct,
+    scene: &Scene,
+    failure: &Failure,
+    request: &Request,
+) -> Response {
+    let origin = Origin::of(request);
+    let trace = Trace::of(request, act.backstage());
+    let trouble = failure
+        .vendor
+        .get("aadsts")
+        .and_then(number)
+        .and_then(Trouble::known);
+    let status = failure.status_code().unwrap_or(StatusCode::BAD_REQUEST);
+    let mut response = match (scene.site, trouble, &failure.body) {
+        (AUTHORIZE, Some(trouble), _) => match act.read_return(&request_parameters(request)) {
+            Ok(return_to) if !trouble.is_page_only() => return_to.refuse(&trouble, &trace, &origin),
+            _ => pages::trouble(&trouble, &trace).into_response(),
+        },
+        (_, Some(trouble), _) => trouble.json(&trace, &origin),
+        (_, None, Some(Value::String(text))) => (status, text.clone()).into_response(),
+        (_, None, Some(body)) => (status, axum::Json(body)).into_response(),
+        (GRAPH, None, None) => {
+            let text = |name| failure.vendor.get(name).and_then(Value::as_str);
+            Reply::new(act, request).scripted(status, text("code"), text("message"))
+        }
+        (AUTHORIZE, None, None) => {
+            let mut page = Page::new("We’re having trouble", "<p>Try again in a while.</p>");
+            page.status = status;
+            page.into_response()
+        }
+        (_, None, None) => match status {
+            StatusCode::TOO_MANY_REQUESTS => Trouble::new(90_055).json(&trace, &origin),
+            status if status.is_server_error() => Trouble::new(90_033).json(&trace, &origin),
+            _ => Body::empty().into_response(),
+        },
+    };
+    if failure.status.is_some() {
+        *response.status_mut() = status;
+    }
+    if let Some(seconds) = failure.retry_after {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    } else if failure.status.is_some() {
+        // A scripted status comes exactly as scripted, without a hint of its own.
+        response.headers_mut().remove(header::RETRY_AFTER);
+    }
+    response
+}
+
+fn request_parameters(request: &Request) -> HashMap<String, String> {
+    if request.method() == Method::POST {
+        parameters(request.body())
+    } else {
+        parameters(request.uri().query().unwrap_or_default().as_bytes())
+    }
+}
+
+fn number(value: &Value) -> Option<u32> {
+    value.as_u64()?.try_into().ok()
+}

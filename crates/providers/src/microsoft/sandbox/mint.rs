@@ -1,0 +1,193 @@
+//! The tokens themselves: what they claim, and who signs them.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use evergrant_sandbox::{Backstage, Origin, SigningKey, TokenRefusal};
+use serde_json::{Map, Value, json};
+
+use super::scopes::Scopes;
+use super::world::{Registration, TENANT_ID, User};
+
+/// The application id of Graph.
+pub(super) const GRAPH_ID: &str = "00000003-0000-0000-c000-000000000000";
+/// The lifetime of an `id_token`, in seconds.
+const ID_TOKEN_SECS: i64 = 3600;
+
+/// The signing keys, newest first: the newest signs, the others still verify.
+#[derive(Debug)]
+pub(super) struct Keys(Mutex<Vec<Arc<SigningKey>>>);
+
+impl Keys {
+    /// Begins with the one key of this process: making one takes long enough to be felt in tests.
+    pub(super) fn new() -> Self {
+        static FIRST: OnceLock<Arc<SigningKey>> = OnceLock::new();
+        let first = FIRST.get_or_init(new_key);
+        Self(Mutex::new(vec![Arc::clone(first)]))
+    }
+
+    /// Signs with a new key from now on, and returns its id.
+    pub(super) fn rotate(&self) -> String {
+        let key = new_key();
+        let kid = key.kid().to_owned();
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(0, key);
+        kid
+    }
+
+    /// All keys, newest first.
+    pub(super) fn all(&self) -> Vec<Arc<SigningKey>> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The claims of a token that one of the keys signed.
+    pub(super) fn verify(&self, token: &str) -> Result<Value, TokenRefusal> {
+        SigningKey::verify(token, self.all().iter().map(AsRef::as_ref))
+    }
+
+    fn sign(
+        &self,
+        mut header: Map<String, Value>,
+        claims: &Value,
+        with_thumbprint: bool,
+    ) -> String {
+        let Some(key) = self.all().into_iter().next() else {
+            return String::new();
+        };
+        if with_thumbprint {
+            header.insert("x5t".to_owned(), json!(key.kid()));
+        }
+        key.sign(header, claims)
+    }
+}
+
+fn new_key() -> Arc<SigningKey> {
+    Arc::new(SigningKey::generate("accounts.sandbox.example"))
+}
+
+/// What every token of one answer is about.
+pub(super) struct Subject<'a> {
+    pub(super) user: &'a User,
+    pub(super) registration: &'a Registration,
+    pub(super) scopes: &'a Scopes,
+    pub(super) world: &'a str,
+}
+
+impl Subject<'_> {
+    /// An access token for Graph and its id. The claims are those of the real thing; `aio` and
+    /// `rh`, opaque there as here, tell whether it was revoked and which world it is of.
+    pub(super) fn access_token(
+        &self,
+        keys: &Keys,
+        backstage: &Backstage,
+        ttl: Duration,
+    ) -> (String, String) {
+        let now = backstage.now().as_second();
+        let uti = short_id(backstage);
+        let user = self.user;
+        let claims = json!({
+            "aud": GRAPH_ID,
+            "iss": format!("https://sts.windows.net/{TENANT_ID}/"),
+            "iat": now,
+            "nbf": now,
+            "exp": now + seconds(ttl),
+            "acct": 0,
+            "acr": "1",
+            "aio": user.access_epoch.to_string(),
+            "amr": ["pwd"],
+            "app_displayname": self.registration.name,
+            "appid": self.registration.client_id,
+            "appidacr": if self.registration.client_secret.is_some() { "1" } else { "0" },
+            "family_name": user.surname,
+            "given_name": user.given_name,
+            "idtyp": "user",
+            "ipaddr": "203.0.113.10",
+            "name": user.display_name,
+            "oid": user.oid,
+            "platf": "3",
+            "puid": pairwise("puid", user.oid),
+            "rh": format!("1.{}", self.world),
+            "scp": self.scopes.claim(&user.consented(self.registration.client_id)),
+            "sub": pairwise(GRAPH_ID, user.oid),
+            "tenant_region_scope": "WW",
+            "tid": TENANT_ID,
+            "unique_name": user.upn,
+            "upn": user.upn,
+            "uti": uti,
+            "ver": "1.0",
+            "wids": ["b79fbf4d-3ef9-4689-8143-76b194e85509"],
+            "xms_tcdt": 1_500_000_000,
+        });
+        let mut header = Map::new();
+        header.insert("nonce".to_owned(), json!(short_id(backstage)));
+        (keys.sign(header, &claims, true), uti)
+    }
+
+    /// An `id_token` for the registration.
+    pub(super) fn id_token(
+        &self,
+        keys: &Keys,
+        backstage: &Backstage,
+        origin: &Origin,
+        nonce: Option<&str>,
+    ) -> String {
+        let now = backstage.now().as_second();
+        let user = self.user;
+        let mut claims = json!({
+            "ver": "2.0",
+            "iss": format!("{origin}/{TENANT_ID}/v2.0"),
+            "sub": pairwise(self.registration.client_id, user.oid),
+            "aud": self.registration.client_id,
+            "exp": now + ID_TOKEN_SECS,
+            "iat": now,
+            "nbf": now,
+            "tid": TENANT_ID,
+            "aio": short_id(backstage),
+            "rh": format!("1.{}", self.world),
+            "uti": short_id(backstage),
+            "sid": backstage.guid(),
+            "login_hint": format!("O.{}", pairwise("login_hint", user.oid)),
+        });
+        if let Value::Object(claims) = &mut claims {
+            if self.scopes.profile {
+                claims.insert("name".to_owned(), json!(user.display_name));
+                claims.insert("oid".to_owned(), json!(user.oid));
+                claims.insert("preferred_username".to_owned(), json!(user.upn));
+            }
+            if self.scopes.email {
+                claims.insert("email".to_owned(), json!(user.upn));
+            }
+            if let Some(nonce) = nonce {
+                claims.insert("nonce".to_owned(), json!(nonce));
+            }
+        }
+        keys.sign(Map::new(), &claims, false)
+    }
+}
+
+/// The `client_info` of an answer: who signed in, for the client's cache.
+pub(super) fn client_info(user: &User) -> String {
+    let info = json!({ "uid": user.oid, "utid": TENANT_ID });
+    URL_SAFE_NO_PAD.encode(info.to_string())
+}
+
+/// A subject that is the same for one pair of application and user, and for no other.
+pub(super) fn pairwise(application: &str, oid: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, format!("{application} {oid}").as_bytes()))
+}
+
+fn short_id(backstage: &Backstage) -> String {
+    URL_SAFE_NO_PAD.encode(backstage.guid().as_bytes())
+}
+
+fn seconds(ttl: Duration) -> i64 {
+    i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,226 @@
+//! The identity platform v2.0 and a small part of Graph, played.
+//!
+//! Written from the wire contract and its example payloads alone. It shares no type with the
+//! adapter beside it: what both would get wrong together, no test could see.
+//!
+//! One tenant, two users, two registrations (`world`). Sign-in (`authorize`, `sign_in`), tokens
+//! (`token`, `mint`) and Graph (`graph`) live at the root of one origin, as the SDKs need it.
+
+mod aadsts;
+mod authorize;
+mod changes;
+mod discovery;
+mod faults;
+mod graph;
+mod mint;
+mod pages;
+mod reply;
+mod scopes;
+mod sign_in;
+mod token;
+mod world;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{any, get, post};
+use evergrant::Request;
+use evergrant_sandbox::{
+    Act, Backstage, Credential, Failure, Grants, Origin, Problem, Scene, Site,
+};
+use serde_json::{Value, json};
+
+use self::mint::Keys;
+use self::scopes::Scopes;
+use self::sign_in::SignIns;
+use self::world::{PASSWORD, TENANT_DOMAIN, TENANT_ID, Tenant, World};
+
+const CODE_TTL: Duration = Duration::from_mins(10);
+const REFRESH_INACTIVITY: Duration = Duration::from_hours(90 * 24);
+
+/// The act; a clone is another handle on the same world.
+#[derive(Debug, Clone)]
+pub struct MicrosoftAct(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    backstage: Backstage,
+    grants: Grants<Memo>,
+    sign_ins: SignIns,
+    keys: Keys,
+    world: Mutex<World>,
+}
+
+/// What is remembered of a sign-in.
+#[derive(Debug, Clone)]
+struct Memo {
+    scopes: Scopes,
+    nonce: Option<String>,
+}
+
+impl MicrosoftAct {
+    /// The act in a new world.
+    pub fn new(backstage: &Backstage) -> Self {
+        Self(Arc::new(Inner {
+            backstage: backstage.clone(),
+            grants: Grants::new(backstage.clone(), CODE_TTL, REFRESH_INACTIVITY),
+            sign_ins: SignIns::default(),
+            keys: Keys::new(),
+            world: Mutex::new(World::new(backstage.secret())),
+        }))
+    }
+
+    fn backstage(&self) -> &Backstage {
+        &self.0.backstage
+    }
+
+    fn grants(&self) -> &Grants<Memo> {
+        &self.0.grants
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    fn stage_world(&self) -> MutexGuard<'_, World> {
+        self.0.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Act for MicrosoftAct {
+    fn name(&self) -> &'static str {
+        "microsoft"
+    }
+
+    fn routes(&self) -> Router {
+        Router::new()
+            .route("/common/discovery/instance", get(discovery::instance))
+            .route(
+                "/{tenant}/v2.0/.well-known/openid-configuration",
+                get(discovery::configuration),
+            )
+            .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
+            .route(
+                "/{tenant}/oauth2/v2.0/authorize",
+                get(authorize::authorize).post(authorize::authorize),
+            )
+            .route("/{tenant}/oauth2/v2.0/token", any(token::token))
+            .route(
+                "/{tenant}/oauth2/v2.0/logout",
+                get(sign_in::log_out).post(sign_in::log_out),
+            )
+            .route("/{tenant}/login", post(sign_in::log_in))
+            .route("/{tenant}/consent", post(sign_in::consent))
+            .route("/oidc/userinfo", any(graph::call))
+            .route("/v1.0/{*path}", any(graph::call))
+            .route("/beta/{*path}", any(graph::call))
+            .with_state(self.clone())
+    }
+
+    fn hosts(&self) -> &'static [&'static str] {
+        &["login.microsoftonline.com", "graph.microsoft.com"]
+    }
+
+    fn sites(&self) -> &'static [Site] {
+        faults::SITES
+    }
+
+    fn scene(&self, request: &Request) -> Option<Scene> {
+        faults::scene(self, request)
+    }
+
+    fn accepts(&self, site: &str, failure: &Failure) -> Result<(), String> {
+        faults::accepts(site, failure)
+    }
+
+    fn fail(
+        &self,
+        scene: &Scene,
+        failure: &Failure,
+        request: &Request,
+    ) -> axum::response::Response {
+        faults::fail(self, scene, failure, request)
+    }
+
+    fn world(&self, origin: &Origin) -> Value {
+        let world = self.stage_world();
+        json!({
+            "tenant": { "id": TENANT_ID, "domain": TENANT_DOMAIN },
+            "endpoints": {
+                "login": format!("{origin}"),
+                "authority": format!("{origin}/common"),
+                "authorize": format!("{origin}/common/oauth2/v2.0/authorize"),
+                "token": format!("{origin}/common/oauth2/v2.0/token"),
+                "discovery": format!("{origin}/common/v2.0/.well-known/openid-configuration"),
+                "graph": format!("{origin}"),
+            },
+            "registrations": world.registrations,
+            "users": world.users,
+            "fault_sites": faults::SITES.iter().map(|site| site.name).collect::<Vec<_>>(),
+        })
+    }
+
+    fn credentials(&self) -> Vec<Credential> {
+        let world = self.stage_world();
+        let registrations = world.registrations.iter().map(|registration| {
+            let secret = registration
+                .client_secret
+                .map_or(String::new(), |secret| format!(" / {secret}"));
+            Credential::new(
+                "client id / secret",
+                format!("{}{secret}", registration.client_id),
+            )
+        });
+        let users = world
+            .users
+            .iter()
+            .map(|user| Credential::new("user / password", format!("{} / {PASSWORD}", user.upn)));
+        let tenant = Credential::new("tenant", format!("{TENANT_DOMAIN} ({TENANT_ID})"));
+        std::iter::once(tenant)
+            .chain(registrations)
+            .chain(users)
+            .collect()
+    }
+
+    fn change(&self, path: &str, body: &Value) -> Result<Value, Problem> {
+        changes::change(self, path, body)
+    }
+
+    fn reset(&self) {
+        self.grants().reset();
+        self.0.sign_ins.reset();
+        *self.stage_world() = World::new(self.backstage().secret());
+    }
+}
+
+/// The parameters of a query or a form. A parameter that comes twice counts once.
+fn parameters(encoded: &[u8]) -> HashMap<String, String> {
+    let mut parameters = HashMap::new();
+    for (name, value) in url::form_urlencoded::parse(encoded) {
+        parameters
+            .entry(name.into_owned())
+            .or_insert_with(|| value.into_owned());
+    }
+    parameters
+}
+
+/// A parameter that says something.
+fn given<'a>(parameters: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
+    parameters
+        .get(name)
+        .map(String::as_str)
+        .filter(|value| !value.is_empty())
+}
+
+/// The tenant of a path, or the error that names it.
+fn tenant(segment: &str) -> Result<Tenant, aadsts::Trouble> {
+    Tenant::parse(segment).ok_or_else(|| {
+        aadsts::Trouble::new(90_002).saying(format!(
+            "Tenant '{segment}' not found. Check to make sure you have the correct tenant ID and are signing \
+             into the correct cloud. Check with your subscription administrator, this may happen if there are \
+             no active subscriptions for the tenant."
+        ))
+    })
+}

@@ -1,0 +1,12 @@
+//! All providers, played on one stage.
+
+use evergrant_sandbox::{Backstage, Stage, StageConfig};
+
+use crate::microsoft::sandbox::MicrosoftAct;
+
+/// A stage with every provider's act on it.
+pub fn stage(config: StageConfig) -> Stage {
+    let backstage = Backstage::new(config);
+    let microsoft = MicrosoftAct::new(&backstage);
+    Stage::new(backstage, vec![Box::new(microsoft)])
+}

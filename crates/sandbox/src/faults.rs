@@ -1,0 +1,232 @@
+//! Scripted faults: what shall go wrong where, how often, and for whom.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use evergrant::Request;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Act, Problem, Scene};
+
+/// A scripted fault, as it is asked for and listed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Its name in the ledger; given by the stage.
+    #[serde(default, skip_deserializing)]
+    pub id: String,
+    /// The site it strikes at.
+    #[serde(rename = "where")]
+    pub site: String,
+    /// The request fields that must be equal; `path` is a prefix. All requests, if empty.
+    #[serde(rename = "match", default)]
+    pub matching: BTreeMap<String, String>,
+    /// How often it still strikes.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// What happens.
+    #[serde(rename = "do")]
+    pub deed: Deed,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// What a fault does: a delay, and at most one of a break and a failure.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Deed {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delay_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    drop: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    drop_after_commit: bool,
+    #[serde(flatten)]
+    failure: Failure,
+}
+
+/// An answer that the vendor shall give instead of doing what was asked.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Failure {
+    /// The HTTP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The value of `Retry-After`, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// The body: a text as it is, anything else as JSON. The vendor's own, if missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+    /// What only the vendor understands.
+    #[serde(flatten)]
+    pub vendor: Map<String, Value>,
+}
+
+/// Where a fault breaks the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Break {
+    /// Before anything happened.
+    Before,
+    /// When everything has happened and only the answer is missing.
+    AfterCommit,
+}
+
+impl Failure {
+    /// The status to answer with, if one was asked for.
+    pub fn status_code(&self) -> Option<StatusCode> {
+        self.status
+            .and_then(|status| StatusCode::from_u16(status).ok())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.status.is_none() && self.body.is_none() && self.vendor.is_empty()
+    }
+}
+
+impl Deed {
+    /// How long the answer is held back.
+    pub(crate) fn delay(&self) -> Option<Duration> {
+        self.delay_ms.map(Duration::from_millis)
+    }
+
+    /// Where the connection breaks, if it does.
+    pub(crate) fn breaks(&self) -> Option<Break> {
+        match (self.drop, self.drop_after_commit) {
+            (true, _) => Some(Break::Before),
+            (_, true) => Some(Break::AfterCommit),
+            _ => None,
+        }
+    }
+
+    /// The answer instead of the real one, if there is one.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        (!self.failure.is_empty()).then_some(&self.failure)
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        let ends = [self.drop, self.drop_after_commit, self.failure().is_some()];
+        if ends.iter().filter(|end| **end).count() > 1 {
+            return Err(Problem::unusable(
+                "`drop`, `drop_after_commit` and an answer exclude each other",
+            ));
+        }
+        if self.failure.retry_after.is_some() && self.failure().is_none() {
+            return Err(Problem::unusable(
+                "`retry_after` needs an answer to stand in",
+            ));
+        }
+        if self.delay_ms.is_none() && !ends.contains(&true) {
+            return Err(Problem::unusable("`do` does nothing"));
+        }
+        let final_status = |status: &u16| (200..=599).contains(status);
+        if self
+            .failure
+            .status
+            .is_some_and(|status| !final_status(&status))
+        {
+            return Err(Problem::unusable("`status` is not the status of an answer"));
+        }
+        Ok(())
+    }
+}
+
+/// The faults that are still to come.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Mutex<Script>);
+
+#[derive(Debug, Default)]
+struct Script {
+    faults: Vec<Fault>,
+    written: u64,
+}
+
+impl Faults {
+    /// Adds a fault, if there is an act that can do it.
+    pub(crate) fn add<'a>(
+        &self,
+        mut fault: Fault,
+        acts: impl Iterator<Item = &'a dyn Act>,
+    ) -> Result<Fault, Problem> {
+        let places: Vec<_> = acts
+            .flat_map(|act| act.sites().iter().map(move |site| (act, site)))
+            .collect();
+        let Some((act, site)) = places.iter().find(|(_, site)| site.name == fault.site) else {
+            let known: Vec<_> = places.iter().map(|(_, site)| site.name).collect();
+            let detail = format!("no site `{}`; there are: {}", fault.site, known.join(", "));
+            return Err(Problem::unusable(detail));
+        };
+        let matchable =
+            |field: &str| ["method", "path"].contains(&field) || site.fields.contains(&field);
+        if let Some(field) = fault.matching.keys().find(|field| !matchable(field)) {
+            let detail = format!(
+                "`{}` has no field `{field}`; there are: method, path, {}",
+                site.name,
+                site.fields.join(", "),
+            );
+            return Err(Problem::unusable(detail));
+        }
+        if fault.times == 0 {
+            return Err(Problem::unusable("`times` must be at least 1"));
+        }
+        fault.deed.check()?;
+        if let Some(failure) = fault.deed.failure() {
+            act.accepts(site.name, failure).map_err(Problem::unusable)?;
+        }
+        self.script(|script| {
+            script.written += 1;
+            fault.id = format!("fault-{}", script.written);
+            script.faults.push(fault.clone());
+        });
+        Ok(fault)
+    }
+
+    /// The first fault meant for this request, once less to come.
+    pub(crate) fn strike(&self, scene: &Scene, request: &Request) -> Option<Fault> {
+        self.script(|script| {
+            let index = script
+                .faults
+                .iter()
+                .position(|fault| fault.is_for(scene, request))?;
+            let fault = script.faults.get_mut(index)?;
+            fault.times -= 1;
+            let struck = fault.clone();
+            if fault.times == 0 {
+                script.faults.remove(index);
+            }
+            Some(struck)
+        })
+    }
+
+    pub(crate) fn list(&self) -> Vec<Fault> {
+        self.script(|script| script.faults.clone())
+    }
+
+    pub(crate) fn clear(&self) {
+        self.script(|script| script.faults.clear());
+    }
+
+    fn script<T>(&self, look: impl FnOnce(&mut Script) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Fault {
+    fn is_for(&self, scene: &Scene, request: &Request) -> bool {
+        self.site == scene.site
+            && self
+                .matching
+                .iter()
+                .all(|(field, wanted)| match field.as_str() {
+                    "method" => request.method().as_str().eq_ignore_ascii_case(wanted),
+                    "path" => request.uri().path().starts_with(wanted.as_str()),
+                    field => scene
+                        .fields
+                        .get(field)
+                        .is_some_and(|is| is.eq_ignore_ascii_case(wanted)),
+                })
+    }
+}

@@ -1,0 +1,388 @@
+//! Authorization codes and refresh tokens, with the rules of a strict server.
+//!
+//! A grant is everything that came out of one sign-in. Its refresh tokens are numbered; by default
+//! a newer generation leaves the older ones valid, as large providers do. With
+//! [`strict_rotation`](crate::StageConfig::strict_rotation) each is good once, and presenting a
+//! spent one revokes the grant, since either the client or a thief holds a copy.
+
+mod challenge;
+mod refusal;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use self::challenge::{Challenge, ChallengeError};
+pub use self::refusal::{CodeRefusal, RefreshRefusal};
+use crate::{Backstage, Event, Kind, TokenEntry};
+
+/// The codes and refresh tokens of one act; `T` is what the vendor remembers of a sign-in.
+#[derive(Debug)]
+pub struct Grants<T> {
+    backstage: Backstage,
+    terms: Terms,
+    shelf: Mutex<Shelf<T>>,
+}
+
+/// How long things live at this vendor.
+#[derive(Debug, Clone, Copy)]
+struct Terms {
+    code_ttl: Duration,
+    refresh_inactivity: Duration,
+}
+
+#[derive(Debug)]
+struct Shelf<T> {
+    grants: HashMap<String, Held<T>>,
+    codes: HashMap<String, Code>,
+    refresh_tokens: HashMap<String, Refresh>,
+    opened: u64,
+}
+
+/// What a client asked for when it sent the user to sign in.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The registration.
+    pub client: String,
+    /// Where the code was sent.
+    pub redirect_uri: String,
+    /// What the redemption must prove.
+    pub challenge: Option<Challenge>,
+}
+
+/// One sign-in of one account at one registration.
+#[derive(Debug, Clone)]
+pub struct Grant<T> {
+    /// Its id in the ledger.
+    pub id: String,
+    /// The registration.
+    pub client: String,
+    /// The account.
+    pub account: String,
+    /// When the account signed in.
+    pub opened: Timestamp,
+    /// What the vendor remembers of it.
+    pub memo: T,
+}
+
+#[derive(Debug)]
+struct Held<T> {
+    grant: Grant<T>,
+    generation: u64,
+    revoked: bool,
+}
+
+#[derive(Debug)]
+struct Code {
+    grant: String,
+    asked: Asked,
+    issued: Timestamp,
+    spent: bool,
+}
+
+#[derive(Debug)]
+struct Refresh {
+    grant: String,
+    generation: u64,
+    issued: Timestamp,
+    spent: bool,
+}
+
+impl<T: Clone> Grants<T> {
+    /// No grants yet. A code lives for `code_ttl`, a refresh token for `refresh_inactivity`.
+    pub fn new(backstage: Backstage, code_ttl: Duration, refresh_inactivity: Duration) -> Self {
+        let terms = Terms {
+            code_ttl,
+            refresh_inactivity,
+        };
+        Self {
+            backstage,
+            terms,
+            shelf: Mutex::new(Shelf::default()),
+        }
+    }
+
+    /// Opens a grant for an account that has signed in, and returns the code for it.
+    pub fn open(&self, asked: Asked, account: &str, memo: T) -> String {
+        let now = self.backstage.now();
+        let code = format!("1.{}", self.backstage.secret());
+        self.shelf(|shelf| {
+            shelf.opened += 1;
+            let grant = Grant {
+                id: format!("grant-{}", shelf.opened),
+                client: asked.client.clone(),
+                account: account.to_owned(),
+                opened: now,
+                memo,
+            };
+            self.record(Event::Issued, Kind::Code, &grant, None, None);
+            let id = grant.id.clone();
+            shelf.codes.insert(
+                code.clone(),
+                Code {
+                    grant: id.clone(),
+                    asked,
+                    issued: now,
+                    spent: false,
+                },
+            );
+            shelf.grants.insert(
+                id,
+                Held {
+                    grant,
+                    generation: 0,
+                    revoked: false,
+                },
+            );
+        });
+        code
+    }
+
+    /// Takes a code and returns its grant. Only success spends it; a refusal is left to
+    /// [`refused`](Self::refused), since the vendor knows more reasons.
+    pub fn redeem(
+        &self,
+        code: &str,
+        client: &str,
+        redirect_uri: &str,
+        verifier: Option<&str>,
+    ) -> Result<Grant<T>, CodeRefusal> {
+        let now = self.backstage.now();
+        self.shelf(|shelf| {
+            let code = shelf.codes.get_mut(code).ok_or(CodeRefusal::Unknown)?;
+            let held = shelf.grants.get(&code.grant).ok_or(CodeRefusal::Unknown)?;
+            let age = now.duration_since(code.issued).unsigned_abs();
+            if code.asked.client != client {
+                return Err(CodeRefusal::OtherClient);
+            }
+            if code.spent {
+                return Err(CodeRefusal::Spent);
+            }
+            if age >= self.terms.code_ttl {
+                return Err(CodeRefusal::Expired);
+            }
+            if held.revoked {
+                return Err(CodeRefusal::Revoked);
+            }
+            if code.asked.redirect_uri != redirect_uri {
+                return Err(CodeRefusal::OtherRedirect);
+            }
+            if !code.asked.is_proved_by(verifier) {
+                return Err(CodeRefusal::Verifier);
+            }
+            code.spent = true;
+            self.record(Event::Spent, Kind::Code, &held.grant, None, None);
+            Ok(held.grant.clone())
+        })
+    }
+
+    /// The grant of a refresh token that `client` could spend now. It is not spent, and a refusal
+    /// is not written down: the vendor has checks of its own to make in between.
+    pub fn grant_of(&self, refresh_token: &str, client: &str) -> Result<Grant<T>, RefreshRefusal> {
+        let now = self.backstage.now();
+        self.shelf(|shelf| {
+            let token = shelf
+                .refresh_tokens
+                .get(refresh_token)
+                .ok_or(RefreshRefusal::Unknown)?;
+            let held = shelf
+                .grants
+                .get(&token.grant)
+                .ok_or(RefreshRefusal::Unknown)?;
+            let idle = now.duration_since(token.issued).unsigned_abs();
+            if held.grant.client != client {
+                return Err(RefreshRefusal::OtherClient);
+            }
+            if held.revoked {
+                return Err(RefreshRefusal::Revoked {
+                    issued: token.issued,
+                });
+            }
+            if idle >= self.terms.refresh_inactivity {
+                return Err(RefreshRefusal::Inactive {
+                    issued: token.issued,
+                });
+            }
+            Ok(held.grant.clone())
+        })
+    }
+
+    /// Spends a refresh token and returns its successor, of the grant with the new `memo`.
+    pub fn spend(
+        &self,
+        refresh_token: &str,
+        client: &str,
+        memo: T,
+    ) -> Result<String, RefreshRefusal> {
+        self.grant_of(refresh_token, client)?;
+        let strict = self.backstage.strict_rotation();
+        let grant = self.shelf(|shelf| {
+            let token = shelf
+                .refresh_tokens
+                .get_mut(refresh_token)
+                .ok_or(RefreshRefusal::Unknown)?;
+            let held = shelf
+                .grants
+                .get_mut(&token.grant)
+                .ok_or(RefreshRefusal::Unknown)?;
+            if strict && token.spent {
+                held.revoked = true;
+                let why = Some("a spent refresh token was presented again".to_owned());
+                self.record(Event::Revoked, Kind::Refresh, &held.grant, None, why);
+                return Err(RefreshRefusal::Reused);
+            }
+            token.spent = true;
+            held.grant.memo = memo;
+            self.record(
+                Event::Spent,
+                Kind::Refresh,
+                &held.grant,
+                Some(token.generation),
+                None,
+            );
+            Ok(held.grant.clone())
+        })?;
+        Ok(self.issue(&grant))
+    }
+
+    /// A further refresh token of `grant`.
+    pub fn issue(&self, grant: &Grant<T>) -> String {
+        let issued = self.backstage.now();
+        let refresh_token = format!("1.{}", self.backstage.secret());
+        self.shelf(|shelf| {
+            let generation = shelf.grants.get_mut(&grant.id).map_or(1, |held| {
+                held.generation += 1;
+                held.generation
+            });
+            self.record(Event::Issued, Kind::Refresh, grant, Some(generation), None);
+            let token = Refresh {
+                grant: grant.id.clone(),
+                generation,
+                issued,
+                spent: false,
+            };
+            shelf.refresh_tokens.insert(refresh_token.clone(), token);
+        });
+        refresh_token
+    }
+
+    /// Writes down that `client` presented a code or a refresh token which was not accepted.
+    pub fn refused(&self, kind: Kind, presented: &str, client: &str, why: &str) {
+        let why = Some(why.to_owned());
+        self.shelf(|shelf| {
+            let code = shelf.codes.get(presented).map(|code| (&code.grant, None));
+            let token = shelf.refresh_tokens.get(presented);
+            let token = token.map(|token| (&token.grant, Some(token.generation)));
+            let known = code.or(token);
+            match known.and_then(|(grant, generation)| Some((shelf.grants.get(grant)?, generation)))
+            {
+                Some((held, generation)) => {
+                    self.record(Event::Refused, kind, &held.grant, generation, why);
+                }
+                None => self.backstage.ledger().record(TokenEntry {
+                    at: self.backstage.now(),
+                    event: Event::Refused,
+                    kind,
+                    token: None,
+                    client: Some(client.to_owned()),
+                    account: None,
+                    grant: None,
+                    generation: None,
+                    why,
+                }),
+            }
+        });
+    }
+
+    /// Whose code or refresh token this is.
+    pub fn account_of(&self, code_or_token: &str) -> Option<String> {
+        self.shelf(|shelf| {
+            let code = shelf.codes.get(code_or_token).map(|code| &code.grant);
+            let token = shelf
+                .refresh_tokens
+                .get(code_or_token)
+                .map(|token| &token.grant);
+            shelf
+                .grants
+                .get(code.or(token)?)
+                .map(|held| held.grant.account.clone())
+        })
+    }
+
+    /// Revokes all grants of `account`.
+    pub fn revoke(&self, account: &str, why: &str) {
+        self.shelf(|shelf| {
+            let live = shelf.grants.values_mut().filter(|held| !held.revoked);
+            for held in live.filter(|held| held.grant.account == account) {
+                held.revoked = true;
+                self.record(
+                    Event::Revoked,
+                    Kind::Refresh,
+                    &held.grant,
+                    None,
+                    Some(why.to_owned()),
+                );
+            }
+        });
+    }
+
+    /// Forgets everything.
+    pub fn reset(&self) {
+        self.shelf(|shelf| *shelf = Shelf::default());
+    }
+
+    fn record(
+        &self,
+        event: Event,
+        kind: Kind,
+        grant: &Grant<T>,
+        generation: Option<u64>,
+        why: Option<String>,
+    ) {
+        let token = match (kind, generation) {
+            (_, Some(generation)) => Some(format!("{}.refresh-{generation}", grant.id)),
+            (Kind::Code, None) => Some(format!("{}.code", grant.id)),
+            (_, None) => None,
+        };
+        self.backstage.ledger().record(TokenEntry {
+            at: self.backstage.now(),
+            event,
+            kind,
+            token,
+            client: Some(grant.client.clone()),
+            account: Some(grant.account.clone()),
+            grant: Some(grant.id.clone()),
+            generation,
+            why,
+        });
+    }
+
+    fn shelf<R>(&self, look: impl FnOnce(&mut Shelf<T>) -> R) -> R {
+        look(&mut self.shelf.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Asked {
+    /// Whether `verifier` is what the challenge wants; one without a challenge is not wanted, but
+    /// harmless.
+    fn is_proved_by(&self, verifier: Option<&str>) -> bool {
+        match (&self.challenge, verifier) {
+            (None, _) => true,
+            (Some(challenge), Some(verifier)) => challenge.is_met_by(verifier),
+            (Some(_), None) => false,
+        }
+    }
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self {
+            grants: HashMap::new(),
+            codes: HashMap::new(),
+            refresh_tokens: HashMap::new(),
+            opened: 0,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What was asked for and what was handed out, as the provider saw it.
+//!
+//! Entries are kept up to a limit, the oldest go first; counts are never lost. Nothing secret is
+//! written down: no query, no body, and of a token only its id.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// How many entries of each kind are kept.
+const KEPT: usize = 10_000;
+
+/// The book of the sandbox.
+#[derive(Debug, Default)]
+pub struct Ledger(Mutex<Book>);
+
+#[derive(Debug, Default)]
+struct Book {
+    requests: VecDeque<Seen>,
+    tokens: VecDeque<TokenEntry>,
+    summary: Summary,
+}
+
+/// One request to an act.
+#[derive(Debug, Clone, Serialize)]
+pub struct Seen {
+    /// Counts from 1 in the order of arrival.
+    pub number: u64,
+    /// When it arrived, on the stage's clock.
+    pub at: Timestamp,
+    /// Its method.
+    pub method: String,
+    /// Its path, without the query.
+    pub path: String,
+    /// The site it called, if faults can strike there.
+    #[serde(rename = "where")]
+    pub site: Option<&'static str>,
+    /// The id the client gave it.
+    pub client_request_id: Option<String>,
+    /// The answer's status; none while it is under way, and for ever if the connection broke.
+    pub status: Option<u16>,
+    /// The scripted fault that struck it.
+    pub fault: Option<String>,
+}
+
+/// What happened to a code or a token.
+#[derive(Debug, Clone, Serialize)]
+pub struct TokenEntry {
+    /// When, on the stage's clock.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+    /// To what kind of thing.
+    pub kind: Kind,
+    /// Its id, if the sandbox knows it; never the thing itself.
+    pub token: Option<String>,
+    /// The registration that asked.
+    pub client: Option<String>,
+    /// The account it belongs to.
+    pub account: Option<String>,
+    /// The grant: everything that came out of one sign-in.
+    pub grant: Option<String>,
+    /// The generation of a refresh token within its grant, from 1.
+    pub generation: Option<u64>,
+    /// Why it was refused or revoked.
+    pub why: Option<String>,
+}
+
+/// What can happen to a code or a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Event {
+    /// It was handed out.
+    Issued,
+    /// It was accepted and had its effect.
+    Spent,
+    /// It was presented and not accepted.
+    Refused,
+    /// It was made invalid before its time.
+    Revoked,
+}
+
+/// What the ledger follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// An authorization code.
+    Code,
+    /// An access token.
+    Access,
+    /// A refresh token; revoked with its whole grant.
+    Refresh,
+}
+
+/// The counts of everything since the last reset.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Summary {
+    /// Requests to the acts.
+    pub requests: u64,
+    /// Scripted faults that struck.
+    pub faults: u64,
+    /// Codes and tokens of all accounts, and those of nobody known.
+    #[serde(flatten)]
+    pub total: Counts,
+    /// Codes and tokens by account.
+    pub accounts: BTreeMap<String, Counts>,
+}
+
+/// How often what happened to codes and tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Authorization codes handed out.
+    pub codes_issued: u64,
+    /// Authorization codes redeemed.
+    pub code_redemptions: u64,
+    /// Authorization codes refused.
+    pub codes_refused: u64,
+    /// Access tokens handed out.
+    pub access_tokens_issued: u64,
+    /// Access tokens refused.
+    pub access_tokens_refused: u64,
+    /// Refresh tokens handed out.
+    pub refresh_tokens_issued: u64,
+    /// Refreshes that succeeded.
+    pub refreshes: u64,
+    /// Refreshes that were refused.
+    pub refreshes_refused: u64,
+    /// Grants revoked.
+    pub grants_revoked: u64,
+}
+
+impl Ledger {
+    /// The requests that are still kept, oldest first.
+    pub fn requests(&self) -> Vec<Seen> {
+        self.book(|book| book.requests.iter().cloned().collect())
+    }
+
+    /// The events of codes and tokens that are still kept, oldest first.
+    pub fn tokens(&self) -> Vec<TokenEntry> {
+        self.book(|book| book.tokens.iter().cloned().collect())
+    }
+
+    /// All counts since the last reset.
+    pub fn summary(&self) -> Summary {
+        self.book(|book| book.summary.clone())
+    }
+
+    /// The counts of one account.
+    pub fn account(&self, account: &str) -> Counts {
+        self.book(|book| {
+            book.summary
+                .accounts
+                .get(account)
+                .copied()
+                .unwrap_or_default()
+        })
+    }
+
+    /// Writes down what happened to a code or a token.
+    pub fn record(&self, entry: TokenEntry) {
+        self.book(|book| {
+            book.summary.total.count(&entry);
+            if let Some(account) = &entry.account {
+                book.summary
+                    .accounts
+                    .entry(account.clone())
+                    .or_default()
+                    .count(&entry);
+            }
+            keep(&mut book.tokens, entry);
+        });
+    }
+
+    /// Writes down a request that has just arrived; `seen.number` is given here.
+    pub(crate) fn arrived(&self, mut seen: Seen) -> u64 {
+        self.book(|book| {
+            book.summary.requests += 1;
+            book.summary.faults += u64::from(seen.fault.is_some());
+            seen.number = book.summary.requests;
+            keep(&mut book.requests, seen);
+            book.summary.requests
+        })
+    }
+
+    /// Adds the status to a request, unless a reset or newer requests have pushed it out.
+    pub(crate) fn answered(&self, number: u64, status: u16) {
+        self.book(|book| {
+            if let Some(seen) = book
+                .requests
+                .iter_mut()
+                .rev()
+                .find(|seen| seen.number == number)
+            {
+                seen.status = Some(status);
+            }
+        });
+    }
+
+    pub(crate) fn clear(&self) {
+        self.book(|book| *book = Book::default());
+    }
+
+    fn book<T>(&self, look: impl FnOnce(&mut Book) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Counts {
+    fn count(&mut self, entry: &TokenEntry) {
+        let counter = match (entry.kind, entry.event) {
+            (Kind::Code, Event::Issued) => &mut self.codes_issued,
+            (Kind::Code, Event::Spent) => &mut self.code_redemptions,
+            (Kind::Code, Event::Refused) => &mut self.codes_refused,
+            (Kind::Access, Event::Issued) => &mut self.access_tokens_issued,
+            (Kind::Access, Event::Refused) => &mut self.access_tokens_refused,
+            (Kind::Refresh, Event::Issued) => &mut self.refresh_tokens_issued,
+            (Kind::Refresh, Event::Spent) => &mut self.refreshes,
+            (Kind::Refresh, Event::Refused) => &mut self.refreshes_refused,
+            (Kind::Refresh, Event::Revoked) => &mut self.grants_revoked,
+            (Kind::Access, Event::Spent | Event::Revoked) | (Kind::Code, Event::Revoked) => return,
+        };
+        *counter += 1;
+    }
+}
+
+fn keep<T>(entries: &mut VecDeque<T>, entry: T) {
+    if entries.len() == KEPT {
+        entries.pop_front();
+    }
+    entries.push_back(entry);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_outlive_the_entries() {
+        let ledger = Ledger::default();
+        let entry = TokenEntry {
+            at: Timestamp::UNIX_EPOCH,
+            event: Event::Spent,
+            kind: Kind::Refresh,
+            token: None,
+            client: None,
+            account: Some("a".to_owned()),
+            grant: None,
+            generation: None,
+            why: None,
+        };
+        for _ in 0..=KEPT {
+            ledger.record(entry.clone());
+        }
+        assert_eq!(ledger.tokens().len(), KEPT);
+        assert_eq!(ledger.account("a").refreshes, KEPT as u64 + 1);
+        assert_eq!(ledger.summary().total, ledger.account("a"));
+    }
+}

@@ -1,0 +1,42 @@
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::App;
+use crate::problem::Problem;
+
+/// How the server is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+}
+
+const OK: Json<Health> = Json(Health {
+    status: "ok",
+    version: env!("CARGO_PKG_VERSION"),
+});
+
+/// Is the process alive?
+#[utoipa::path(get, path = "/health/live", tag = "operation", responses((status = 200, body = Health)))]
+pub(crate) async fn live() -> Json<Health> {
+    OK
+}
+
+/// Can it serve?
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    tag = "operation",
+    responses(
+        (status = 200, body = Health),
+        (status = 503, description = "`storage_unavailable`", content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Health>, Problem> {
+    app.0.store.ping().await?;
+    Ok(OK)
+}

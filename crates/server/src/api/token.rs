@@ -1,0 +1,89 @@
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use evergrant::MinLife;
+use http::{HeaderValue, header};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::App;
+use crate::extract::{ApiQuery, Named};
+use crate::principal::{Permission, Principal};
+use crate::problem::Problem;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TokenQuery {
+    /// How much life the token must have left, in seconds.
+    #[serde(default)]
+    #[param(example = 300)]
+    min_seconds: u64,
+}
+
+/// An access token that works now.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokenBody<'a> {
+    /// The token.
+    #[schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9…")]
+    access_token: &'a str,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'a str,
+    /// When it stops working.
+    expires_at: jiff::Timestamp,
+    /// The permissions it carries.
+    scopes: &'a [String],
+    /// Something is wrong, though this token is good: `refresh_failing`, `registration_misconfigured` or
+    /// `storage_unavailable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    warning: Option<evergrant::grant::Warning>,
+}
+
+/// A valid access token
+///
+/// Valid now and for at least `min_seconds`. Refreshed if need be, once for all callers.
+#[utoipa::path(
+    get,
+    path = "/api/integrations/{id}/token/",
+    tag = "token",
+    params(("id" = String, Path, description = "The integration, `int_…`"), TokenQuery),
+    security(("access_key" = [])),
+    responses(
+        (status = 200, body = TokenBody<'static>),
+        (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
+        (status = 409, description = "`reconnect_required` with `reconnect_url`, or `integration_paused`", content_type = "application/problem+json"),
+        (status = 422, description = "`life_unattainable`", content_type = "application/problem+json"),
+        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `storage_unavailable`", content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn token(
+    State(app): State<App>,
+    principal: Principal,
+    Named(id): Named,
+    ApiQuery(query): ApiQuery<TokenQuery>,
+) -> Result<Response, Problem> {
+    let owner = principal.may(Permission::TokensRead)?;
+    let token = app
+        .0
+        .vault
+        .token(owner, id, MinLife::secs(query.min_seconds))
+        .await
+        .map_err(|error| app.with_reconnect_url(error, owner, id))?;
+    let body = serde_json::to_vec(&TokenBody {
+        access_token: token.secret().expose(),
+        token_type: "Bearer",
+        expires_at: token.expires_at(),
+        scopes: token.scopes(),
+        warning: token.warning(),
+    })
+    .map_err(|error| Problem::new(crate::problem::Code::Internal, error.to_string()))?;
+    Ok((
+        [(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        )],
+        body,
+    )
+        .into_response())
+}

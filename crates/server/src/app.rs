@@ -1,0 +1,116 @@
+//! The long-lived parts of a server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use evergrant::news::News;
+use evergrant::{Clock, Entropy, Gateway, IntegrationId, UserId, Vault};
+use evergrant_store::Store;
+use url::Url;
+
+use crate::principal::Keys;
+use crate::problem::{Code, Problem};
+
+/// What the operator decides about the server.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where browsers and callers reach this server, such as `https://grants.example.com`.
+    pub public_url: Url,
+    /// Redirect URIs of applications that receive the code themselves and post it to the callback.
+    pub redirect_uris: Vec<Url>,
+}
+
+/// What an [`App`] is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// Hands out tokens.
+    pub vault: Vault,
+    /// Users and access keys.
+    pub store: Store,
+    /// What changed in other processes.
+    pub news: Arc<News>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// The operator's decisions.
+    pub config: Config,
+}
+
+/// The server's state; cheap to clone.
+#[derive(Clone)]
+pub struct App(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) vault: Vault,
+    pub(crate) gateway: Gateway,
+    pub(crate) store: Store,
+    pub(crate) keys: Keys,
+    pub(crate) config: Config,
+    requests: AtomicU64,
+    /// Begins the request ids of this process, so that those of two replicas differ.
+    boot: u32,
+}
+
+impl App {
+    /// A server over these parts.
+    pub fn new(parts: Parts) -> Self {
+        let keys = Keys::new(parts.store.clone(), parts.news, parts.clock);
+        let boot = u32::from_be_bytes(evergrant::entropy::random(&*parts.entropy));
+        Self(Arc::new(Inner {
+            gateway: Gateway::new(parts.vault.clone()),
+            vault: parts.vault,
+            store: parts.store,
+            keys,
+            config: parts.config,
+            requests: AtomicU64::new(0),
+            boot,
+        }))
+    }
+
+    /// An id for the next request.
+    pub(crate) fn next_request_id(&self) -> String {
+        format!(
+            "{:08x}-{:x}",
+            self.0.boot,
+            self.0.requests.fetch_add(1, Ordering::Relaxed)
+        )
+    }
+
+    /// `path` on this server, as its callers reach it.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!(
+            "{}{path}",
+            self.0.config.public_url.as_str().trim_end_matches('/')
+        )
+    }
+
+    /// Adds the link by which the user can reconnect, where that is what helps.
+    pub(crate) fn with_reconnect_url(
+        &self,
+        problem: impl Into<Problem>,
+        owner: UserId,
+        id: IntegrationId,
+    ) -> Problem {
+        let problem = problem.into();
+        if problem.code() != Code::ReconnectRequired {
+            return problem;
+        }
+        let link = self.0.vault.reconnect_link(owner, id);
+        problem.with(
+            "reconnect_url",
+            self.url(&format!(
+                "/api/integrations/oauth/reconnect/{}/",
+                link.expose()
+            )),
+        )
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App")
+            .field("config", &self.0.config)
+            .finish_non_exhaustive()
+    }
+}

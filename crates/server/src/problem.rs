@@ -1,0 +1,367 @@
+//! The one table from what went wrong to what the caller reads (RFC 9457).
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use evergrant::provider::{Actor, Failure};
+use evergrant::store::StoreError;
+use evergrant::{CallError, ConnectError, TokenError};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value};
+
+/// Defines [`Code`] and its row: status, title, and what the caller can do.
+macro_rules! problems {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $title:literal, $remedy:literal;)*) => {
+        /// The stable name of a problem.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code, in the order of the reference.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The name callers compare with.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status.
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// What it is, the same for every occurrence.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// What to do about it.
+            pub fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy,)* }
+            }
+        }
+    };
+}
+
+problems! {
+    /// The path leads nowhere.
+    NotFound = "not_found", NOT_FOUND, "There is nothing at this path",
+        "See /openapi.json for every path.";
+    /// The path is right, the method is not.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This path does not take this method",
+        "The `Allow` header lists the methods it takes.";
+    /// The body, a parameter or a header is wrong.
+    InvalidRequest = "invalid_request", UNPROCESSABLE_ENTITY, "The request cannot be understood",
+        "`errors` names each part that is wrong and why.";
+    /// The body is too long.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The request's body is too large",
+        "Send at most 1 MiB.";
+    /// The body is not JSON.
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not JSON",
+        "Send JSON with `Content-Type: application/json`.";
+    /// No access key, or not a good one.
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, "No valid access key",
+        "Send `Authorization: Bearer evg_…`; the operator makes keys with `evergrant keys create`.";
+    /// The access key lacks a permission.
+    Forbidden = "forbidden", FORBIDDEN, "The access key may not do this",
+        "Use a key with the permission named in `permission`.";
+    /// A service key without a user to act for.
+    UserRequired = "user_required", BAD_REQUEST, "A service key must say which user it acts for",
+        "Send `Evergrant-User` with a user's name or id; `evergrant users` lists them.";
+    /// Unknown, foreign and disconnected look the same.
+    IntegrationNotFound = "integration_not_found", NOT_FOUND, "There is no such integration",
+        "`GET /api/integrations/` lists the user's integrations.";
+    /// The integration is paused.
+    IntegrationPaused = "integration_paused", CONFLICT, "The integration is paused",
+        "Resume it with `PATCH /api/integrations/{id}/` and `{\"paused\": false}`.";
+    /// Only the user can mend it.
+    ReconnectRequired = "reconnect_required", CONFLICT, "The user must connect the account again",
+        "Send the user to `reconnect_url`; the integration keeps its id.";
+    /// No token lives that long.
+    LifeUnattainable = "life_unattainable", UNPROCESSABLE_ENTITY, "No token lives that long",
+        "Ask for at most `longest_seconds`.";
+    /// The provider key does not exist.
+    UnknownProvider = "unknown_provider", UNPROCESSABLE_ENTITY, "There is no such provider",
+        "Use one of `providers`.";
+    /// The permissions cannot be asked for.
+    UnknownScopes = "unknown_scopes", UNPROCESSABLE_ENTITY, "These permissions cannot be asked for",
+        "Ask for some of `scopes`, or leave `scopes` out to ask for all of them.";
+    /// The redirect URI is not allowed.
+    RedirectNotAllowed = "redirect_not_allowed", UNPROCESSABLE_ENTITY, "This redirect URI is not allowed",
+        "Leave `redirect_uri` out, or have the operator add it to EVERGRANT_SERVER_REDIRECT_URIS.";
+    /// The state is unknown, used, timed out or somebody else's.
+    InvalidState = "invalid_state", BAD_REQUEST, "This sign-in is not under way",
+        "Start again with `POST /api/integrations/oauth/initiate/`: a state works once, within ten minutes, for the user who began.";
+    /// The provider or the user refused to connect.
+    ConnectRefused = "connect_refused", BAD_REQUEST, "The account was not connected",
+        "`detail` says why and what to do; nothing was changed.";
+    /// Someone else signed in.
+    AccountMismatch = "account_mismatch", CONFLICT, "Another account signed in",
+        "Sign in with the account the integration belongs to, or connect the other one as a new integration.";
+    /// Two at once.
+    Conflict = "conflict", CONFLICT, "Another request changed the same thing",
+        "Send the request again.";
+    /// The provider refuses this very call.
+    ProviderRefused = "provider_refused", BAD_GATEWAY, "The provider refused the call",
+        "`provider_code` and `provider_request_id` are the provider's own.";
+    /// Too many calls.
+    ProviderThrottled = "provider_throttled", TOO_MANY_REQUESTS, "The provider asks to wait",
+        "Wait for the seconds in `Retry-After`.";
+    /// The provider is down.
+    ProviderUnavailable = "provider_unavailable", SERVICE_UNAVAILABLE, "The provider does not answer",
+        "Wait for the seconds in `Retry-After`; nothing is lost meanwhile.";
+    /// The integration's provider cannot do it.
+    NotOffered = "not_offered", NOT_FOUND, "The integration's provider does not offer this",
+        "Use an integration of a provider that does.";
+    /// The operator must fix the registration.
+    RegistrationMisconfigured = "registration_misconfigured", SERVICE_UNAVAILABLE, "The registration at the provider needs the operator",
+        "The operator runs `evergrant doctor`; users stay connected and need not do anything.";
+    /// The database is away.
+    StorageUnavailable = "storage_unavailable", SERVICE_UNAVAILABLE, "The database does not answer",
+        "Wait for the seconds in `Retry-After`; nothing is lost meanwhile.";
+    /// A stored secret does not open.
+    EncryptionKeyMissing = "encryption_key_missing", SERVICE_UNAVAILABLE, "A stored secret cannot be decrypted",
+        "The operator adds the missing key to EVERGRANT_ENCRYPTION_KEYS; nothing is lost meanwhile.";
+    /// A defect of ours.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Evergrant failed",
+        "Report it with `request_id`, under which the log has the details.";
+}
+
+/// An answer that is not the one asked for.
+#[derive(Debug)]
+pub struct Problem(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    code: Code,
+    detail: String,
+    more: Map<String, Value>,
+    retry_after: Option<Duration>,
+}
+
+impl Problem {
+    /// A problem with what is particular to this occurrence.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            code,
+            detail: detail.into(),
+            more: Map::new(),
+            retry_after: None,
+        }))
+    }
+
+    /// A part of the request that is wrong: a JSON pointer or a parameter's name, and why.
+    pub(crate) fn invalid(pointer: &str, why: impl Into<String>) -> Self {
+        let why = why.into();
+        let error = serde_json::json!([{ "pointer": pointer, "detail": why }]);
+        Self::new(Code::InvalidRequest, why).with("errors", error)
+    }
+
+    /// Adds a member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.more.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Its code.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What happened, for people.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    fn retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    fn failure(code: Code, failure: Failure) -> Self {
+        let mut problem = Self::new(code, failure.message).with("reason", failure.code);
+        problem = problem.with("actor", actor(failure.actor));
+        if let Some(code) = failure.provider_code {
+            problem = problem.with("provider_code", code);
+        }
+        match failure.trace_id {
+            Some(id) => problem.with("provider_request_id", id),
+            None => problem,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Inner {
+            code,
+            detail,
+            more,
+            retry_after,
+        } = *self.0;
+        let mut body = Map::new();
+        body.insert(
+            "type".to_owned(),
+            format!("urn:evergrant:problem:{}", code.name()).into(),
+        );
+        body.insert("title".to_owned(), code.title().into());
+        body.insert("status".to_owned(), code.status().as_u16().into());
+        body.insert("code".to_owned(), code.name().into());
+        body.insert("detail".to_owned(), detail.into());
+        body.insert("remedy".to_owned(), code.remedy().into());
+        body.extend(more);
+        let seconds = retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+        if let Some(seconds) = seconds {
+            body.insert("retry_after".to_owned(), seconds.into());
+        }
+        let body = Value::Object(body).to_string();
+        let mut response = (code.status(), body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some(seconds) = seconds {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if code == Code::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(code);
+        response
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        let text = error.to_string();
+        match error {
+            TokenError::NotFound => {
+                Self::new(Code::IntegrationNotFound, Code::IntegrationNotFound.title())
+            }
+            TokenError::Paused => Self::new(Code::IntegrationPaused, text),
+            TokenError::ReconnectRequired { why, since } => {
+                Self::failure(Code::ReconnectRequired, why).with("since", since.to_string())
+            }
+            TokenError::Misconfigured(failure) => {
+                Self::failure(Code::RegistrationMisconfigured, failure)
+            }
+            TokenError::Unavailable {
+                failure,
+                retry_after,
+            } => Self::failure(Code::ProviderUnavailable, failure).retry_after(retry_after),
+            TokenError::Refused { retry_after } => {
+                Self::new(Code::ProviderUnavailable, text).retry_after(retry_after)
+            }
+            TokenError::Unattainable { longest } => {
+                Self::new(Code::LifeUnattainable, text).with("longest_seconds", longest.as_secs())
+            }
+            TokenError::Changed => Self::new(Code::Conflict, text),
+            TokenError::Storage(error) => Self::from(&*error),
+            TokenError::Sealed(_) => Self::new(Code::EncryptionKeyMissing, text),
+            TokenError::Unreadable(_) => Self::new(Code::Internal, text),
+        }
+    }
+}
+
+impl From<ConnectError> for Problem {
+    fn from(error: ConnectError) -> Self {
+        let text = error.to_string();
+        match error {
+            ConnectError::UnknownProvider { known, .. } => {
+                Self::new(Code::UnknownProvider, text).with("providers", known)
+            }
+            ConnectError::UnknownScopes { known, .. } => {
+                Self::new(Code::UnknownScopes, text).with("scopes", known)
+            }
+            ConnectError::InvalidState => Self::new(Code::InvalidState, text),
+            ConnectError::WrongProof(..) => Self::invalid("", text),
+            ConnectError::NotFound => {
+                Self::new(Code::IntegrationNotFound, Code::IntegrationNotFound.title())
+            }
+            ConnectError::AccountMismatch { .. } => Self::new(Code::AccountMismatch, text),
+            ConnectError::Rejected(failure) => Self::failure(Code::ConnectRefused, failure),
+            ConnectError::Misconfigured(failure) => {
+                Self::failure(Code::RegistrationMisconfigured, failure)
+            }
+            ConnectError::Unavailable {
+                failure,
+                retry_after,
+            } => Self::failure(Code::ProviderUnavailable, failure).retry_after(retry_after),
+            ConnectError::Conflict => Self::new(Code::Conflict, text),
+            ConnectError::Storage(error) => Self::from(&*error),
+            ConnectError::Sealed(_) => Self::new(Code::EncryptionKeyMissing, text),
+        }
+    }
+}
+
+impl From<CallError> for Problem {
+    fn from(error: CallError) -> Self {
+        let text = error.to_string();
+        let wait = Duration::from_secs(5);
+        match error {
+            CallError::Token(error) => error.into(),
+            CallError::TokenRefused | CallError::Unreadable(_) => {
+                Self::new(Code::ProviderRefused, text)
+            }
+            CallError::ForeignHost { .. } | CallError::InvalidPath(_) => {
+                Self::invalid("path", text)
+            }
+            CallError::NotOffered { .. } => Self::new(Code::NotOffered, text),
+            CallError::Throttled { retry_after } => {
+                Self::new(Code::ProviderThrottled, text).retry_after(retry_after.unwrap_or(wait))
+            }
+            CallError::Unavailable { retry_after, .. } => {
+                Self::new(Code::ProviderUnavailable, text).retry_after(retry_after.unwrap_or(wait))
+            }
+            CallError::Refused {
+                status,
+                code,
+                message,
+                request_id,
+            } => {
+                let detail = if message.is_empty() { text } else { message };
+                let problem = Self::new(Code::ProviderRefused, detail)
+                    .with("provider_status", status.as_u16())
+                    .with("provider_code", code);
+                match request_id {
+                    Some(id) => problem.with("provider_request_id", id),
+                    None => problem,
+                }
+            }
+        }
+    }
+}
+
+impl From<&StoreError> for Problem {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::new(Code::StorageUnavailable, error.to_string())
+                .retry_after(Duration::from_secs(2)),
+            // Where the value lies is for the operator's log alone.
+            StoreError::Inconsistent { what } => {
+                tracing::error!(%what, "the database holds a value that cannot be read");
+                Self::new(
+                    Code::Internal,
+                    "The database holds a value that cannot be read.",
+                )
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::from(&error)
+    }
+}
+
+fn actor(actor: Actor) -> &'static str {
+    match actor {
+        Actor::User => "user",
+        Actor::Administrator => "administrator",
+        Actor::Operator => "operator",
+        Actor::Nobody => "nobody",
+    }
+}

@@ -1,0 +1,269 @@
+//! The whole of the dialect question: one SQL text with `$1` parameters, run by either driver.
+//!
+//! What stands here knows both databases; nothing else in this crate does, the migrations and
+//! `open.rs` excepted. sqlx binds `$N` by its number on SQLite too (a test holds it to that).
+
+use evergrant::store::{StoreError, Stored};
+use jiff::Timestamp;
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use crate::row::Row;
+
+/// One of the two databases.
+#[derive(Debug, Clone)]
+pub(crate) enum Db {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// A transaction on either; dropped without [`Tx::commit`], it never was.
+pub(crate) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A parameter of a statement.
+#[derive(Debug, Clone)]
+pub(crate) enum Arg {
+    Int(Option<i64>),
+    Text(Option<String>),
+    Bytes(Vec<u8>),
+}
+
+/// The parameters `$1`, `$2`, … of a statement.
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { &[$($crate::db::Arg::from($value)),*] };
+}
+pub(crate) use args;
+
+/// Runs the same statement on whichever database it is, and makes its answer one type.
+macro_rules! run {
+    ($who:ident, $target:ident => $conn:expr, $sql:ident, $args:ident, $fetch:ident, $same:expr) => {
+        match $who {
+            Self::Sqlite($target) => bind!($sql, $args).$fetch($conn).await.map($same),
+            Self::Postgres($target) => bind!($sql, $args).$fetch($conn).await.map($same),
+        }
+        .map_err(store_error)
+    };
+}
+
+macro_rules! bind {
+    ($sql:ident, $args:ident) => {{
+        let mut query = sqlx::query($sql);
+        for arg in $args.iter().cloned() {
+            query = match arg {
+                Arg::Int(value) => query.bind(value),
+                Arg::Text(value) => query.bind(value),
+                Arg::Bytes(value) => query.bind(value),
+            };
+        }
+        query
+    }};
+}
+
+impl Db {
+    /// Every row.
+    pub(crate) async fn all(&self, sql: &'static str, args: &[Arg]) -> Stored<Vec<Row>> {
+        run!(self, pool => pool, sql, args, fetch_all, |rows| rows
+            .into_iter()
+            .map(Row::from)
+            .collect())
+    }
+
+    /// The first row.
+    pub(crate) async fn one(&self, sql: &'static str, args: &[Arg]) -> Stored<Option<Row>> {
+        run!(self, pool => pool, sql, args, fetch_optional, |row| row.map(Row::from))
+    }
+
+    /// How many rows it changed.
+    pub(crate) async fn run(&self, sql: &'static str, args: &[Arg]) -> Stored<u64> {
+        run!(self, pool => pool, sql, args, execute, |done| done.rows_affected())
+    }
+
+    /// A transaction that may write.
+    ///
+    /// On SQLite it takes the write lock at once: one that read first and asked for the lock later
+    /// would fail whenever somebody else wrote in between, and no waiting could help it.
+    pub(crate) async fn begin(&self) -> Stored<Tx> {
+        match self {
+            Self::Sqlite(pool) => pool.begin_with("BEGIN IMMEDIATE").await.map(Tx::Sqlite),
+            Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+        }
+        .map_err(store_error)
+    }
+}
+
+impl Tx {
+    pub(crate) async fn one(&mut self, sql: &'static str, args: &[Arg]) -> Stored<Option<Row>> {
+        run!(self, tx => &mut **tx, sql, args, fetch_optional, |row| row.map(Row::from))
+    }
+
+    pub(crate) async fn run(&mut self, sql: &'static str, args: &[Arg]) -> Stored<u64> {
+        run!(self, tx => &mut **tx, sql, args, execute, |done| done.rows_affected())
+    }
+
+    pub(crate) async fn commit(self) -> Stored<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+        .map_err(store_error)
+    }
+
+    /// Undoes it now rather than when the connection is used next.
+    pub(crate) async fn rollback(self) -> Stored<()> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await,
+            Self::Postgres(tx) => tx.rollback().await,
+        }
+        .map_err(store_error)
+    }
+}
+
+/// Sorts what the driver says into what the caller can do about it.
+pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
+    use sqlx::Error as E;
+    let passes = match &error {
+        E::Io(_)
+        | E::Tls(_)
+        | E::Protocol(_)
+        | E::BeginFailed
+        | E::PoolTimedOut
+        | E::PoolClosed
+        | E::WorkerCrashed => true,
+        E::Database(refusal) => refusal.code().is_some_and(|code| refusal_passes(&code)),
+        _ => false,
+    };
+    if passes {
+        StoreError::Unavailable(Box::new(error))
+    } else {
+        StoreError::Inconsistent {
+            what: error.to_string(),
+        }
+    }
+}
+
+/// Whether the database refuses for now, rather than for what was asked.
+fn refusal_passes(code: &str) -> bool {
+    // SQLite's codes are numbers whose low byte is the kind: BUSY, LOCKED, READONLY, IOERR, FULL,
+    // CANTOPEN. A number of five digits is PostgreSQL's; SQLite's do not get that long.
+    if code.len() < 5
+        && let Ok(number) = code.parse::<u32>()
+    {
+        return matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14);
+    }
+    // PostgreSQL: connection lost, read-only replica, sign-in refused, no such database, serialisation and deadlock,
+    // out of resources, lock not available, shut down or cancelled, system error.
+    ["08", "25006", "28", "3D", "40", "53", "55P03", "57", "58"]
+        .iter()
+        .any(|class| code.starts_with(class))
+}
+
+impl From<i64> for Arg {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+
+impl From<Timestamp> for Arg {
+    fn from(at: Timestamp) -> Self {
+        at.as_microsecond().into()
+    }
+}
+
+impl From<Option<Timestamp>> for Arg {
+    fn from(at: Option<Timestamp>) -> Self {
+        Self::Int(at.map(Timestamp::as_microsecond))
+    }
+}
+
+impl From<&str> for Arg {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+impl From<String> for Arg {
+    fn from(text: String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl From<Option<String>> for Arg {
+    fn from(text: Option<String>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&[u8; 32]> for Arg {
+    fn from(bytes: &[u8; 32]) -> Self {
+        Self::Bytes(bytes.to_vec())
+    }
+}
+
+/// Ids are stored in their text form.
+macro_rules! id_args {
+    ($($id:ty),*) => {$(
+        impl From<$id> for Arg {
+            fn from(id: $id) -> Self {
+                id.to_string().into()
+            }
+        }
+
+        impl From<Option<$id>> for Arg {
+            fn from(id: Option<$id>) -> Self {
+                Self::Text(id.map(|id| id.to_string()))
+            }
+        }
+    )*};
+}
+
+id_args!(
+    evergrant::IntegrationId,
+    evergrant::UserId,
+    evergrant::AttemptId,
+    evergrant::Lineage,
+    crate::AccessKeyId
+);
+
+/// Lists and records that are only ever read as a whole are JSON text.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    #[expect(clippy::expect_used, reason = "records of strings always serialise")]
+    serde_json::to_string(value).expect("a record serialises")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sqlite_binds_parameters_by_number_in_whatever_order_they_appear() {
+        let db = Db::Sqlite(SqlitePool::connect("sqlite::memory:").await.unwrap());
+        let sql = "SELECT $3 AS c, $1 AS a, $3 AS again, $2 AS b, $1 AS id";
+        let row = db.one(sql, args!["one", "two", "three"]).await.unwrap();
+        let row = row.unwrap();
+        let fields = row.of("none", "id");
+        for (column, value) in [
+            ("a", "one"),
+            ("b", "two"),
+            ("c", "three"),
+            ("again", "three"),
+        ] {
+            assert_eq!(fields.text(column).unwrap(), value, "column {column}");
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_told_from_what_never_will() {
+        // SQLite: BUSY, BUSY_SNAPSHOT, READONLY, FULL; CONSTRAINT_UNIQUE, CORRUPT, ERROR.
+        // PostgreSQL: lost, too many clients, deadlock, cancelled, shut down; unique, no table.
+        for code in [
+            "5", "517", "8", "13", "08006", "53300", "40P01", "57014", "57P01",
+        ] {
+            assert!(refusal_passes(code), "{code}");
+        }
+        for code in ["2067", "11", "1", "23505", "42P01", "22021"] {
+            assert!(!refusal_passes(code), "{code}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! One contract, three stores: every claim about the port is put to `MemoryStore`, SQLite and
+//! PostgreSQL alike; what only [`Store`](evergrant_store::Store) can do, to both databases.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy takes only the functions marked as tests for tests, and here all are"
+)]
+
+mod bench;
+mod due;
+mod flows;
+mod grants;
+mod integrations;
+mod memory;
+mod opening;
+mod principals;
+mod races;
+mod registry;
+mod revisions;
