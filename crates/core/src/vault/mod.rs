@@ -275,8 +275,12 @@ impl Vault {
                 biased;
                 flown = self.fly(id, beyond, refused) => flown,
                 () = self.parts().clock.sleep(patience) => {
-                    if usable {
+                    if good(&held) {
                         return Ok(AccessToken::new(held, warning));
+                    }
+                    if usable {
+                        // This machine stood still for so long that the token died.
+                        continue;
                     }
                     Err(TokenError::timed_out())
                 }

@@ -1,6 +1,6 @@
 //! From a click to a stored grant, and everything that must not become one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use evergrant::store::GrantStore;
@@ -20,17 +20,17 @@ async fn a_state_that_is_not_under_way_here_is_refused_without_a_provider_call()
     let mut stage = Stage::new();
     let process = stage.process().await;
     let stranger = stage.stranger();
-    let (state, _) = stage.agree(&process, "acme", "ada", None).await.unwrap();
+    let (flow, _) = stage.agree(&process, "acme", "ada", None).await.unwrap();
 
     let invented = Secret::from("invented");
     let unknown = process.finish("acme", &invented, code("c")).await;
-    let other_provider = process.finish("lazy", &state, code("c")).await;
+    let other_provider = process.finish("lazy", &flow, code("c")).await;
     let foreign = process
         .vault
-        .finish(Some(stranger), &"acme".into(), &state, code("c"))
+        .finish(Some(stranger), &"acme".into(), &flow, code("c"))
         .await;
     stage.pass(Duration::from_mins(10)).await;
-    let expired = process.finish("acme", &state, code("c")).await;
+    let expired = process.finish("acme", &flow, code("c")).await;
     for refused in [unknown, other_provider, foreign, expired] {
         assert!(
             matches!(refused, Err(ConnectError::InvalidState)),
@@ -38,9 +38,9 @@ async fn a_state_that_is_not_under_way_here_is_refused_without_a_provider_call()
         );
     }
 
-    let (state, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
-    process.finish("acme", &state, proof).await.unwrap();
-    let replayed = process.finish("acme", &state, code("c")).await;
+    let (flow, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
+    process.finish("acme", &flow, proof).await.unwrap();
+    let replayed = process.finish("acme", &flow, code("c")).await;
     assert!(
         matches!(replayed, Err(ConnectError::InvalidState)),
         "{replayed:?}"
@@ -53,26 +53,26 @@ async fn a_state_that_others_tried_in_vain_still_works() {
     let mut stage = Stage::new();
     let process = stage.process().await;
     let stranger = stage.stranger();
-    let (state, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
+    let (flow, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
     let provider = "acme".into();
     let foreign = process
         .vault
-        .finish(Some(stranger), &provider, &state, code("c"));
+        .finish(Some(stranger), &provider, &flow, code("c"));
     foreign.await.unwrap_err();
-    process.finish("lazy", &state, code("c")).await.unwrap_err();
-    process.finish("acme", &state, proof).await.unwrap();
+    process.finish("lazy", &flow, code("c")).await.unwrap_err();
+    process.finish("acme", &flow, proof).await.unwrap();
 }
 
 #[tokio::test]
 async fn two_callbacks_with_one_state_make_one_exchange() {
     let mut stage = Stage::new();
     let (one, two) = (stage.process().await, stage.process().await);
-    let (state, proof) = stage.agree(&one, "acme", "ada", None).await.unwrap();
+    let (flow, proof) = stage.agree(&one, "acme", "ada", None).await.unwrap();
     let Proof::Code(text) = &proof else { panic!() };
     let again = Proof::Code(text.clone());
     let both = join(
-        one.finish("acme", &state, proof),
-        two.finish("acme", &state, again),
+        one.finish("acme", &flow, proof),
+        two.finish("acme", &flow, again),
     );
     let (first, second) = stage.run(both).await;
     assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
@@ -121,9 +121,9 @@ async fn an_account_connected_twice_keeps_its_id_and_takes_the_newer_grant() {
     assert_ne!(other.id, id);
     stage.owner = stage.stranger();
     let strangers = stage.agree(&process, "acme", "ada", None).await.unwrap();
-    let (state, proof) = strangers;
+    let (flow, proof) = strangers;
     let provider = "acme".into();
-    let finish = process.vault.finish(None, &provider, &state, proof);
+    let finish = process.vault.finish(None, &provider, &flow, proof);
     assert_ne!(finish.await.unwrap().id, id);
 }
 
@@ -175,7 +175,7 @@ async fn scopes_may_be_fewer_and_are_spelt_as_the_provider_spells_them() {
 async fn the_challenge_is_the_s256_of_a_verifier_and_nothing_secret_is_used_twice() {
     let mut stage = Stage::new();
     let process = stage.process().await;
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for account in ["ada", "bob", "cyd"] {
         let begun = process
             .vault
@@ -190,10 +190,7 @@ async fn the_challenge_is_the_s256_of_a_verifier_and_nothing_secret_is_used_twic
                 assert_eq!(value.len(), 43, "{name}");
                 let url_safe = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
                 assert!(value.bytes().all(url_safe), "{value}");
-                assert!(
-                    seen.insert(value.into_owned(), ()).is_none(),
-                    "{name} twice"
-                );
+                assert!(seen.insert(value.into_owned()), "{name} twice");
             }
         }
         // The provider issues a grant only for the verifier that the challenge is the S256 of.
@@ -218,8 +215,8 @@ async fn a_caller_that_hangs_up_during_finish_is_connected_all_the_same() {
     for polls in 1..40 {
         let mut stage = Stage::new();
         let process = stage.process().await;
-        let (state, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
-        let mut finish = Box::pin(process.finish("acme", &state, proof));
+        let (flow, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
+        let mut finish = Box::pin(process.finish("acme", &flow, proof));
         for _ in 0..polls {
             if poll!(&mut finish).is_ready() {
                 break;
@@ -264,20 +261,20 @@ async fn a_caller_that_hangs_up_during_disconnect_leaves_nothing_alive() {
 async fn a_denied_or_misshapen_proof_connects_nothing() {
     let mut stage = Stage::new();
     let process = stage.process().await;
-    let (state, _) = stage.agree(&process, "acme", "ada", None).await.unwrap();
+    let (flow, _) = stage.agree(&process, "acme", "ada", None).await.unwrap();
     let denied = Proof::Denied {
         error: "access_denied".to_owned(),
         description: Some("no\nthanks".to_owned()),
     };
-    let refused = process.finish("acme", &state, denied).await;
+    let refused = process.finish("acme", &flow, denied).await;
     let Err(ConnectError::Rejected(failure)) = refused else {
         panic!("{refused:?}")
     };
     assert_eq!(failure.provider_code.as_deref(), Some("access_denied: no"));
 
-    let (state, _) = stage.agree(&process, "acme", "ada", None).await.unwrap();
+    let (flow, _) = stage.agree(&process, "acme", "ada", None).await.unwrap();
     let refused = process
-        .finish("acme", &state, Proof::Form(BTreeMap::new()))
+        .finish("acme", &flow, Proof::Form(BTreeMap::new()))
         .await;
     assert!(
         matches!(refused, Err(ConnectError::WrongProof(..))),
@@ -303,9 +300,9 @@ async fn a_denied_or_misshapen_proof_connects_nothing() {
 async fn a_grant_that_could_not_be_stored_is_revoked() {
     let mut stage = Stage::new();
     let process = stage.process().await;
-    let (state, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
+    let (flow, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
     process.line.cut(Some(Cut::Calls("connect")));
-    let refused = process.finish("acme", &state, proof).await;
+    let refused = process.finish("acme", &flow, proof).await;
     assert!(
         matches!(refused, Err(ConnectError::Storage(_))),
         "{refused:?}"

@@ -23,7 +23,7 @@ async fn rule_1_the_margin_is_a_quarter_of_a_life_and_at_most_five_minutes() {
         stage.world.with(|ledger| ledger.lifetime = lifetime);
         let id = stage.connect(&process, "ada").await;
 
-        stage.pass(lifetime - margin).await;
+        stage.pass(lifetime.saturating_sub(margin)).await;
         stage.run(process.token(id)).await.unwrap();
         assert_eq!(stage.world.refreshes(), 0, "{lifetime:?}");
         stage.pass(Duration::from_millis(1)).await;
@@ -99,8 +99,8 @@ async fn rule_4_a_commit_succeeds_by_lineage_and_a_late_winner_holds_the_only_li
         started_at: now,
         deadline: later(now, Duration::from_secs(45)),
     };
-    let taken = stage.store.reserve(&other).await.unwrap();
-    assert!(matches!(taken, Reserved::Granted(_)), "{taken:?}");
+    let reserved = stage.store.reserve(&other).await.unwrap();
+    assert!(matches!(reserved, Reserved::Granted(_)), "{reserved:?}");
 
     stage.world.answers.open();
     let token = stage.run(caller).await.unwrap();

@@ -26,14 +26,16 @@ pub(crate) enum Cut {
     Answer(&'static str),
 }
 
+/// The calls of one name, and the gates before and after their effect.
+type Held = (&'static str, Gate, Gate);
+
 /// A [`GrantStore`] over the shared [`MemoryStore`].
 #[derive(Clone)]
 pub(crate) struct Line {
     store: MemoryStore,
     dead: Arc<AtomicBool>,
     cut: Arc<Mutex<Option<Cut>>>,
-    /// Holds up the calls of one name, before and after their effect.
-    held: Arc<Mutex<Option<(&'static str, Gate, Gate)>>>,
+    held: Arc<Mutex<Option<Held>>>,
 }
 
 impl Line {

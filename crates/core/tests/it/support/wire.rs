@@ -60,17 +60,17 @@ impl Wire {
 
     fn call(&self, request: &Request) -> Response {
         let bearer = request.headers().get("authorization");
-        let token = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let secret = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let uptime = self.clock.uptime();
         self.world.with(|ledger| {
-            let alive = token.is_some_and(|token| ledger.alive(token, uptime));
-            let taken = if alive && !ledger.api_refuses {
+            let alive = secret.is_some_and(|secret| ledger.alive(secret, uptime));
+            let status = if alive && !ledger.api_refuses {
                 200
             } else {
                 401
             };
             ledger.calls.push(request.clone());
-            respond(ledger.api_status.unwrap_or(taken), &Value::Null)
+            respond(ledger.api_status.unwrap_or(status), &Value::Null)
         })
     }
 }
@@ -153,7 +153,7 @@ fn redeem(ledger: &mut Ledger, ask: &Value, uptime: std::time::Duration) -> Opti
     if URL_SAFE_NO_PAD.encode(hash) != challenge {
         return None;
     }
-    let family = ledger.begin_family(&account);
+    let family = ledger.begin_family();
     let access = ledger.issue_access(family, uptime);
     let refresh = ledger.offline.then(|| ledger.issue_refresh(family, 0));
     Some(json!({

@@ -86,7 +86,6 @@ struct Access {
 /// One grant with everything issued under it.
 #[derive(Debug)]
 pub(crate) struct Family {
-    pub(crate) account: String,
     pub(crate) ended: bool,
 }
 
@@ -247,11 +246,20 @@ impl Ledger {
         })
     }
 
-    pub(crate) fn begin_family(&mut self, account: &str) -> usize {
-        self.families.push(Family {
-            account: account.to_owned(),
-            ended: false,
-        });
+    /// How long an access token has until it expires.
+    pub(crate) fn left(&self, access: &str, uptime: Duration) -> Duration {
+        self.access_tokens[access].dies_at.saturating_sub(uptime)
+    }
+
+    /// Whoever heard the answer to a refresh has died.
+    pub(crate) fn forgotten(&mut self, token: &str) {
+        if let Some(issued) = self.refresh_tokens.get_mut(token) {
+            issued.answered = false;
+        }
+    }
+
+    pub(crate) fn begin_family(&mut self) -> usize {
+        self.families.push(Family { ended: false });
         self.families.len() - 1
     }
 
