@@ -35,6 +35,8 @@ pub struct News {
     /// The same by the wall clock, in microseconds since 1970: uptime stands still while a machine
     /// sleeps.
     fresh_until_wall: AtomicI64,
+    /// Microseconds of uptime at the last poll that failed; 0 if none has.
+    failed_at: AtomicU64,
 }
 
 impl News {
@@ -48,6 +50,7 @@ impl News {
             seen,
             fresh_until: AtomicU64::new(0),
             fresh_until_wall: AtomicI64::new(0),
+            failed_at: AtomicU64::new(0),
         }))
     }
 
@@ -65,8 +68,25 @@ impl News {
             && self.clock.now().as_microsecond() < self.fresh_until_wall.load(Ordering::Acquire)
     }
 
+    /// How long the database has been answering since this process last found it away; `None` if it
+    /// never was.
+    pub(crate) fn back_for(&self) -> Option<Duration> {
+        let failed_at = self.failed_at.load(Ordering::Acquire);
+        let since = micros(self.clock.uptime()).saturating_sub(failed_at);
+        (failed_at > 0).then(|| Duration::from_micros(since))
+    }
+
     /// Reads all changes since the last poll and tells the listeners.
     pub async fn poll(&self) -> Stored<()> {
+        let polled = self.catch_up().await;
+        if polled.is_err() {
+            let failed_at = micros(self.clock.uptime()).max(1);
+            self.failed_at.store(failed_at, Ordering::Release);
+        }
+        polled
+    }
+
+    async fn catch_up(&self) -> Stored<()> {
         let mut seen = self.seen.lock().await;
         let (began, began_wall) = (self.clock.uptime(), self.clock.now());
         loop {

@@ -25,6 +25,8 @@ const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(15);
 /// How often to try to store a grant while the database is away.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
+/// How long after the database's return those go first who obtained a grant while it was away.
+const COMMITS_FIRST: Duration = Duration::from_secs(2);
 
 type Outcome = Result<Arc<LiveToken>, TokenError>;
 
@@ -153,6 +155,17 @@ impl Vault {
             }
             let spent = self.open(&row)?;
             let provider = self.ready(&row.provider).map_err(misconfigured(&row))?;
+            // Whoever obtained a grant while the database was away stores it first: its intent may
+            // have lapsed meanwhile, and it holds the only live token.
+            if let Some(back_for) = parts.news.back_for()
+                && back_for < COMMITS_FIRST
+            {
+                parts
+                    .clock
+                    .sleep(COMMITS_FIRST.saturating_sub(back_for))
+                    .await;
+                continue;
+            }
             let started_at = parts.store.now().await?;
             let deadline = later(started_at, INTENT_LIFE);
             let intent = Intent {

@@ -227,3 +227,16 @@ async fn a_grant_that_cannot_be_opened_or_has_no_provider_leaves_no_intent_behin
     stage.run(process.token(id)).await.unwrap();
     assert_eq!(stage.clock_secs(), began, "it had to wait");
 }
+
+#[tokio::test]
+async fn a_refresh_at_once_is_made_however_young_the_token_is() {
+    let (mut stage, process, id) = Stage::connected().await;
+    let old = process.token(id).await.unwrap();
+    let new = process.vault.refresh_now(stage.owner, id);
+    assert_ne!(stage.run(new).await.unwrap().secret(), old.secret());
+    let stranger = stage.stranger();
+    let theirs = process.vault.refresh_now(stranger, id).await;
+    assert!(matches!(theirs, Err(TokenError::NotFound)), "{theirs:?}");
+    assert_eq!(stage.world.refreshes(), 1);
+    stage.assert_healthy(&process, id).await;
+}

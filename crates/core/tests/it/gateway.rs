@@ -172,4 +172,9 @@ async fn a_request_is_made_below_the_base_url() {
         let request = api.request(Method::GET, path).unwrap().body(()).unwrap();
         assert_eq!(request.uri().to_string(), uri);
     }
+    api.get("/me").await.unwrap();
+    assert!(matches!(
+        api.get("/../me").await,
+        Err(CallError::InvalidPath(_))
+    ));
 }

@@ -13,6 +13,7 @@ mod fernet;
 mod flight;
 mod gateway;
 mod lifetime;
+mod link;
 mod news;
 mod outage;
 mod paths;

@@ -100,6 +100,31 @@ async fn a_database_that_fails_after_the_answer_is_told_once_it_is_back() {
 }
 
 #[tokio::test]
+async fn after_an_outage_longer_than_an_intent_who_holds_a_token_stores_it_first() {
+    for start in 0..20 {
+        let (mut stage, holder, id) = Stage::connected().await;
+        let other = stage.process().await;
+        for process in [&holder, &other] {
+            process.tasks.spawn_loop(process.news.clone().run());
+        }
+        stage.pass(Duration::from_hours(2)).await;
+        stage.world.answers.close();
+        let mut caller = Box::pin(holder.token(id));
+        stage.begin(&mut caller).await;
+        stage.store.set_available(false);
+        stage.world.answers.open();
+        stage.run(caller).await.unwrap();
+        stage.live(Duration::from_millis(60_000 + 50 * start)).await;
+
+        stage.store.set_available(true);
+        let token = stage.run(other.token(id)).await.unwrap();
+        assert!(stage.world.alive(token.secret().expose()));
+        assert_eq!(stage.world.refreshes(), 1);
+        stage.assert_healthy(&other, id).await;
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_dies_waiting_for_the_database_is_an_error_of_the_database() {
     let (stage, process, id) = Stage::connected().await;
     stage.pass(Duration::from_hours(2)).await;
