@@ -8,7 +8,7 @@ use evergrant::{Clock, Entropy, Gateway, IntegrationId, UserId, Vault};
 use evergrant_store::Store;
 use url::Url;
 
-use crate::principal::Keys;
+use crate::keys::Keys;
 use crate::problem::{Code, Problem};
 
 /// What the operator decides about the server.

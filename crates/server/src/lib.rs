@@ -7,6 +7,7 @@
 mod api;
 mod app;
 mod extract;
+mod keys;
 mod page;
 pub mod principal;
 pub mod problem;

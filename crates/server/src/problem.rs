@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::response::{IntoResponse, Response};
 use evergrant::provider::{Actor, Failure};
 use evergrant::store::StoreError;
 use evergrant::{CallError, ConnectError, TokenError};
 use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// Defines [`Code`] and its row: status, title, and what the caller can do.
 macro_rules! problems {
@@ -64,7 +67,7 @@ problems! {
         "Send `Authorization: Bearer evg_…`; the operator makes keys with `evergrant keys create`.";
     /// The access key lacks a permission.
     Forbidden = "forbidden", FORBIDDEN, "The access key may not do this",
-        "Use a key with the permission named in `permission`.";
+        "`detail` says what the key lacks; the operator makes keys with `evergrant keys create`.";
     /// A service key without a user to act for.
     UserRequired = "user_required", BAD_REQUEST, "A service key must say which user it acts for",
         "Send `Evergrant-User` with a user's name or id; `evergrant users` lists them.";
@@ -76,7 +79,7 @@ problems! {
         "Resume it with `PATCH /api/integrations/{id}/` and `{\"paused\": false}`.";
     /// Only the user can mend it.
     ReconnectRequired = "reconnect_required", CONFLICT, "The user must connect the account again",
-        "Send the user to `reconnect_url`; the integration keeps its id.";
+        "Send the user to `reconnect_url`, or begin again with `integration` in `POST /api/integrations/oauth/initiate/`; the integration keeps its id.";
     /// No token lives that long.
     LifeUnattainable = "life_unattainable", UNPROCESSABLE_ENTITY, "No token lives that long",
         "Ask for at most `longest_seconds`.";
@@ -112,7 +115,7 @@ problems! {
         "Wait for the seconds in `Retry-After`; nothing is lost meanwhile.";
     /// The integration's provider cannot do it.
     NotOffered = "not_offered", NOT_FOUND, "The integration's provider does not offer this",
-        "Use an integration of a provider that does.";
+        "`detail` says what is missing; another provider may have it.";
     /// The operator must fix the registration.
     RegistrationMisconfigured = "registration_misconfigured", SERVICE_UNAVAILABLE, "The registration at the provider needs the operator",
         "The operator runs `evergrant doctor`; users stay connected and need not do anything.";
@@ -139,12 +142,46 @@ struct Inner {
     retry_after: Option<Duration>,
 }
 
+/// What went wrong, and what to do about it (RFC 9457). Some codes add members of their own.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    /// `urn:evergrant:problem:` and the code.
+    #[schema(example = "urn:evergrant:problem:integration_not_found")]
+    r#type: String,
+    /// What it is, the same for every occurrence.
+    #[schema(example = "There is no such integration")]
+    title: &'a str,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    status: u16,
+    /// Its stable name: compare with this.
+    #[schema(example = "integration_not_found")]
+    code: &'a str,
+    /// What happened this time, for people.
+    #[schema(example = "There is no such integration.")]
+    detail: &'a str,
+    /// What to do about it.
+    #[schema(example = "`GET /api/integrations/` lists the user's integrations.")]
+    remedy: &'a str,
+    /// Seconds to wait, as in the header `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+    /// The request, for whoever reads the log; not in a 404, where only the header has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "beeb8da1-2a")]
+    request_id: Option<&'a str>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    more: Map<String, Value>,
+}
+
 impl Problem {
     /// A problem with what is particular to this occurrence.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             code,
-            detail: detail.into(),
+            detail: sentence(detail.into()),
             more: Map::new(),
             retry_after: None,
         }))
@@ -152,9 +189,20 @@ impl Problem {
 
     /// A part of the request that is wrong: a JSON pointer or a parameter's name, and why.
     pub(crate) fn invalid(pointer: &str, why: impl Into<String>) -> Self {
-        let why = why.into();
+        let why = sentence(why.into());
         let error = serde_json::json!([{ "pointer": pointer, "detail": why }]);
         Self::new(Code::InvalidRequest, why).with("errors", error)
+    }
+
+    /// A path that leads nowhere.
+    pub(crate) fn nothing_here() -> Self {
+        Self::new(Code::NotFound, "No path of this server is called that.")
+    }
+
+    /// A defect: what it is stands in the log alone.
+    pub(crate) fn internal(what: impl std::fmt::Display) -> Self {
+        tracing::error!(%what, "a defect, of Evergrant or of what its database holds");
+        Self::new(Code::Internal, "The operator finds the cause in the log.")
     }
 
     /// Adds a member.
@@ -200,23 +248,19 @@ impl IntoResponse for Problem {
             more,
             retry_after,
         } = *self.0;
-        let mut body = Map::new();
-        body.insert(
-            "type".to_owned(),
-            format!("urn:evergrant:problem:{}", code.name()).into(),
-        );
-        body.insert("title".to_owned(), code.title().into());
-        body.insert("status".to_owned(), code.status().as_u16().into());
-        body.insert("code".to_owned(), code.name().into());
-        body.insert("detail".to_owned(), detail.into());
-        body.insert("remedy".to_owned(), code.remedy().into());
-        body.extend(more);
         let seconds = retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
-        if let Some(seconds) = seconds {
-            body.insert("retry_after".to_owned(), seconds.into());
-        }
-        let body = Value::Object(body).to_string();
-        let mut response = (code.status(), body).into_response();
+        let body = ProblemBody {
+            r#type: format!("urn:evergrant:problem:{}", code.name()),
+            title: code.title(),
+            status: code.status().as_u16(),
+            code: code.name(),
+            detail: &detail,
+            remedy: code.remedy(),
+            retry_after: seconds,
+            request_id: None,
+            more,
+        };
+        let mut response = (code.status(), Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
@@ -260,7 +304,7 @@ impl From<TokenError> for Problem {
             TokenError::Changed => Self::new(Code::Conflict, text),
             TokenError::Storage(error) => Self::from(&*error),
             TokenError::Sealed(_) => Self::new(Code::EncryptionKeyMissing, text),
-            TokenError::Unreadable(_) => Self::new(Code::Internal, text),
+            TokenError::Unreadable(error) => Self::internal(error),
         }
     }
 }
@@ -276,7 +320,9 @@ impl From<ConnectError> for Problem {
                 Self::new(Code::UnknownScopes, text).with("scopes", known)
             }
             ConnectError::InvalidState => Self::new(Code::InvalidState, text),
-            ConnectError::WrongProof(..) => Self::invalid("", text),
+            ConnectError::WrongProof(provider, proof) => {
+                Self::invalid("", format!("The provider {provider} expects {proof}."))
+            }
             ConnectError::NotFound => {
                 Self::new(Code::IntegrationNotFound, Code::IntegrationNotFound.title())
             }
@@ -339,14 +385,7 @@ impl From<&StoreError> for Problem {
         match error {
             StoreError::Unavailable(_) => Self::new(Code::StorageUnavailable, error.to_string())
                 .retry_after(Duration::from_secs(2)),
-            // Where the value lies is for the operator's log alone.
-            StoreError::Inconsistent { what } => {
-                tracing::error!(%what, "the database holds a value that cannot be read");
-                Self::new(
-                    Code::Internal,
-                    "The database holds a value that cannot be read.",
-                )
-            }
+            StoreError::Inconsistent { .. } => Self::internal(error),
         }
     }
 }
@@ -357,7 +396,22 @@ impl From<StoreError> for Problem {
     }
 }
 
-fn actor(actor: Actor) -> &'static str {
+/// Begins with a capital and ends with a stop, as every detail does.
+fn sentence(text: String) -> String {
+    let mut chars = text.chars();
+    let Some(first) = chars.next() else {
+        return text;
+    };
+    let stop = if text.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{}{}{stop}", first.to_uppercase(), chars.as_str())
+}
+
+/// Who can mend it.
+pub(crate) fn actor(actor: Actor) -> &'static str {
     match actor {
         Actor::User => "user",
         Actor::Administrator => "administrator",

@@ -1,20 +1,21 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
+use evergrant::integration::Integration;
 use evergrant::provider::{FormField, ProviderKey};
 use evergrant::vault::{Begin, Next, Proof};
 use evergrant::{IntegrationId, Secret};
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
 use super::integrations::IntegrationBody;
 use crate::App;
-use crate::extract::{ApiJson, ApiQuery};
-use crate::page::page;
+use crate::extract::{ApiJson, ApiQuery, Part};
+use crate::page::{Reader, page};
 use crate::principal::{Permission, Principal, Visitor};
 use crate::problem::{Code, Problem};
 
@@ -26,12 +27,13 @@ pub(crate) struct InitiateBody {
     #[schema(example = "acme_calendar")]
     provider: String,
     /// Fewer permissions than the provider key has; all of them unless given.
+    #[schema(example = json!(["calendar.read"]))]
     scopes: Option<Vec<String>>,
     /// The integration to reconnect; the same account must come back.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708")]
     integration: Option<String>,
     /// Where the browser comes back to; this server's own callback unless given.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "https://app.example.com/connected")]
     redirect_uri: Option<Url>,
 }
 
@@ -40,19 +42,49 @@ pub(crate) struct InitiateBody {
 pub(crate) struct InitiateAnswer {
     /// Send the user's browser here.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://login.acme.example/authorize?client_id=…&state=…")]
     authorization_url: Option<String>,
     /// Have the user fill in this form.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     form: Option<FormBody>,
     /// Hand it to the callback. Works once, until `expires_at`, for this user.
+    #[schema(example = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")]
     state: String,
+    #[schema(example = "2026-01-01T00:10:00Z")]
     expires_at: jiff::Timestamp,
 }
 
-#[derive(Serialize)]
+/// What to ask the user for.
+#[derive(Serialize, ToSchema)]
 pub(crate) struct FormBody {
-    fields: Vec<FormField>,
+    fields: Vec<FieldBody>,
+}
+
+/// One field of a form.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FieldBody {
+    /// Its name in `fields` of the callback.
+    #[schema(example = "password")]
+    name: String,
+    /// Its name for people.
+    #[schema(example = "Password")]
+    label: String,
+    /// Whether what is typed must not be shown.
+    #[schema(example = true)]
+    secret: bool,
+}
+
+impl From<Vec<FormField>> for FormBody {
+    fn from(fields: Vec<FormField>) -> Self {
+        let field = |field: FormField| FieldBody {
+            name: field.name,
+            label: field.label,
+            secret: field.secret,
+        };
+        Self {
+            fields: fields.into_iter().map(field).collect(),
+        }
+    }
 }
 
 /// Begin connecting an account
@@ -80,7 +112,7 @@ pub(crate) async fn initiate(
         Some(uri) if app.0.config.redirect_uris.contains(&uri) => uri,
         Some(uri) if uri == own_callback(&app, &provider)? => uri,
         Some(uri) => {
-            let detail = format!("{uri} is not among the allowed redirect URIs.");
+            let detail = format!("The redirect URI {uri} is not an allowed one.");
             return Err(Problem::new(Code::RedirectNotAllowed, detail));
         }
     };
@@ -98,7 +130,7 @@ pub(crate) async fn initiate(
     let begun = app.0.vault.begin(owner, ask).await?;
     let (authorization_url, form) = match begun.next {
         Next::Authorize(url) => (Some(url.into()), None),
-        Next::Form(fields) => (None, Some(FormBody { fields })),
+        Next::Form(fields) => (None, Some(fields.into())),
     };
     Ok(Json(InitiateAnswer {
         authorization_url,
@@ -112,11 +144,20 @@ pub(crate) async fn initiate(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CallbackBody {
+    /// The provider's key, as in `initiate`.
+    #[schema(example = "acme_calendar")]
     provider: String,
+    /// The state that `initiate` gave.
+    #[schema(example = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")]
     state: String,
+    /// The code the provider sent the browser back with.
+    #[schema(example = "SplxlOBeZQQYbYS6WxSbIA")]
     code: Option<String>,
+    /// The filled-in form, by the names of its fields.
     fields: Option<BTreeMap<String, String>>,
+    /// The error the provider sent the browser back with.
     error: Option<String>,
+    /// The provider's text with the error.
     error_description: Option<String>,
 }
 
@@ -193,45 +234,17 @@ pub(crate) struct ReturnQuery {
 )]
 pub(crate) async fn browser_callback(
     State(app): State<App>,
-    Path(provider): Path<String>,
-    Visitor(visitor): Visitor,
-    headers: HeaderMap,
-    ApiQuery(query): ApiQuery<ReturnQuery>,
+    Part(provider): Part,
+    reader: Reader,
+    visitor: Result<Visitor, Problem>,
+    query: Result<ApiQuery<ReturnQuery>, Problem>,
 ) -> Response {
-    let json = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("application/json"));
-    let owner = visitor.map(|principal| principal.user);
-    let proof = match (query.code, query.error) {
-        (Some(code), None) => Ok(Proof::Code(code.into())),
-        (None, Some(error)) => Ok(Proof::Denied {
-            error,
-            description: query.error_description,
-        }),
-        _ => Err(Problem::invalid(
-            "query",
-            "The provider sent neither a code nor an error.",
-        )),
-    };
-    let state = Secret::from(query.state.unwrap_or_default());
-    let provider = ProviderKey::from(provider.as_str());
-    let connected = match proof {
-        Ok(proof) => app
-            .0
-            .vault
-            .finish(owner, &provider, &state, proof)
-            .await
-            .map_err(Problem::from),
-        Err(problem) => Err(problem),
-    };
-    match connected {
-        Ok(integration) if json => (
+    match returned(&app, &provider, visitor, query).await {
+        Ok(integration) if reader == Reader::Program => (
             StatusCode::CREATED,
             Json(IntegrationBody::from(integration)),
         )
             .into_response(),
-        Err(problem) if json => problem.into_response(),
         Ok(integration) => page(
             StatusCode::OK,
             "Connected",
@@ -240,12 +253,34 @@ pub(crate) async fn browser_callback(
                 integration.label
             ),
         ),
-        Err(problem) => page(
-            problem.code().status(),
-            problem.code().title(),
-            &format!("{} {}", problem.detail(), problem.code().remedy()),
-        ),
+        Err(problem) => reader.tell(problem),
     }
+}
+
+async fn returned(
+    app: &App,
+    provider: &str,
+    visitor: Result<Visitor, Problem>,
+    query: Result<ApiQuery<ReturnQuery>, Problem>,
+) -> Result<Integration, Problem> {
+    let (Visitor(visitor), ApiQuery(query)) = (visitor?, query?);
+    let owner = visitor
+        .map(|principal| principal.may(Permission::IntegrationsWrite))
+        .transpose()?;
+    let proof = match (query.code, query.error) {
+        (Some(code), None) => Proof::Code(code.into()),
+        (None, Some(error)) => Proof::Denied {
+            error,
+            description: query.error_description,
+        },
+        _ => {
+            let why = "The provider sent neither a code nor an error, or both.";
+            return Err(Problem::invalid("query", why));
+        }
+    };
+    let state = Secret::from(query.state.unwrap_or_default());
+    let provider = ProviderKey::from(provider);
+    Ok(app.0.vault.finish(owner, &provider, &state, proof).await?)
 }
 
 /// Sends the user to the provider to reconnect
@@ -264,11 +299,17 @@ pub(crate) async fn browser_callback(
 )]
 pub(crate) async fn reconnect(
     State(app): State<App>,
-    Path(link): Path<String>,
-) -> Result<Redirect, Problem> {
+    Part(link): Part,
+    reader: Reader,
+) -> Result<Redirect, Response> {
+    let begun = begin_again(&app, link).await;
+    begun.map_err(|problem| reader.tell(problem))
+}
+
+async fn begin_again(app: &App, link: String) -> Result<Redirect, Problem> {
     let (owner, id) = app.0.vault.follow_link(&link.into())?;
     let provider = app.0.vault.integration(owner, id).await?.provider;
-    let redirect_uri = own_callback(&app, &provider)?;
+    let redirect_uri = own_callback(app, &provider)?;
     let ask = Begin {
         provider,
         redirect_uri,
@@ -279,7 +320,7 @@ pub(crate) async fn reconnect(
         Next::Authorize(url) => Ok(Redirect::to(url.as_str())),
         Next::Form(_) => Err(Problem::new(
             Code::NotOffered,
-            "This provider is reconnected by a form: `POST /api/integrations/oauth/initiate/`.",
+            "This account has no sign-in page: `POST /api/integrations/oauth/initiate/` with `integration` gives its form.",
         )),
     }
 }
@@ -287,5 +328,5 @@ pub(crate) async fn reconnect(
 fn own_callback(app: &App, provider: &ProviderKey) -> Result<Url, Problem> {
     let url = app.url(&format!("/api/integrations/oauth/callback/{provider}/"));
     Url::parse(&url)
-        .map_err(|_| Problem::invalid("/provider", "provider must be a provider's key."))
+        .map_err(|_| Problem::invalid("/provider", "`provider` must be a provider's key."))
 }

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::App;
 use crate::extract::{ApiJson, ApiQuery, Named};
 use crate::principal::{Permission, Principal};
-use crate::problem::Problem;
+use crate::problem::{Problem, actor};
 
 /// The most integrations on one page.
 const LONGEST_PAGE: u32 = 200;
@@ -22,32 +22,74 @@ pub(crate) struct IntegrationBody {
     #[schema(value_type = String, example = "int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708")]
     id: IntegrationId,
     /// The provider's key.
+    #[schema(example = "acme_calendar")]
     provider: String,
     /// A name for people.
+    #[schema(example = "Work calendar")]
     label: String,
     account: AccountBody,
     /// `active`, `needs_reconnect` or `paused`.
+    #[schema(example = "active")]
     status: &'static str,
     /// Why the user must reconnect.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    reason: Option<Failure>,
+    reason: Option<ReasonBody>,
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<jiff::Timestamp>,
     /// The permissions that were granted.
+    #[schema(example = json!(["calendar.read"]))]
     scopes: Vec<String>,
+    #[schema(example = "2026-01-01T00:00:00Z")]
     created_at: jiff::Timestamp,
+    /// When any of the above last changed.
+    #[schema(example = "2026-01-01T00:00:00Z")]
     updated_at: jiff::Timestamp,
+}
+
+/// A provider's refusal, under the names that a problem has them.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReasonBody {
+    /// Stable name of the cause.
+    #[schema(example = "grant_revoked")]
+    reason: String,
+    /// Who can mend it: `user`, `administrator`, `operator` or `nobody`.
+    #[schema(example = "user")]
+    actor: &'static str,
+    /// What happened and what to do, for people.
+    #[schema(example = "The user removed the permission; connect again.")]
+    detail: String,
+    /// The provider's own code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_code: Option<String>,
+    /// The provider's id of the exchange, for its support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_request_id: Option<String>,
 }
 
 /// Who signed in at the provider.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AccountBody {
     /// Immutable; never an e-mail address.
+    #[schema(example = "5f2c9a3e")]
     id: String,
+    #[schema(example = "Adele Vance")]
     name: String,
+    /// The sign-in name; it may change.
+    #[schema(example = "adele@acme.example")]
     username: Option<String>,
+}
+
+impl From<Failure> for ReasonBody {
+    fn from(failure: Failure) -> Self {
+        Self {
+            reason: failure.code,
+            actor: actor(failure.actor),
+            detail: failure.message,
+            provider_code: failure.provider_code,
+            provider_request_id: failure.trace_id,
+        }
+    }
 }
 
 impl From<Integration> for IntegrationBody {
@@ -55,7 +97,9 @@ impl From<Integration> for IntegrationBody {
         let (status, reason, since) = match integration.status {
             Status::Active => ("active", None, None),
             Status::Paused => ("paused", None, None),
-            Status::NeedsReconnect { why, since } => ("needs_reconnect", Some(why), Some(since)),
+            Status::NeedsReconnect { why, since } => {
+                ("needs_reconnect", Some(why.into()), Some(since))
+            }
         };
         Self {
             id: integration.id,
@@ -91,6 +135,9 @@ pub(crate) struct ListQuery {
 pub(crate) struct ListBody {
     results: Vec<IntegrationBody>,
     /// The address of the next page; null on the last one.
+    #[schema(
+        example = "https://grants.example.com/api/integrations/?limit=50&cursor=int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708"
+    )]
     next: Option<String>,
 }
 
@@ -113,14 +160,14 @@ pub(crate) async fn list(
     if !(1..=LONGEST_PAGE).contains(&limit) {
         return Err(Problem::invalid(
             "limit",
-            format!("limit must be from 1 to {LONGEST_PAGE}."),
+            format!("`limit` must be from 1 to {LONGEST_PAGE}."),
         ));
     }
     let after = query
         .cursor
         .map(|cursor| cursor.parse::<IntegrationId>())
         .transpose()
-        .map_err(|_| Problem::invalid("cursor", "cursor must be one that `next` gave."))?;
+        .map_err(|_| Problem::invalid("cursor", "`cursor` must be one that `next` gave."))?;
     let mut found = app.0.vault.integrations(owner, after, limit + 1).await?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
@@ -162,8 +209,10 @@ pub(crate) async fn show(
 #[serde(deny_unknown_fields)]
 pub(crate) struct EditBody {
     /// A new name, 1 to 200 characters.
+    #[schema(example = "Work calendar")]
     label: Option<String>,
     /// `true` hands out no more tokens until `false`.
+    #[schema(example = false)]
     paused: Option<bool>,
 }
 
@@ -194,7 +243,7 @@ pub(crate) async fn edit(
     {
         return Err(Problem::invalid(
             "/label",
-            "label must have 1 to 200 visible characters.",
+            "`label` must have 1 to 200 visible characters.",
         ));
     }
     let edit = Edit {
@@ -231,12 +280,18 @@ pub(crate) async fn disconnect(
 /// The account at the provider.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProfileBody {
+    /// The provider's id of the account.
+    #[schema(example = "5f2c9a3e")]
     id: String,
+    #[schema(example = "Adele Vance")]
     name: Option<String>,
+    #[schema(example = "adele@acme.example")]
     email: Option<String>,
+    /// The sign-in name.
+    #[schema(example = "adele@acme.example")]
     username: Option<String>,
     /// Everything the provider said, under its own names.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, example = json!({ "id": "5f2c9a3e" }))]
     raw: serde_json::Map<String, serde_json::Value>,
 }
 

@@ -30,8 +30,10 @@ pub(crate) struct TokenBody<'a> {
     #[schema(example = "Bearer")]
     token_type: &'a str,
     /// When it stops working.
+    #[schema(example = "2026-01-01T01:00:00Z")]
     expires_at: jiff::Timestamp,
     /// The permissions it carries.
+    #[schema(example = json!(["calendar.read"]))]
     scopes: &'a [String],
     /// Something is wrong, though this token is good: `refresh_failing`, `registration_misconfigured` or
     /// `storage_unavailable`.
@@ -77,7 +79,7 @@ pub(crate) async fn token(
         scopes: token.scopes(),
         warning: token.warning(),
     })
-    .map_err(|error| Problem::new(crate::problem::Code::Internal, error.to_string()))?;
+    .map_err(Problem::internal)?;
     Ok((
         [(
             header::CONTENT_TYPE,
