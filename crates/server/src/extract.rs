@@ -39,9 +39,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
 
 /// Says where in the body the mistake is, and never what stands there: it may be a password.
 fn unreadable_body(rejection: &JsonRejection) -> Problem {
-    let error = rejection
-        .source()
-        .and_then(|source| source.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>());
+    let causes = std::iter::successors(rejection.source(), |cause| (**cause).source());
+    let error = causes
+        .filter_map(|cause| cause.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>())
+        .last();
     let Some(error) = error else {
         return Problem::invalid("", "The body could not be read to its end.");
     };

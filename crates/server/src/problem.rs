@@ -169,7 +169,7 @@ pub(crate) struct ProblemBody<'a> {
     retry_after: Option<u64>,
     /// The request, for whoever reads the log; not in a 404, where only the header has it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "beeb8da1-2a")]
+    #[schema(example = "beeb8da1-0000002a")]
     request_id: Option<&'a str>,
     #[serde(flatten)]
     #[schema(ignore)]
@@ -181,7 +181,7 @@ impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             code,
-            detail: sentence(detail.into()),
+            detail: sentence(&detail.into()),
             more: Map::new(),
             retry_after: None,
         }))
@@ -189,8 +189,8 @@ impl Problem {
 
     /// A part of the request that is wrong: a JSON pointer or a parameter's name, and why.
     pub(crate) fn invalid(pointer: &str, why: impl Into<String>) -> Self {
-        let why = sentence(why.into());
-        let error = serde_json::json!([{ "pointer": pointer, "detail": why }]);
+        let why = sentence(&why.into());
+        let error = serde_json::json!([{ "pointer": plain(pointer), "detail": why }]);
         Self::new(Code::InvalidRequest, why).with("errors", error)
     }
 
@@ -396,8 +396,21 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// Begins with a capital and ends with a stop, as every detail does.
-fn sentence(text: String) -> String {
+/// Without control characters: what a caller sent may be quoted, and may be shown on a terminal.
+fn plain(text: &str) -> String {
+    let plain = |c: char| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    text.chars().map(plain).collect()
+}
+
+/// Plain, begins with a capital and ends with a stop, as every detail does.
+fn sentence(text: &str) -> String {
+    let text = plain(text);
     let mut chars = text.chars();
     let Some(first) = chars.next() else {
         return text;

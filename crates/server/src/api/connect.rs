@@ -21,7 +21,7 @@ use crate::problem::{Code, Problem};
 
 /// What to connect.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub(crate) struct InitiateBody {
     /// The provider's key.
     #[schema(example = "acme_calendar")]
@@ -95,8 +95,9 @@ impl From<Vec<FormField>> for FormBody {
     request_body = InitiateBody,
     security(("access_key" = [])),
     responses(
-        (status = 200, body = InitiateAnswer),
-        (status = 422, description = "`unknown_provider`, `unknown_scopes`, `redirect_not_allowed` or `invalid_request`", content_type = "application/problem+json"),
+        (status = 200, description = "What the user does next", body = InitiateAnswer),
+        (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
+        (status = 422, description = "`unknown_provider`, `unknown_scopes` or `redirect_not_allowed`", content_type = "application/problem+json"),
         (status = 503, description = "`registration_misconfigured`", content_type = "application/problem+json"),
     )
 )]
@@ -142,7 +143,7 @@ pub(crate) async fn initiate(
 
 /// What the user came back with: a `code`, filled-in `fields`, or an `error`.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub(crate) struct CallbackBody {
     /// The provider's key, as in `initiate`.
     #[schema(example = "acme_calendar")]
@@ -169,9 +170,12 @@ pub(crate) struct CallbackBody {
     request_body = CallbackBody,
     security(("access_key" = [])),
     responses(
-        (status = 201, body = IntegrationBody),
+        (status = 201, description = "The account is connected", body = IntegrationBody),
         (status = 400, description = "`invalid_state` or `connect_refused`", content_type = "application/problem+json"),
-        (status = 409, description = "`account_mismatch`", content_type = "application/problem+json"),
+        (status = 404, description = "`integration_not_found`: disconnected since the reconnect began", content_type = "application/problem+json"),
+        (status = 409, description = "`account_mismatch` or `conflict`", content_type = "application/problem+json"),
+        (status = 422, description = "`unknown_provider`", content_type = "application/problem+json"),
+        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `encryption_key_missing`", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn callback(
@@ -220,7 +224,7 @@ pub(crate) struct ReturnQuery {
 
 /// Where the provider sends the browser back
 ///
-/// Ends on a page; with `Accept: application/json` on the integration.
+/// Ends on a page; with `Accept: application/json` on the integration or the problem.
 #[utoipa::path(
     get,
     path = "/api/integrations/oauth/callback/{provider}/",
@@ -228,8 +232,14 @@ pub(crate) struct ReturnQuery {
     params(("provider" = String, Path, description = "The provider's key"), ReturnQuery),
     responses(
         (status = 200, description = "A page", content_type = "text/html"),
-        (status = 201, body = IntegrationBody),
-        (status = 400, description = "`invalid_state` or `connect_refused`", content_type = "application/problem+json"),
+        (status = 201, description = "The account is connected", body = IntegrationBody),
+        (status = 400, description = "`invalid_state`, `connect_refused` or `user_required`", content_type = "application/problem+json"),
+        (status = 401, description = "`unauthenticated`: a key is not needed here, but one was given", content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: a key is not needed here, but one was given", content_type = "application/problem+json"),
+        (status = 404, description = "`integration_not_found`: disconnected since the reconnect began", content_type = "application/problem+json"),
+        (status = 409, description = "`account_mismatch` or `conflict`", content_type = "application/problem+json"),
+        (status = 422, description = "`unknown_provider` or `invalid_request`", content_type = "application/problem+json"),
+        (status = 503, description = "`provider_unavailable`, `registration_misconfigured`, `encryption_key_missing` or `storage_unavailable`", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn browser_callback(
@@ -286,7 +296,8 @@ async fn returned(
 /// Sends the user to the provider to reconnect
 ///
 /// The address comes from `reconnect_url` of a `reconnect_required` problem and works for a day.
-/// Whoever follows it must sign in as the account the integration belongs to.
+/// Whoever follows it must sign in as the account the integration belongs to. What goes wrong is told
+/// on a page; with `Accept: application/json` as a problem.
 #[utoipa::path(
     get,
     path = "/api/integrations/oauth/reconnect/{link}/",
@@ -294,7 +305,10 @@ async fn returned(
     params(("link" = String, Path, description = "The link")),
     responses(
         (status = 303, description = "On to the provider's sign-in page"),
-        (status = 400, description = "`invalid_state`", content_type = "application/problem+json"),
+        (status = 400, description = "`invalid_state`: made up, or older than a day", content_type = "application/problem+json"),
+        (status = 404, description = "`integration_not_found`, or `not_offered` by a provider with a form", content_type = "application/problem+json"),
+        (status = 422, description = "`unknown_provider`: it is no longer configured", content_type = "application/problem+json"),
+        (status = 503, description = "`registration_misconfigured` or `storage_unavailable`", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn reconnect(

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response};
 
 use super::routes;
-use crate::problem::ProblemBody;
+use crate::problem::{Code, ProblemBody};
 
 const PROBLEM: &str = "application/problem+json";
 
@@ -51,25 +51,39 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     api
 }
 
-/// Adds what every operation with a key answers, and the shape of every problem.
+/// Adds what every operation may answer, and the shape of every problem.
 fn complete(operation: &mut Operation) {
-    let responses = &mut operation.responses.responses;
+    let mut common = vec![Code::Internal];
     if operation.security.is_some() {
-        for (status, codes) in [
-            ("400", "`user_required`"),
-            ("401", "`unauthenticated`"),
-            ("403", "`forbidden`"),
-            ("503", "`storage_unavailable`"),
-        ] {
-            let problem = || RefOr::T(Response::builder().description(codes).build());
-            let entry = responses.entry(status.to_owned()).or_insert_with(problem);
-            if let RefOr::T(response) = entry {
-                let entry = response.content.entry(PROBLEM.to_owned());
-                entry.or_insert_with(problem_body);
-                if !response.description.contains(codes) {
-                    response.description = format!("{codes}, {}", response.description);
-                }
+        common.extend([
+            Code::UserRequired,
+            Code::Unauthenticated,
+            Code::Forbidden,
+            Code::StorageUnavailable,
+        ]);
+    }
+    if operation.request_body.is_some() {
+        common.extend([
+            Code::BodyTooLarge,
+            Code::UnsupportedMediaType,
+            Code::InvalidRequest,
+        ]);
+    }
+    let responses = &mut operation.responses.responses;
+    for code in common {
+        let status = code.status().as_str().to_owned();
+        let response = responses
+            .entry(status)
+            .or_insert_with(|| RefOr::T(Response::default()));
+        if let RefOr::T(response) = response {
+            let name = format!("`{}`", code.name());
+            if response.description.is_empty() {
+                response.description = name;
+            } else if !response.description.contains(&name) {
+                response.description = format!("{}; {name}", response.description);
             }
+            let content = response.content.entry(PROBLEM.to_owned());
+            content.or_insert_with(problem_body);
         }
     }
     for response in responses.values_mut() {

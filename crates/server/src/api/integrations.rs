@@ -47,18 +47,18 @@ pub(crate) struct IntegrationBody {
     updated_at: jiff::Timestamp,
 }
 
-/// A provider's refusal, under the names that a problem has them.
+/// A provider's refusal.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReasonBody {
     /// Stable name of the cause.
     #[schema(example = "grant_revoked")]
-    reason: String,
+    code: String,
     /// Who can mend it: `user`, `administrator`, `operator` or `nobody`.
     #[schema(example = "user")]
     actor: &'static str,
     /// What happened and what to do, for people.
     #[schema(example = "The user removed the permission; connect again.")]
-    detail: String,
+    message: String,
     /// The provider's own code.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_code: Option<String>,
@@ -83,9 +83,9 @@ pub(crate) struct AccountBody {
 impl From<Failure> for ReasonBody {
     fn from(failure: Failure) -> Self {
         Self {
-            reason: failure.code,
+            code: failure.code,
             actor: actor(failure.actor),
-            detail: failure.message,
+            message: failure.message,
             provider_code: failure.provider_code,
             provider_request_id: failure.trace_id,
         }
@@ -148,7 +148,10 @@ pub(crate) struct ListBody {
     tag = "integrations",
     params(ListQuery),
     security(("access_key" = [])),
-    responses((status = 200, body = ListBody))
+    responses(
+        (status = 200, description = "A page, the oldest first", body = ListBody),
+        (status = 422, description = "`invalid_request`", content_type = "application/problem+json"),
+    )
 )]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -191,7 +194,7 @@ pub(crate) async fn list(
     params(("id" = String, Path, description = "The integration, `int_…`")),
     security(("access_key" = [])),
     responses(
-        (status = 200, body = IntegrationBody),
+        (status = 200, description = "The integration", body = IntegrationBody),
         (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
     )
 )]
@@ -206,7 +209,7 @@ pub(crate) async fn show(
 
 /// What can be changed.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub(crate) struct EditBody {
     /// A new name, 1 to 200 characters.
     #[schema(example = "Work calendar")]
@@ -225,9 +228,8 @@ pub(crate) struct EditBody {
     request_body = EditBody,
     security(("access_key" = [])),
     responses(
-        (status = 200, body = IntegrationBody),
+        (status = 200, description = "The integration", body = IntegrationBody),
         (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
-        (status = 422, description = "`invalid_request`", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn edit(
@@ -279,19 +281,22 @@ pub(crate) async fn disconnect(
 
 /// The account at the provider.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "5f2c9a3e",
+    "name": "Adele Vance",
+    "email": "adele@acme.example",
+    "username": "adele@acme.example",
+    "raw": { "id": "5f2c9a3e", "display": "Adele Vance", "mail": "adele@acme.example" },
+}))]
 pub(crate) struct ProfileBody {
     /// The provider's id of the account.
-    #[schema(example = "5f2c9a3e")]
     id: String,
-    #[schema(example = "Adele Vance")]
     name: Option<String>,
-    #[schema(example = "adele@acme.example")]
     email: Option<String>,
     /// The sign-in name.
-    #[schema(example = "adele@acme.example")]
     username: Option<String>,
     /// Everything the provider said, under its own names.
-    #[schema(value_type = Object, example = json!({ "id": "5f2c9a3e" }))]
+    #[schema(value_type = Object)]
     raw: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -303,9 +308,11 @@ pub(crate) struct ProfileBody {
     params(("id" = String, Path, description = "The integration, `int_…`")),
     security(("access_key" = [])),
     responses(
-        (status = 200, body = ProfileBody),
-        (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
-        (status = 409, description = "`reconnect_required` with `reconnect_url`", content_type = "application/problem+json"),
+        (status = 200, description = "The account", body = ProfileBody),
+        (status = 404, description = "`integration_not_found`, or `not_offered` by its provider", content_type = "application/problem+json"),
+        (status = 409, description = "`reconnect_required` with `reconnect_url`, or `integration_paused`", content_type = "application/problem+json"),
+        (status = 429, description = "`provider_throttled`", content_type = "application/problem+json"),
+        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `encryption_key_missing`", content_type = "application/problem+json"),
         (status = 502, description = "`provider_refused`", content_type = "application/problem+json"),
     )
 )]

@@ -90,9 +90,12 @@ fn finish(router: Router<App>, app: App) -> Router {
 
 fn toggle_slash(mut request: Request) -> Result<Request, Problem> {
     let (path, query) = (request.uri().path(), request.uri().query());
-    let other = path
-        .strip_suffix('/')
-        .map_or_else(|| format!("{path}/"), str::to_owned);
+    let other = match path.strip_suffix('/') {
+        // A second slash stands where a name is missing.
+        Some(other) if other.ends_with('/') => return Err(Problem::nothing_here()),
+        Some(other) => other.to_owned(),
+        None => format!("{path}/"),
+    };
     let whole = query.map_or_else(|| other.clone(), |query| format!("{other}?{query}"));
     *request.uri_mut() = whole.parse::<Uri>().map_err(|_| Problem::nothing_here())?;
     Ok(request)

@@ -52,11 +52,11 @@ pub(crate) struct TokenBody<'a> {
     params(("id" = String, Path, description = "The integration, `int_…`"), TokenQuery),
     security(("access_key" = [])),
     responses(
-        (status = 200, body = TokenBody<'static>),
+        (status = 200, description = "The token", body = TokenBody<'static>),
         (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
         (status = 409, description = "`reconnect_required` with `reconnect_url`, or `integration_paused`", content_type = "application/problem+json"),
-        (status = 422, description = "`life_unattainable`", content_type = "application/problem+json"),
-        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `storage_unavailable`", content_type = "application/problem+json"),
+        (status = 422, description = "`life_unattainable` or `invalid_request`", content_type = "application/problem+json"),
+        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `encryption_key_missing`", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn token(

@@ -14,7 +14,8 @@ use evergrant::provider::{
     ProviderKey, Redeemed, Renewal, Replay, Revocation, Verdict,
 };
 use evergrant::{
-    AccessToken, Account, Api, CallError, Grant, Request, Response, Transport, TransportError,
+    AccessToken, Account, Api, CallError, Grant, Request, Response, Secret, Transport,
+    TransportError,
 };
 use http::{HeaderValue, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
@@ -220,7 +221,7 @@ impl Provider for Desk {
                 code.expose().trim_start_matches("code-").to_owned()
             }
             Evidence::Form(fields) => {
-                let password = fields.get("password").map(|p| p.expose());
+                let password = fields.get("password").map(Secret::expose);
                 self.acme.asked("log in".to_owned(), password)?;
                 fields
                     .get("login")

@@ -17,6 +17,7 @@ use tracing::subscriber::DefaultGuard;
 
 use crate::acme::{Acme, CALENDAR, url};
 use crate::caller::{Answer, Caller, Record};
+use crate::reference::is_described;
 
 pub(crate) const INITIATE: &str = "/api/integrations/oauth/initiate/";
 pub(crate) const CALLBACK: &str = "/api/integrations/oauth/callback/";
@@ -273,6 +274,7 @@ impl Drop for TestApp {
                     answer.asked
                 );
             }
+            is_described(answer);
             let raw = |b: &u8| b.is_ascii_control() && *b != b'\n';
             assert!(
                 !answer.body.iter().any(raw) || !answer.header("content-type").contains("json"),

@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "clippy takes only the functions marked as tests for tests, and here all are"
 )]

@@ -169,7 +169,7 @@ async fn no_answer_tells_a_foreign_id_from_one_that_never_was() {
     let now = t.clock.now();
     let (expired, _) = t
         .key_with(bob().await, &Permission::ALL, |key| {
-            key.expires_at = Some(now)
+            key.expires_at = Some(now);
         })
         .await;
     let (limited, _) = t.key(Holder::Service("limited".to_owned()), &[]).await;

@@ -2,12 +2,17 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use evergrant_server::problem::Code;
 use serde_json::Value;
 
 use crate::app::TestApp;
+use crate::caller::Answer;
 use crate::matrix::OPERATIONS;
+
+static API: LazyLock<Value> =
+    LazyLock::new(|| serde_json::to_value(evergrant_server::openapi()).unwrap());
 
 /// Compares a file of the reference with what it has to be.
 fn is_current(name: &str, text: &str) {
@@ -68,10 +73,7 @@ fn the_description_is_current() {
 async fn the_served_description_is_the_same() {
     let t = TestApp::new().await;
     let served = t.anon.get("/openapi.json").await.expect(200);
-    assert_eq!(
-        served.json(),
-        serde_json::to_value(evergrant_server::openapi()).unwrap()
-    );
+    assert_eq!(served.json(), *API);
     assert_eq!(
         t.anon.get("/openapi.json/").await.expect(200).json(),
         served.json()
@@ -96,6 +98,48 @@ async fn the_reference_for_people_loads_nothing_from_elsewhere() {
     ] {
         t.anon.get(&format!("/docs/{file}")).await.expect(200);
     }
+}
+
+/// An answer of an operation is one that its description promises.
+pub(crate) fn is_described(answer: &Answer) {
+    let api = &*API;
+    let (method, url) = answer.asked.split_once(' ').unwrap();
+    let asked = url.split('?').next().unwrap();
+    let asked = asked.strip_suffix('/').unwrap_or(asked);
+    let matches = |path: &str| {
+        let path = path.trim_end_matches('/');
+        path.split('/').count() == asked.split('/').count()
+            && path
+                .split('/')
+                .zip(asked.split('/'))
+                .all(|(p, a)| p == a || p.starts_with('{'))
+    };
+    // A path written out comes before one with a parameter.
+    let mut paths: Vec<_> = OPERATIONS
+        .iter()
+        .map(|o| o.path)
+        .filter(|path| matches(path))
+        .collect();
+    paths.sort_by_key(|path| path.matches('{').count());
+    let Some(operation) = paths
+        .first()
+        .and_then(|path| api["paths"][path].get(method.to_lowercase()))
+    else {
+        return;
+    };
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if body["code"] == Code::NotFound.name() {
+        return;
+    }
+    let response = &operation["responses"][answer.status.as_str()];
+    let described = response["description"].as_str().unwrap_or_default();
+    let code = body["code"].as_str().unwrap_or_default();
+    assert!(
+        described.contains(code) && !described.is_empty(),
+        "{} answered {} {code}, which its description does not say: {described:?}",
+        answer.asked,
+        answer.status
+    );
 }
 
 /// What a reference in the description leads to.
@@ -129,7 +173,7 @@ fn shows(api: &Value, schema: &Value) -> bool {
 
 #[test]
 fn every_operation_is_described_to_the_end() {
-    let api = serde_json::to_value(evergrant_server::openapi()).unwrap();
+    let api = &*API;
     let scheme = &api["components"]["securitySchemes"]["access_key"];
     assert_eq!(
         (&scheme["type"], &scheme["scheme"]),
@@ -165,9 +209,9 @@ fn every_operation_is_described_to_the_end() {
             assert!(found, "{at}: {{{name}}}");
         }
         if let Some(body) = described.get("requestBody") {
-            let schema = &body["content"]["application/json"]["schema"];
-            assert!(shows(&api, schema), "{at}: a request without an example");
-            assert_eq!(follow(&api, schema)["additionalProperties"], false, "{at}");
+            let wanted = &body["content"]["application/json"]["schema"];
+            assert!(shows(api, wanted), "{at}: a request without an example");
+            assert_eq!(follow(api, wanted)["additionalProperties"], false, "{at}");
         }
         let responses = described["responses"].as_object().unwrap();
         assert!(
@@ -177,17 +221,21 @@ fn every_operation_is_described_to_the_end() {
             "{at}"
         );
         for (status, response) in responses {
-            assert!(!response["description"].is_null(), "{at} {status}");
+            let described = response["description"].as_str();
+            assert!(
+                described.is_some_and(|text| !text.is_empty()),
+                "{at} {status}"
+            );
             for (kind, content) in response["content"].as_object().into_iter().flatten() {
-                let schema = content.get("schema");
+                let given = content.get("schema");
                 assert!(
-                    kind == "text/html" || shows(&api, schema.unwrap()),
+                    kind == "text/html" || shows(api, given.unwrap()),
                     "{at} {status} {kind}: no example"
                 );
             }
         }
         if described.get("security").is_some() {
-            for status in ["400", "401", "403", "503"] {
+            for status in ["400", "401", "403", "500", "503"] {
                 assert!(responses.contains_key(status), "{at}: {status}");
             }
         }
@@ -196,7 +244,7 @@ fn every_operation_is_described_to_the_end() {
 
 #[test]
 fn every_code_in_the_description_exists_under_its_status() {
-    let api = serde_json::to_value(evergrant_server::openapi()).unwrap();
+    let api = &*API;
     for operation in OPERATIONS {
         let described = &api["paths"][operation.path][operation.method.to_lowercase()];
         for (status, response) in described["responses"].as_object().unwrap() {
