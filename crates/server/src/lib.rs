@@ -6,6 +6,7 @@
 
 mod api;
 mod app;
+mod causes;
 mod extract;
 mod keys;
 mod page;

@@ -1,9 +1,11 @@
 //! The routes. One file per group of operations.
 
+mod browser;
 mod connect;
 mod description;
 mod health;
 mod integrations;
+mod profile;
 mod token;
 
 use std::future::poll_fn;
@@ -42,15 +44,15 @@ fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(description::Api::openapi())
         .routes(routes!(connect::initiate))
         .routes(routes!(connect::callback))
-        .routes(routes!(connect::browser_callback))
-        .routes(routes!(connect::reconnect))
+        .routes(routes!(browser::browser_callback))
+        .routes(routes!(browser::reconnect))
         .routes(routes!(integrations::list))
         .routes(routes!(
             integrations::show,
             integrations::edit,
             integrations::disconnect
         ))
-        .routes(routes!(integrations::profile))
+        .routes(routes!(profile::profile))
         .routes(routes!(token::token))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -11,6 +11,7 @@ mod app;
 mod browser;
 mod caller;
 mod connect;
+mod desk;
 mod hardening;
 mod integrations;
 mod keys;
