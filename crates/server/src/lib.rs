@@ -6,7 +6,9 @@
 
 mod api;
 mod app;
+mod causes;
 mod extract;
+mod keys;
 mod page;
 pub mod principal;
 pub mod problem;

@@ -1,9 +1,17 @@
 //! The routes. One file per group of operations.
 
+mod browser;
 mod connect;
+mod description;
 mod health;
 mod integrations;
+mod profile;
 mod token;
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -11,15 +19,18 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use tower::ServiceExt;
+use tracing::Instrument;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
+pub use description::openapi;
+
 use crate::App;
 use crate::problem::{Code, Problem};
 
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What every answer forbids the browser; pages and the reference bring their own policy.
 const POLICY: &str =
@@ -29,53 +40,22 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'
 /// The longest body a request may have, in bytes.
 const LONGEST_BODY: usize = 1 << 20;
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Evergrant",
-        description = "Keeps the access that users grant to applications alive. Every path takes a trailing slash or none. \
-            Errors are `application/problem+json` with a stable `code` and a `remedy`."
-    ),
-    tags(
-        (name = "connect", description = "Connect an account at a provider"),
-        (name = "integrations", description = "Connected accounts"),
-        (name = "token", description = "Access tokens that work"),
-        (name = "operation", description = "Health"),
-    )
-)]
-struct Api;
-
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Api::openapi())
+    OpenApiRouter::with_openapi(description::Api::openapi())
         .routes(routes!(connect::initiate))
         .routes(routes!(connect::callback))
-        .routes(routes!(connect::browser_callback))
-        .routes(routes!(connect::reconnect))
+        .routes(routes!(browser::browser_callback))
+        .routes(routes!(browser::reconnect))
         .routes(routes!(integrations::list))
         .routes(routes!(
             integrations::show,
             integrations::edit,
             integrations::disconnect
         ))
-        .routes(routes!(integrations::profile))
+        .routes(routes!(profile::profile))
         .routes(routes!(token::token))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
-}
-
-/// The OpenAPI description of every route.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut api = routes().into_openapi();
-    let key = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .description(Some(
-            "An access key, `evg_…`. A service key names its user in `Evergrant-User`.",
-        ))
-        .build();
-    api.components
-        .get_or_insert_default()
-        .add_security_scheme("access_key", SecurityScheme::Http(key));
-    api
 }
 
 /// Everything users call.
@@ -112,20 +92,19 @@ fn finish(router: Router<App>, app: App) -> Router {
 
 fn toggle_slash(mut request: Request) -> Result<Request, Problem> {
     let (path, query) = (request.uri().path(), request.uri().query());
-    let other = path
-        .strip_suffix('/')
-        .map_or_else(|| format!("{path}/"), str::to_owned);
+    let other = match path.strip_suffix('/') {
+        // A second slash stands where a name is missing.
+        Some(other) if other.ends_with('/') => return Err(Problem::nothing_here()),
+        Some(other) => other.to_owned(),
+        None => format!("{path}/"),
+    };
     let whole = query.map_or_else(|| other.clone(), |query| format!("{other}?{query}"));
-    *request.uri_mut() = whole.parse::<Uri>().map_err(|_| nothing_here())?;
+    *request.uri_mut() = whole.parse::<Uri>().map_err(|_| Problem::nothing_here())?;
     Ok(request)
 }
 
-fn nothing_here() -> Problem {
-    Problem::new(Code::NotFound, "No path of this server is called that.")
-}
-
 async fn not_found() -> Problem {
-    nothing_here()
+    Problem::nothing_here()
 }
 
 async fn method_not_allowed() -> Problem {
@@ -139,7 +118,9 @@ async fn method_not_allowed() -> Problem {
 async fn frame(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = app.next_request_id();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
+    // Whatever is logged on the way says which request it was.
+    let span = tracing::info_span!("request", request_id = id);
+    let response = caught(next.run(request)).instrument(span).await;
     let code = response.extensions().get::<Code>().copied();
     let status = response.status();
     let response = match code {
@@ -154,6 +135,16 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
     dress(response, &id, &path)
 }
 
+/// A panic is a defect of ours: its caller gets an answer all the same.
+async fn caught(answer: impl Future<Output = Response>) -> Response {
+    let mut answer = pin!(answer);
+    let panicked = |_| Poll::Ready(Problem::internal("a handler panicked").into_response());
+    poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))).unwrap_or_else(panicked)
+    })
+    .await
+}
+
 /// Security headers and the request's id.
 fn dress(mut response: Response, id: &str, path: &str) -> Response {
     let headers = response.headers_mut();
@@ -165,10 +156,11 @@ fn dress(mut response: Response, id: &str, path: &str) -> Response {
         header::REFERRER_POLICY,
         HeaderValue::from_static("no-referrer"),
     );
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-    let policy = if path.starts_with("/docs") {
+    let policy = if path.starts_with("/docs/") {
         DOCS_POLICY
     } else {
         POLICY

@@ -30,8 +30,10 @@ pub(crate) struct TokenBody<'a> {
     #[schema(example = "Bearer")]
     token_type: &'a str,
     /// When it stops working.
+    #[schema(example = "2026-01-01T01:00:00Z")]
     expires_at: jiff::Timestamp,
     /// The permissions it carries.
+    #[schema(example = json!(["calendar.read"]))]
     scopes: &'a [String],
     /// Something is wrong, though this token is good: `refresh_failing`, `registration_misconfigured` or
     /// `storage_unavailable`.
@@ -50,11 +52,11 @@ pub(crate) struct TokenBody<'a> {
     params(("id" = String, Path, description = "The integration, `int_…`"), TokenQuery),
     security(("access_key" = [])),
     responses(
-        (status = 200, body = TokenBody<'static>),
+        (status = 200, description = "The token", body = TokenBody<'static>),
         (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
         (status = 409, description = "`reconnect_required` with `reconnect_url`, or `integration_paused`", content_type = "application/problem+json"),
-        (status = 422, description = "`life_unattainable`", content_type = "application/problem+json"),
-        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `storage_unavailable`", content_type = "application/problem+json"),
+        (status = 422, description = "`life_unattainable` or `invalid_request`", content_type = "application/problem+json"),
+        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `encryption_key_missing`", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn token(
@@ -77,7 +79,7 @@ pub(crate) async fn token(
         scopes: token.scopes(),
         warning: token.warning(),
     })
-    .map_err(|error| Problem::new(crate::problem::Code::Internal, error.to_string()))?;
+    .map_err(Problem::internal)?;
     Ok((
         [(
             header::CONTENT_TYPE,
