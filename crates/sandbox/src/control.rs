@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use crate::{Fault, Origin, Page, Problem, Seen, Stage, Summary, TokenEntry, escape};
@@ -66,17 +66,35 @@ async fn forget_faults(State(stage): State<Stage>) -> StatusCode {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advance {
-    advance_seconds: u64,
+    advance_seconds: Option<u64>,
+    /// Missing leaves it as it is; null is the vendor's.
+    #[serde(default, deserialize_with = "given")]
+    access_ttl_seconds: Option<Option<u64>>,
+}
+
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<u64>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 async fn clock(State(stage): State<Stage>) -> Response {
-    Json(json!({ "now": stage.now() })).into_response()
+    let access_ttl = stage.access_ttl().map(|ttl| ttl.as_secs());
+    Json(json!({ "now": stage.now(), "access_ttl_seconds": access_ttl })).into_response()
 }
 
-async fn advance(State(stage): State<Stage>, body: Bytes) -> Result<Response, Problem> {
-    let Advance { advance_seconds } = read(&body)?;
-    stage.advance(Duration::from_secs(advance_seconds));
-    Ok(Json(json!({ "now": stage.now() })).into_response())
+async fn advance(stage: State<Stage>, body: Bytes) -> Result<Response, Problem> {
+    let asked: Advance = read(&body)?;
+    if asked.advance_seconds.is_none() && asked.access_ttl_seconds.is_none() {
+        return Err(Problem::unusable(
+            "give `advance_seconds`, `access_ttl_seconds` or both",
+        ));
+    }
+    if let Some(seconds) = asked.advance_seconds {
+        stage.advance(Duration::from_secs(seconds));
+    }
+    if let Some(seconds) = asked.access_ttl_seconds {
+        stage.set_access_ttl(seconds.map(Duration::from_secs));
+    }
+    Ok(clock(stage).await)
 }
 
 #[derive(Deserialize)]

@@ -12,6 +12,7 @@ use evergrant::provider::ProviderKey;
 use evergrant::vault::{Begin, Begun, Next, Proof};
 use evergrant::{IntegrationId, Secret};
 use evergrant_store::User;
+use http::StatusCode;
 use tokio::sync::oneshot;
 use url::Url;
 
@@ -36,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     scopes: Option<Vec<String>>,
     /// Reconnect this integration
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "user")]
     integration: Option<IntegrationId>,
     /// Print the address instead of opening a browser
     #[arg(long)]
@@ -137,7 +138,8 @@ async fn agree(
             move |Query(query): Query<BTreeMap<String, String>>| async move {
                 // Anything on this machine can call this address; only the browser knows the state.
                 if query.get("state").map(String::as_str) != Some(expected.expose()) {
-                    return Html("<p>This is not the sign-in that was begun.</p>");
+                    let page = Html("<p>This is not the sign-in that was begun.</p>");
+                    return (StatusCode::BAD_REQUEST, page);
                 }
                 if let Some(came_back) = came_back
                     .lock()
@@ -147,7 +149,8 @@ async fn agree(
                     // The command may have given up already.
                     let _ = came_back.send(query);
                 }
-                Html("<p>Thank you. Go back to the terminal; you can close this page.</p>")
+                let page = "<p>Thank you. Go back to the terminal; you can close this page.</p>";
+                (StatusCode::OK, Html(page))
             },
         ),
     );

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evergrant::{Clock, Entropy, SystemClock, SystemEntropy};
-use evergrant_sandbox::{Listen, Listening, Stage, StageConfig};
+use evergrant_sandbox::{Listen, ListenError, Listening, Stage, StageConfig};
 
 use crate::commands::serve;
 use crate::output::Output;
@@ -45,10 +45,25 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
         https: Some(args.https.unwrap_or(settings.sandbox.https)),
         ca: Some(args.ca.clone()),
     };
-    let listening = Listening::bind(stage.clone(), &listen)?;
+    let listening = bind(&stage, &listen)?;
     announce(output, &stage, &listening, &args.ca)?;
     listening.serve(serve::stop_signal()).await?;
     Ok(())
+}
+
+/// The stage on its addresses, or the settings that name others.
+pub(crate) fn bind(stage: &Stage, listen: &Listen) -> anyhow::Result<Listening> {
+    Listening::bind(stage.clone(), listen).map_err(|error| {
+        let taken = matches!(error, ListenError::Bind { .. });
+        let error = anyhow::Error::from(error);
+        if taken {
+            error.context(
+                "set EVERGRANT_SANDBOX_HTTP and EVERGRANT_SANDBOX_HTTPS to other addresses",
+            )
+        } else {
+            error
+        }
+    })
 }
 
 /// The providers, played.

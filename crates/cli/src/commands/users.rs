@@ -37,7 +37,8 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
                 .iter()
                 .map(|user| vec![user.id.to_string(), user.name.clone()])
                 .collect();
-            output.table(&Value::Array(list), &["ID", "NAME"], &rows)?;
+            let none = "there is no user yet; add one with `evergrant users add NAME`";
+            output.table(&Value::Array(list), &["ID", "NAME"], &rows, none)?;
         }
         Action::Add { name } => {
             let user = add(&parts, &name).await?;
