@@ -1,0 +1,1 @@
+//! No secret is found anywhere but where it belongs, with every log turned up.
