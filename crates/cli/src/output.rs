@@ -96,17 +96,30 @@ impl Output {
     pub(crate) fn error(self, error: &anyhow::Error) {
         let Verdict { exit, code, remedy } = Verdict::on(error);
         if self.json {
-            let error = format!("{error:#}");
+            let error = sentence(error);
             let exit = exit as u8;
             let body = json!({ "error": error, "code": code, "remedy": remedy, "exit": exit });
             self.note(&body.to_string());
         } else {
-            self.note(&format!("error: {error:#}"));
+            self.note(&format!("error: {}", sentence(error)));
             if let Some(remedy) = remedy {
                 self.note(&format!("  {remedy}"));
             }
         }
     }
+}
+
+/// The error and its causes in one line. Some errors quote their cause themselves.
+pub(crate) fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// What kind of error it is, who has to act, and how.

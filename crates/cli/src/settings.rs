@@ -48,6 +48,7 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Server {
+    #[serde(deserialize_with = "address")]
     pub(crate) listen: SocketAddr,
     /// `http://` and the listen address unless given.
     pub(crate) public_url: Option<Url>,
@@ -58,6 +59,7 @@ pub(crate) struct Server {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Admin {
+    #[serde(deserialize_with = "address")]
     pub(crate) listen: SocketAddr,
 }
 
@@ -90,7 +92,9 @@ pub(crate) struct Microsoft {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Sandbox {
+    #[serde(deserialize_with = "address")]
     pub(crate) http: SocketAddr,
+    #[serde(deserialize_with = "address")]
     pub(crate) https: SocketAddr,
 }
 
@@ -327,6 +331,12 @@ fn put(
     };
     section.insert(name.to_owned(), Value::String(value));
     Ok(true)
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let wrong = "write an IP address and a port, such as 127.0.0.1:8400";
+    let text = String::deserialize(from)?;
+    text.parse().map_err(|_| serde::de::Error::custom(wrong))
 }
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {

@@ -5,7 +5,7 @@ use evergrant::{CallError, IntegrationId, TokenError};
 use serde_json::{Value, json};
 
 use crate::compose::Parts;
-use crate::output::{Exit, Output, exit_code};
+use crate::output::{Exit, Output, exit_code, sentence};
 use crate::settings::Settings;
 
 #[derive(clap::Args)]
@@ -67,7 +67,7 @@ impl Finding {
 
 /// What is wrong, and who has to act.
 fn trouble(error: &anyhow::Error) -> Option<(String, ExitCode)> {
-    Some((format!("{error:#}"), exit_code(error)))
+    Some((sentence(error), exit_code(error)))
 }
 
 fn keys(parts: &Parts) -> Finding {

@@ -51,18 +51,18 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
     Ok(())
 }
 
-/// The stage on its addresses, or the settings that name others.
+/// The stage on its addresses, or the setting that names another.
 pub(crate) fn bind(stage: &Stage, listen: &Listen) -> anyhow::Result<Listening> {
-    Listening::bind(stage.clone(), listen).map_err(|error| {
-        let taken = matches!(error, ListenError::Bind { .. });
-        let error = anyhow::Error::from(error);
-        if taken {
-            error.context(
-                "set EVERGRANT_SANDBOX_HTTP and EVERGRANT_SANDBOX_HTTPS to other addresses",
-            )
-        } else {
-            error
+    Listening::bind(stage.clone(), listen).map_err(|error| match error {
+        ListenError::Bind { address, source } => {
+            let setting = if listen.http == Some(address) {
+                "EVERGRANT_SANDBOX_HTTP"
+            } else {
+                "EVERGRANT_SANDBOX_HTTPS"
+            };
+            serve::cannot_listen(source, address, setting)
         }
+        error => error.into(),
     })
 }
 

@@ -168,8 +168,18 @@ pub(crate) fn start(parts: &Parts) -> anyhow::Result<Up> {
 }
 
 fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .with_context(|| format!("cannot listen on {address}; set {setting} to another address"))
+    TcpListener::bind(address).map_err(|error| cannot_listen(error, address, setting))
+}
+
+/// Why not, and which setting names another address.
+pub(crate) fn cannot_listen(
+    error: std::io::Error,
+    address: SocketAddr,
+    setting: &str,
+) -> anyhow::Error {
+    anyhow::Error::from(error).context(format!(
+        "cannot listen on {address}; set {setting} to another address"
+    ))
 }
 
 /// Returns when the process is asked to stop.

@@ -55,8 +55,11 @@ async fn a_database_that_is_gone_is_said_and_its_return_is_noticed() {
         ask(&bench, base, "/health/live").await.expect(200);
     }
     // The token in memory is good, and nobody can have ended it where nobody can write.
-    let token = server.token(&key, &id).await.expect(200);
-    assert_eq!(token["warning"], "storage_unavailable");
+    until("the token comes with a warning", async || {
+        let token = server.token(&key, &id).await.expect(200);
+        (token["warning"] == "storage_unavailable").then_some(())
+    })
+    .await;
     let command = bench.run(&["token", &id]).await;
     assert_ne!(command.code, 0, "{command:?}");
     bench.postgres().reachable(true).await;

@@ -101,6 +101,7 @@ async fn a_lost_grant_is_reconnected_by_its_link_and_keeps_its_id() {
     let server = bench.serve().await;
     let id = server.connect(&bench, &key).await;
     bench.sandbox.revoke_sessions().await;
+    bench.sandbox.revoke_access_tokens().await;
     let path = format!("/api/integrations/{id}/profile/");
     let refused = server.get(&key, &path).await.expect(409);
     assert_eq!(refused["code"], "reconnect_required");

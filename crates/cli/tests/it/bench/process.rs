@@ -126,10 +126,17 @@ impl Process {
     }
 }
 
+/// The last lines of a text.
+fn end(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("--- stdout\n{}--- stderr\n{}", self.stdout(), self.stderr());
+            println!("--- stdout\n{}", end(&self.stdout()));
+            println!("--- stderr\n{}", end(&self.stderr()));
         }
     }
 }

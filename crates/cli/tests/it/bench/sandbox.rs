@@ -77,7 +77,16 @@ impl Sandbox {
 
     /// Ends every session of Adele, as a new password does.
     pub(crate) async fn revoke_sessions(&self) {
-        let path = format!("world/microsoft/users/{ADELE}/revoke-sessions");
+        self.change_adele("revoke-sessions").await;
+    }
+
+    /// Has Graph refuse the access tokens that Adele's applications hold.
+    pub(crate) async fn revoke_access_tokens(&self) {
+        self.change_adele("revoke-access-tokens").await;
+    }
+
+    async fn change_adele(&self, change: &str) {
+        let path = format!("world/microsoft/users/{ADELE}/{change}");
         self.control(Method::POST, &path, &json!({})).await;
     }
 
