@@ -225,15 +225,27 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
 }
 
 /// Crates whose finest logs contain what they carry; they are never turned up that far.
-const QUIET: [&str; 7] = [
-    "h2=info",
-    "hyper=info",
-    "hyper_util=info",
-    "reqwest=info",
-    "rustls=info",
-    "sqlx=warn",
-    "tower=info",
+const QUIET: [(&str, &str); 7] = [
+    ("h2", "info"),
+    ("hyper", "info"),
+    ("hyper_util", "info"),
+    ("reqwest", "info"),
+    ("rustls", "info"),
+    ("sqlx", "warn"),
+    ("tower", "info"),
 ];
+
+/// The filter that was asked for, but for what it says of the quiet crates and their modules.
+fn without_quiet(filter: &str) -> String {
+    let of_ours = |directive: &&str| {
+        let target = directive.trim().split(['=', '[', ':']).next();
+        !QUIET.iter().any(|(name, _)| target == Some(*name))
+    };
+    let mut directives: Vec<_> = filter.split(',').filter(of_ours).collect();
+    let quiet = QUIET.map(|(name, level)| format!("{name}={level}"));
+    directives.extend(quiet.iter().map(String::as_str));
+    directives.join(",")
+}
 
 /// What kind of run the logs are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,7 +266,7 @@ pub(crate) fn log_to_stderr(log: &Log, run: Run) {
         Run::Show => "error",
     };
     let wanted = log.filter.as_deref().unwrap_or(default);
-    let filter = EnvFilter::builder().parse_lossy(format!("{wanted},{}", QUIET.join(",")));
+    let filter = EnvFilter::builder().parse_lossy(without_quiet(wanted));
     let terminal = std::io::stderr().is_terminal();
     let json = log.format == LogFormat::Json
         || (log.format == LogFormat::Auto && !terminal && run == Run::Long);

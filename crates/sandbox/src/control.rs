@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{Fault, Origin, Page, Problem, Seen, Stage, Summary, TokenEntry, escape};
@@ -67,13 +67,23 @@ async fn forget_faults(State(stage): State<Stage>) -> StatusCode {
 #[serde(deny_unknown_fields)]
 struct Advance {
     advance_seconds: Option<u64>,
-    /// Missing leaves it as it is; null is the vendor's.
-    #[serde(default, deserialize_with = "given")]
-    access_ttl_seconds: Option<Option<u64>>,
+    #[serde(default)]
+    access_ttl_seconds: Lifetime,
 }
 
-fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<u64>>, D::Error> {
-    Option::deserialize(from).map(Some)
+/// The lifetime of access tokens: a number of seconds, or null for the vendor's own.
+#[derive(Default, Deserialize)]
+#[serde(from = "Option<u64>")]
+enum Lifetime {
+    #[default]
+    AsItIs,
+    FromNowOn(Option<u64>),
+}
+
+impl From<Option<u64>> for Lifetime {
+    fn from(seconds: Option<u64>) -> Self {
+        Self::FromNowOn(seconds)
+    }
 }
 
 async fn clock(State(stage): State<Stage>) -> Response {
@@ -83,15 +93,14 @@ async fn clock(State(stage): State<Stage>) -> Response {
 
 async fn advance(stage: State<Stage>, body: Bytes) -> Result<Response, Problem> {
     let asked: Advance = read(&body)?;
-    if asked.advance_seconds.is_none() && asked.access_ttl_seconds.is_none() {
-        return Err(Problem::unusable(
-            "give `advance_seconds`, `access_ttl_seconds` or both",
-        ));
+    match (asked.advance_seconds, &asked.access_ttl_seconds) {
+        (None, Lifetime::AsItIs) => {
+            let detail = "give `advance_seconds`, `access_ttl_seconds` or both";
+            return Err(Problem::unusable(detail));
+        }
+        (seconds, _) => stage.advance(Duration::from_secs(seconds.unwrap_or_default())),
     }
-    if let Some(seconds) = asked.advance_seconds {
-        stage.advance(Duration::from_secs(seconds));
-    }
-    if let Some(seconds) = asked.access_ttl_seconds {
+    if let Lifetime::FromNowOn(seconds) = asked.access_ttl_seconds {
         stage.set_access_ttl(seconds.map(Duration::from_secs));
     }
     Ok(clock(stage).await)

@@ -38,7 +38,7 @@ pub(crate) async fn run(
         }
         Err(error) => findings.push(Finding::new(
             "the database answers, and the configuration can be used",
-            trouble(&error),
+            Some(trouble(&error)),
         )),
     }
     let list = findings.iter().map(|finding| {
@@ -66,8 +66,8 @@ impl Finding {
 }
 
 /// What is wrong, and who has to act.
-fn trouble(error: &anyhow::Error) -> Option<(String, ExitCode)> {
-    Some((sentence(error), exit_code(error)))
+fn trouble(error: &anyhow::Error) -> (String, ExitCode) {
+    (sentence(error), exit_code(error))
 }
 
 fn keys(parts: &Parts) -> Finding {
@@ -97,22 +97,22 @@ async fn integration(parts: &Parts, id: IntegrationId, findings: &mut Vec<Findin
     let owner = match parts.owner_of(id).await {
         Ok(owner) => owner,
         Err(error) => {
-            findings.push(Finding::new(format!("{id} exists"), trouble(&error)));
+            findings.push(Finding::new(format!("{id} exists"), Some(trouble(&error))));
             return;
         }
     };
     let known = parts.vault.integration(owner, id).await;
     let status = match known.as_ref().map(|integration| &integration.status) {
         Ok(Status::Active) => None,
-        Ok(Status::Paused) => trouble(&TokenError::Paused.into()),
-        Ok(Status::NeedsReconnect { why, since }) => trouble(
-            &TokenError::ReconnectRequired {
+        Ok(Status::Paused) => Some(trouble(&TokenError::Paused.into())),
+        Ok(Status::NeedsReconnect { why, since }) => {
+            let lost = TokenError::ReconnectRequired {
                 why: why.clone(),
                 since: *since,
-            }
-            .into(),
-        ),
-        Err(error) => trouble(&error.clone().into()),
+            };
+            Some(trouble(&lost.into()))
+        }
+        Err(error) => Some(trouble(&error.clone().into())),
     };
     let active = status.is_none();
     findings.push(Finding::new("the integration is active", status));
@@ -123,13 +123,13 @@ async fn integration(parts: &Parts, id: IntegrationId, findings: &mut Vec<Findin
     let refreshable = refreshed.is_ok();
     findings.push(Finding::new(
         "its grant can be refreshed",
-        refreshed.err().and_then(|error| trouble(&error.into())),
+        refreshed.err().map(|error| trouble(&error.into())),
     ));
     if refreshable {
         let profile = profile(parts, owner, id).await;
         findings.push(Finding::new(
             "the provider takes its token",
-            profile.err().and_then(|error| trouble(&error.into())),
+            profile.err().map(|error| trouble(&error.into())),
         ));
     }
 }

@@ -7,7 +7,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::disallowed_methods,
-    reason = "tests stand outside: they have clocks, an environment and an HTTP client of their own"
+    clippy::print_stdout,
+    reason = "tests stand outside: they have clocks, an environment, an HTTP client and a reader of their own"
 )]
 
 mod bench;

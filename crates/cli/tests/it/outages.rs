@@ -16,7 +16,7 @@ async fn while_the_token_is_good_no_caller_notices_that_the_provider_is_down() {
     bench.sandbox.fault("microsoft.token", 10_000, down).await;
     // From three quarters of its life on every caller's token has a warning, until it is over.
     let (mut unaware, mut warned) = (0, 0);
-    let last = until("the token is over", async || {
+    let end = until("the token is over", async || {
         let answer = server.token(&key, &id).await;
         if answer.status != 200 {
             return Some(answer);
@@ -35,9 +35,9 @@ async fn while_the_token_is_good_no_caller_notices_that_the_provider_is_down() {
         unaware > 0 && warned > 0,
         "{unaware} without and {warned} with a warning"
     );
-    let over = last.expect(503);
+    let over = end.expect(503);
     assert_eq!(over["code"], "provider_unavailable");
-    assert!(last.headers.contains_key("retry-after"), "{last:?}");
+    assert!(end.headers.contains_key("retry-after"), "{end:?}");
     // Nobody was asked to reconnect, and it goes on by itself.
     let list = server.get(&key, "/api/integrations/").await.expect(200);
     assert_eq!(list["results"][0]["status"], "active");
@@ -54,8 +54,8 @@ async fn while_the_token_is_good_no_caller_notices_that_the_provider_is_down() {
 async fn an_answer_lost_on_the_way_is_made_up_for_by_the_next_call() {
     let bench = Bench::new().await;
     let id = bench.expired(&[]).await;
-    let lost = json!({ "drop_after_commit": true });
-    bench.sandbox.fault("microsoft.token", 1, lost).await;
+    let fault = json!({ "drop_after_commit": true });
+    bench.sandbox.fault("microsoft.token", 1, fault).await;
     let first = bench.run(&["token", &id]).await;
     assert_eq!((first.code, first.out.as_str()), (4, ""), "{first:?}");
     bench.ok(&["token", &id]).await;

@@ -2,7 +2,9 @@
 
 mod postgres;
 mod process;
+mod recorder;
 mod sandbox;
+pub(crate) mod search;
 mod server;
 mod transcript;
 
@@ -16,6 +18,7 @@ use url::Url;
 
 pub(crate) use postgres::Postgres;
 pub(crate) use process::{Done, Process};
+pub(crate) use recorder::{Recorder, Secrets};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use server::{Answer, Server};
 pub(crate) use transcript::Transcript;
@@ -25,7 +28,7 @@ pub(crate) const ADELE: &str = "adele@contoso.example";
 pub(crate) const ALEX: &str = "alex@contoso.example";
 
 /// Long enough for a busy machine; only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A deployment and its surroundings.
 pub(crate) struct Bench {
