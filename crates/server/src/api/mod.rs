@@ -26,6 +26,8 @@ const POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// The reference's page styles and scripts itself from this server.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What follows it is as good as a password for a day: it is not logged.
+const RECONNECT: &str = "/api/integrations/oauth/reconnect/";
 /// The longest body a request may have, in bytes.
 const LONGEST_BODY: usize = 1 << 20;
 
@@ -140,6 +142,10 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
     let id = app.next_request_id();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
+    let logged = match path.split_once(RECONNECT) {
+        Some(("", _)) => RECONNECT,
+        _ => &path,
+    };
     let code = response.extensions().get::<Code>().copied();
     let status = response.status();
     let response = match code {
@@ -147,9 +153,9 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
         None => response,
     };
     if status.is_server_error() {
-        tracing::error!(request_id = id, %method, path, status = status.as_u16(), code = code.map(Code::name), "request failed");
+        tracing::error!(request_id = id, %method, path = logged, status = status.as_u16(), code = code.map(Code::name), "request failed");
     } else {
-        tracing::debug!(request_id = id, %method, path, status = status.as_u16(), code = code.map(Code::name), "request");
+        tracing::debug!(request_id = id, %method, path = logged, status = status.as_u16(), code = code.map(Code::name), "request");
     }
     dress(response, &id, &path)
 }
