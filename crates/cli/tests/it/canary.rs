@@ -21,6 +21,8 @@ struct Watched {
     recorder: Recorder,
     server: Server,
     key: String,
+    /// By which the lost grant was reconnected.
+    link: String,
     sinks: Sinks,
 }
 
@@ -42,6 +44,7 @@ impl Watched {
             recorder,
             server,
             key,
+            link: String::new(),
             sinks: Sinks::new(),
         }
     }
@@ -176,9 +179,13 @@ async fn the_end_of_it(watched: &mut Watched, id: &str) {
     let profile = format!("/api/integrations/{id}/profile/");
     watched.bench.sandbox.revoke_sessions().await;
     watched.bench.sandbox.revoke_access_tokens().await;
-    let refused = watched.call(Method::GET, &profile, None).await.expect(409);
+    // The one answer that has the link; nothing else may.
+    let refused = watched.server.get(&watched.key, &profile).await.expect(409);
     watched.command(3, &["token", id]).await;
     let link = refused["reconnect_url"].as_str().unwrap();
+    // It begins with a key's id and a time, which are no secrets.
+    let sealed = link.trim_end_matches('/');
+    watched.link = sealed[sealed.len() - 60..].to_owned();
     let onward = Answer::of(watched.bench.http.get(link).send().await.unwrap()).await;
     watched.keep_answer("the reconnect link", &onward);
     let address = onward.headers["location"].to_str().unwrap().to_owned();
@@ -241,6 +248,7 @@ async fn no_secret_is_found_where_it_does_not_belong() {
 
     let mut secrets: Secrets = watched.recorder.secrets();
     secrets.insert(("access key", watched.key.clone()));
+    secrets.insert(("reconnect link", watched.link.clone()));
     let kinds: BTreeSet<_> = secrets.iter().map(|(kind, _)| *kind).collect();
     let expected = [
         "access key",
@@ -249,6 +257,7 @@ async fn no_secret_is_found_where_it_does_not_belong() {
         "code",
         "code_verifier",
         "id_token",
+        "reconnect link",
         "refresh_token",
     ];
     assert_eq!(kinds, expected.into(), "not every kind of secret was there");

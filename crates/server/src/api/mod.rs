@@ -39,6 +39,8 @@ const POLICY: &str =
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// Longer than any problem's body, in bytes.
 const LONGEST_PROBLEM: usize = 1 << 20;
+/// What follows it is as good as a password for a day: it is not logged.
+const RECONNECT: &str = "/api/integrations/oauth/reconnect/";
 
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(description::Api::openapi())
@@ -118,6 +120,7 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
     let id = app.next_request_id();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let path = uri.path();
+    let logged = if path.starts_with(RECONNECT) { RECONNECT } else { path };
     // Whatever is logged on the way says which request it was. At the usual level there is no
     // span: it would cost as much as the answer.
     let span = tracing::debug_span!("request", request_id = id);
@@ -129,9 +132,9 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
         None => response,
     };
     if status.is_server_error() {
-        tracing::error!(request_id = id, %method, path, status = status.as_u16(), code = code.map(Code::name), "request failed");
+        tracing::error!(request_id = id, %method, path = logged, status = status.as_u16(), code = code.map(Code::name), "request failed");
     } else {
-        tracing::debug!(request_id = id, %method, path, status = status.as_u16(), code = code.map(Code::name), "request");
+        tracing::debug!(request_id = id, %method, path = logged, status = status.as_u16(), code = code.map(Code::name), "request");
     }
     dress(response, &id, path)
 }

@@ -46,14 +46,18 @@ pub(crate) fn forms(secret: &str) -> Vec<(&'static str, String)> {
 /// The first and the last characters that tell this secret from others.
 fn telling(secret: &str) -> (String, String) {
     // The header of a token and the id in an access key are no secrets: what follows them is.
-    let own = match secret.rsplit_once(['.', '_']) {
-        Some((_, own)) if secret.starts_with("eyJ") || secret.starts_with("evg_") => own,
-        _ => secret,
+    let end_of_head = if secret.starts_with("eyJ") {
+        secret.rfind('.').map(|at| at + 1)
+    } else if secret.starts_with("evg_") {
+        secret.rfind('_').map(|at| at + 1)
+    } else {
+        None
     };
-    let window = WINDOW.min(own.len());
+    let own = &secret[end_of_head.unwrap_or_default()..];
+    assert!(own.len() >= WINDOW, "too short to tell it from others");
     (
-        own[..window].to_owned(),
-        own[own.len() - window..].to_owned(),
+        own[..WINDOW].to_owned(),
+        own[own.len() - WINDOW..].to_owned(),
     )
 }
 
