@@ -48,6 +48,22 @@ async fn retry_after_is_honoured_up_to_a_quarter_of_an_hour() {
 }
 
 #[tokio::test]
+async fn a_success_makes_the_next_rest_short_again() {
+    let (stage, process, id) = Stage::connected().await;
+    for _ in 0..3 {
+        stage.pass(Duration::from_hours(2)).await;
+        for failed in 0..4 {
+            stage.world.fail_next(Fault::Unsent);
+            stage.run(process.token(id)).await.unwrap_err();
+            stage.run(process.token(id)).await.unwrap_err();
+            // Twice as long each time, and at most a fifth longer.
+            stage.pass(Duration::from_millis(1_250 << failed)).await;
+        }
+        stage.run(process.token(id)).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_reconnect_anywhere_ends_the_rest() {
     for elsewhere in [false, true] {
         let (mut stage, process, id) = Stage::connected().await;

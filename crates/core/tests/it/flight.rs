@@ -229,6 +229,25 @@ async fn a_grant_that_cannot_be_opened_or_has_no_provider_leaves_no_intent_behin
 }
 
 #[tokio::test]
+async fn a_slow_reader_does_not_put_an_older_token_back() {
+    let (stage, process, id) = Stage::connected().await;
+    let old = process.token(id).await.unwrap();
+    stage.pass(Duration::from_secs(1)).await;
+    let (_, answer) = process.line.hold("grant");
+    answer.close();
+    let mut reader = Box::pin(process.token(id));
+    stage.begin(&mut reader).await;
+    process.line.hold("nothing more");
+    let new = stage.run(process.vault.replace(&old)).await.unwrap();
+    answer.open();
+    stage.run(reader).await.unwrap();
+
+    process.poll_news().await;
+    let token = process.token(id).await.unwrap();
+    assert_eq!(token.secret(), new.secret());
+}
+
+#[tokio::test]
 async fn a_refresh_at_once_is_made_however_young_the_token_is() {
     let (mut stage, process, id) = Stage::connected().await;
     let old = process.token(id).await.unwrap();

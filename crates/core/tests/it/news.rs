@@ -57,6 +57,20 @@ async fn a_valid_token_in_memory_is_served_without_a_store_call() {
 }
 
 #[tokio::test]
+async fn while_the_news_loop_runs_no_read_asks_the_store() {
+    let (stage, process, id) = Stage::connected().await;
+    process.tasks.spawn_loop(process.news.clone().run());
+    stage.live(Duration::from_secs(1)).await;
+    process.token(id).await.unwrap();
+    for _ in 0..100 {
+        stage.live(Duration::from_millis(90)).await;
+        let before = stage.store.calls();
+        process.token(id).await.unwrap();
+        assert_eq!(stage.store.calls(), before);
+    }
+}
+
+#[tokio::test]
 async fn without_the_news_loop_every_read_asks_the_store() {
     for ending in [Ending::Pause, Ending::Disconnect] {
         let (mut stage, process, id) = Stage::connected().await;

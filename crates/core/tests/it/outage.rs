@@ -58,6 +58,20 @@ async fn no_token_dies_while_its_caller_waits_for_a_better_one() {
 }
 
 #[tokio::test]
+async fn a_machine_that_stood_still_serves_no_token_that_died_meanwhile() {
+    let (stage, process, id) = Stage::connected().await;
+    stage.pass(Duration::from_mins(58)).await;
+    stage.world.requests.close();
+    let mut caller = Box::pin(process.token(id));
+    stage.begin(&mut caller).await;
+    stage.clock.advance(Duration::from_mins(5));
+    stage.begin(&mut caller).await;
+    stage.world.requests.open();
+    let token = stage.run(caller).await.unwrap();
+    assert!(stage.world.alive(token.secret().expose()));
+}
+
+#[tokio::test]
 async fn without_the_database_no_refresh_token_is_spent_and_valid_tokens_are_served() {
     let (stage, process, id) = Stage::connected().await;
     process.token(id).await.unwrap();
