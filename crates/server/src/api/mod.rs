@@ -120,7 +120,11 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
     let id = app.next_request_id();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let path = uri.path();
-    let logged = if path.starts_with(RECONNECT) { RECONNECT } else { path };
+    let logged = if path.starts_with(RECONNECT) {
+        RECONNECT
+    } else {
+        path
+    };
     // Whatever is logged on the way says which request it was. At the usual level there is no
     // span: it would cost as much as the answer.
     let span = tracing::debug_span!("request", request_id = id);
