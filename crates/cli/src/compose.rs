@@ -35,8 +35,6 @@ pub(crate) struct Parts {
     pub(crate) news: Arc<News>,
     pub(crate) vault: Vault,
     pub(crate) tasks: Tasks,
-    /// Keys that stored grants need and nobody gave, and how many grants need each.
-    pub(crate) unopenable: Vec<(String, i64)>,
 }
 
 /// What a test or the demo replaces.
@@ -78,8 +76,6 @@ impl Parts {
         };
         let ring = Ring::parse(&keys)
             .map_err(|error| OperatorError(format!("{source} cannot be used: {error}")))?;
-        let mut unopenable = store.sealing_keys().await?;
-        unopenable.retain(|(key, _)| !ring.knows(key));
         let seal = Seal::new(ring, Arc::clone(&clock), Arc::clone(&entropy));
         let http = transport(&settings, extra_root)?;
         let providers = evergrant_providers::all(&settings.providers());
@@ -107,7 +103,6 @@ impl Parts {
             news,
             vault,
             tasks,
-            unopenable,
         })
     }
 
@@ -124,6 +119,14 @@ impl Parts {
             .await
             .map_err(evergrant::TokenError::from)?;
         Ok(owner.ok_or(evergrant::TokenError::NotFound)?)
+    }
+
+    /// The keys that stored grants need and the ring lacks, and how many need each. Looks at every
+    /// grant.
+    pub(crate) async fn missing_keys(&self) -> anyhow::Result<Vec<(String, i64)>> {
+        let mut keys = self.store.sealing_keys().await?;
+        keys.retain(|(key, _)| !self.vault.ring().knows(key));
+        Ok(keys)
     }
 
     /// Waits for work that outlives its caller, such as a refresh that must still be stored.

@@ -163,6 +163,11 @@ pub struct Seal {
 }
 
 impl Seal {
+    /// The ring it seals and opens with.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
     /// A seal with these keys.
     pub fn new(ring: Ring, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self {

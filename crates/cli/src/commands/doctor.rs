@@ -29,7 +29,7 @@ pub(crate) async fn run(
     match Parts::of(settings).await {
         Ok(parts) => {
             findings.push(Finding::new("the database answers", None));
-            findings.push(keys(&parts));
+            findings.push(keys(&parts).await?);
             match args.id {
                 None => registrations(&parts, &mut findings),
                 Some(id) => integration(&parts, id, &mut findings).await,
@@ -70,13 +70,20 @@ fn trouble(error: &anyhow::Error) -> (String, ExitCode) {
     (sentence(error), exit_code(error))
 }
 
-fn keys(parts: &Parts) -> Finding {
-    let missing = parts.unopenable.iter().map(|(key, grants)| {
-        format!("{grants} need the key {key}: add it to EVERGRANT_ENCRYPTION_KEYS")
-    });
+async fn keys(parts: &Parts) -> anyhow::Result<Finding> {
+    let missing = parts
+        .missing_keys()
+        .await?
+        .into_iter()
+        .map(|(key, grants)| {
+            format!("{grants} need the key {key}: add it to EVERGRANT_ENCRYPTION_KEYS")
+        });
     let missing: Vec<_> = missing.collect();
     let trouble = (!missing.is_empty()).then(|| (missing.join("; "), Exit::Operator.into()));
-    Finding::new("the encryption keys open every stored grant", trouble)
+    Ok(Finding::new(
+        "the encryption keys open every stored grant",
+        trouble,
+    ))
 }
 
 fn registrations(parts: &Parts, findings: &mut Vec<Finding>) {

@@ -40,7 +40,7 @@ pub(crate) async fn run(mut settings: Settings, output: Output, args: Args) -> a
     if let Some(played) = stage {
         played.start(&parts);
     }
-    for (key, grants) in &parts.unopenable {
+    for (key, grants) in parts.missing_keys().await? {
         tracing::error!(
             key,
             grants,

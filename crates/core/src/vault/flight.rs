@@ -318,6 +318,7 @@ impl Vault {
                 let now = self.0.parts.clock.now();
                 let (epoch, lineage) = (row.version.epoch, row.grant.lineage);
                 if store.mark(row.id, epoch, lineage, &why, now).await? {
+                    self.0.cache.forget(row.id);
                     tracing::warn!(
                         id = %row.id, code = %why.code, provider_code = why.provider_code,
                         trace_id = why.trace_id, "the provider ended a grant: its user must reconnect"

@@ -150,6 +150,11 @@ impl Vault {
         &self.0.parts.providers
     }
 
+    /// The keys that open what it stores.
+    pub fn ring(&self) -> &Ring {
+        self.parts().seal.ring()
+    }
+
     pub(crate) fn parts(&self) -> &Parts {
         &self.0.parts
     }
