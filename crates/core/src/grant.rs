@@ -141,7 +141,7 @@ pub(crate) struct LiveToken {
     pub(crate) expires_at: Timestamp,
     /// `expires_at` on the monotonic clock: a wall clock set back must not lengthen a life.
     pub(crate) expires_uptime: Duration,
-    /// How many tokens in a row the provider refused soon after it had issued them.
+    /// How many tokens in a row, this one's forerunners, the provider issued and refused.
     pub(crate) refused: u8,
     /// Whether the provider's API has ever taken it.
     pub(crate) accepted: AtomicBool,
@@ -151,6 +151,12 @@ impl LiveToken {
     /// What is left of its life by the stricter of the two clocks.
     pub(crate) fn remaining(&self, now: Timestamp, uptime: Duration) -> Duration {
         until(now, self.expires_at).min(self.expires_uptime.saturating_sub(uptime))
+    }
+
+    /// How old it is by the stricter of the two clocks.
+    pub(crate) fn age(&self, now: Timestamp, uptime: Duration) -> Duration {
+        let by_uptime = (uptime + self.lifetime()).saturating_sub(self.expires_uptime);
+        until(self.obtained_at, now).max(by_uptime)
     }
 
     /// From this much life on, a caller waits for the next token rather than take this one.
@@ -177,8 +183,13 @@ impl AccessToken {
         self.token.accepted.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn accepted(&self) -> bool {
-        self.token.accepted.load(Ordering::Relaxed)
+    /// How many tokens in a row the provider has issued and refused, now that it refuses this one.
+    pub(crate) fn refused(&self) -> u8 {
+        if self.token.accepted.load(Ordering::Relaxed) {
+            0
+        } else {
+            self.token.refused.saturating_add(1)
+        }
     }
 
     /// The token itself, for an `Authorization` header.
@@ -255,7 +266,7 @@ mod tests {
                 let due = renewal_due(start, end, spread);
                 assert!(until(start, due) >= Duration::from_secs(lifetime) * 3 / 4);
                 assert!(
-                    until(due, end) >= Duration::from_secs(lifetime) / 5 - Duration::from_millis(1)
+                    until(due, end) + Duration::from_millis(1) >= Duration::from_secs(lifetime) / 5
                 );
             }
         }

@@ -5,13 +5,14 @@
 //! what it remembers counts as fresh only while its last complete poll *began* less than a second
 //! ago. Any change visible before that poll began was seen by it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 
 use crate::Clock;
+use crate::clock::later;
 use crate::store::{Change, GrantStore, Stored};
 
 /// How long after the start of a poll its result may be relied on.
@@ -31,6 +32,11 @@ pub struct News {
     seen: Mutex<i64>,
     /// Microseconds of uptime until which memory is fresh.
     fresh_until: AtomicU64,
+    /// The same by the wall clock, in microseconds since 1970: uptime stands still while a machine
+    /// sleeps.
+    fresh_until_wall: AtomicI64,
+    /// Microseconds of uptime at the last poll that failed; 0 if none has.
+    failed_at: AtomicU64,
 }
 
 impl News {
@@ -43,6 +49,8 @@ impl News {
             listeners: RwLock::default(),
             seen,
             fresh_until: AtomicU64::new(0),
+            fresh_until_wall: AtomicI64::new(0),
+            failed_at: AtomicU64::new(0),
         }))
     }
 
@@ -57,12 +65,30 @@ impl News {
     /// Whether memory may be relied on without asking the database.
     pub fn fresh(&self) -> bool {
         micros(self.clock.uptime()) < self.fresh_until.load(Ordering::Acquire)
+            && self.clock.now().as_microsecond() < self.fresh_until_wall.load(Ordering::Acquire)
+    }
+
+    /// How long the database has been answering since this process last found it away; `None` if it
+    /// never was.
+    pub(crate) fn back_for(&self) -> Option<Duration> {
+        let failed_at = self.failed_at.load(Ordering::Acquire);
+        let since = micros(self.clock.uptime()).saturating_sub(failed_at);
+        (failed_at > 0).then(|| Duration::from_micros(since))
     }
 
     /// Reads all changes since the last poll and tells the listeners.
     pub async fn poll(&self) -> Stored<()> {
+        let polled = self.catch_up().await;
+        if polled.is_err() {
+            let failed_at = micros(self.clock.uptime()).max(1);
+            self.failed_at.store(failed_at, Ordering::Release);
+        }
+        polled
+    }
+
+    async fn catch_up(&self) -> Stored<()> {
         let mut seen = self.seen.lock().await;
-        let began = self.clock.uptime();
+        let (began, began_wall) = (self.clock.uptime(), self.clock.now());
         loop {
             let changes = self.store.changes(*seen).await?;
             let Some(last) = changes.last() else { break };
@@ -77,6 +103,10 @@ impl News {
         }
         self.fresh_until
             .store(micros(began + FRESH_FOR), Ordering::Release);
+        self.fresh_until_wall.store(
+            later(began_wall, FRESH_FOR).as_microsecond(),
+            Ordering::Release,
+        );
         Ok(())
     }
 

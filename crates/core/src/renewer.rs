@@ -59,7 +59,8 @@ impl Renewer {
         let parts = self.vault.parts();
         loop {
             let now = parts.store.now().await?;
-            let due = parts.store.claim_due(now, later(now, CLAIM), BATCH).await?;
+            let again = later(now, CLAIM);
+            let due = parts.store.claim_due(now, again, BATCH).await?;
             if due.is_empty() {
                 let next = parts.store.next_due().await?;
                 return Ok(next.map_or(LONGEST_SLEEP, |next| until(now, next).min(LONGEST_SLEEP)));
@@ -71,7 +72,7 @@ impl Renewer {
                 let vault = self.vault.clone();
                 parts.tasks.spawn(async move {
                     let _slot = slot;
-                    match vault.renew(id).await {
+                    match vault.renew(id, again).await {
                         // What needs a person or time was logged where it was found out.
                         Ok(()) | Err(TokenError::NotFound | TokenError::Paused) => {}
                         Err(error) => tracing::debug!(%id, %error, "not renewed"),

@@ -142,6 +142,11 @@ impl Ring {
         Fernet::key_text(&Zeroizing::new(crate::entropy::random(entropy)))
     }
 
+    /// Whether the key with this id is among them.
+    pub fn knows(&self, id: &str) -> bool {
+        self.find(&id.into()).is_some()
+    }
+
     fn find(&self, id: &KeyId) -> Option<&Fernet> {
         std::iter::once(&self.first)
             .chain(&self.rest)

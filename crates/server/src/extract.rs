@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request};
 use evergrant::IntegrationId;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -11,13 +11,17 @@ use serde_path_to_error::Segment;
 
 use crate::problem::{Code, Problem};
 
+/// The longest body a request may have, in bytes.
+const LONGEST_BODY: usize = 1 << 20;
+
 /// A JSON body.
 pub(crate) struct ApiJson<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
+        DefaultBodyLimit::max(LONGEST_BODY).apply(&mut request);
         match axum::Json::from_request(request, state).await {
             Ok(axum::Json(body)) => Ok(Self(body)),
             Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::new(

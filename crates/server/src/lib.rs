@@ -16,4 +16,4 @@ mod serve;
 
 pub use api::{admin_router, openapi, router};
 pub use app::{App, Config, Parts};
-pub use serve::{Listening, serve};
+pub use serve::{Listening, serve, serve_on};

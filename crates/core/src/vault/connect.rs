@@ -1,6 +1,7 @@
 //! From a user's agreement to a stored grant, and the end of it.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -150,30 +151,27 @@ impl Vault {
         state: &Secret,
         proof: Proof,
     ) -> Result<Integration, ConnectError> {
-        let adapter = Arc::clone(self.provider(provider)?);
-        let parts = self.parts();
+        let (vault, adapter) = (self.clone(), Arc::clone(self.provider(provider)?));
         let state_hash = sha256(state.expose());
-        let flow = parts
-            .store
-            .take_flow(&state_hash, provider, owner, parts.clock.now())
-            .await?
-            .ok_or(ConnectError::InvalidState)?;
-        let (vault, (done, finished)) = (self.clone(), tokio::sync::oneshot::channel());
-        parts.tasks.spawn(async move {
-            let outcome = vault.complete(&*adapter, flow, proof).await;
-            // Nobody waiting any more is no reason to undo the connect.
-            let _ = done.send(outcome);
-        });
+        let finished = self
+            .to_its_end(async move { vault.complete(owner, &*adapter, state_hash, proof).await });
         finished.await.unwrap_or(Err(ConnectError::InvalidState))
     }
 
     async fn complete(
         &self,
+        owner: Option<UserId>,
         provider: &dyn Provider,
-        flow: Flow,
+        state_hash: [u8; 32],
         proof: Proof,
     ) -> Result<Integration, ConnectError> {
         let parts = self.parts();
+        let key = &provider.manifest().key;
+        let flow = parts
+            .store
+            .take_flow(&state_hash, key, owner, parts.clock.now())
+            .await?
+            .ok_or(ConnectError::InvalidState)?;
         let form = matches!(provider.manifest().connect, Connect::Form { .. });
         let evidence = match proof {
             Proof::Denied { error, description } => {
@@ -268,7 +266,7 @@ impl Vault {
                 None => parts.store.connect(&new).await?,
             };
             if stored {
-                self.changed_here(id);
+                self.changed_here(id).await;
                 self.0.due.notify_one();
                 tracing::info!(%id, provider = %flow.provider, epoch, "account connected");
                 return Ok(new.integration);
@@ -280,6 +278,12 @@ impl Vault {
     /// Ends an integration. From this moment no token of it is handed out here, and from one second
     /// later on none anywhere; the grant is revoked at the provider as far as that lets us.
     pub async fn disconnect(&self, owner: UserId, id: IntegrationId) -> Result<(), TokenError> {
+        let vault = self.clone();
+        let ended = self.to_its_end(async move { vault.end(owner, id).await });
+        ended.await.unwrap_or(Err(TokenError::interrupted()))
+    }
+
+    async fn end(&self, owner: UserId, id: IntegrationId) -> Result<(), TokenError> {
         let parts = self.parts();
         let now = parts.clock.now();
         let row = parts
@@ -287,7 +291,9 @@ impl Vault {
             .disconnect(owner, id, now)
             .await?
             .ok_or(TokenError::NotFound)?;
-        self.changed_here(id);
+        let uptime = parts.clock.uptime();
+        self.0.cache.raise(id, row.revision + 1, uptime);
+        self.0.flights.rested(id);
         tracing::info!(%id, provider = %row.provider, "account disconnected");
         let vault = self.clone();
         parts.tasks.spawn(async move {
@@ -310,8 +316,9 @@ impl Vault {
     ) -> Result<Integration, TokenError> {
         let parts = self.parts();
         let edited = parts.store.edit(owner, id, edit, parts.clock.now()).await?;
-        self.changed_here(id);
-        edited.ok_or(TokenError::NotFound)
+        let edited = edited.ok_or(TokenError::NotFound)?;
+        self.changed_here(id).await;
+        Ok(edited)
     }
 
     /// The owner's integration.
@@ -378,9 +385,26 @@ impl Vault {
         }
     }
 
-    fn changed_here(&self, id: IntegrationId) {
-        self.0.flights.rested(id);
-        self.0.cache.forget(id, self.parts().clock.uptime());
+    /// Forgets what was read before a change of this process's own, and takes note of its revision
+    /// the way every process does.
+    async fn changed_here(&self, id: IntegrationId) {
+        self.0.cache.forget(id);
+        if let Err(error) = self.parts().news.poll().await {
+            tracing::warn!(%id, %error, "the change is stored but could not be read back");
+        }
+    }
+
+    /// Runs `work` to its end even if the caller goes away; `None` if it panics.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (done, ended) = tokio::sync::oneshot::channel();
+        self.parts().tasks.spawn(async move {
+            // Nobody waiting any more is no reason to stop.
+            let _ = done.send(work.await);
+        });
+        ended.await.ok()
     }
 
     fn provider(&self, key: &ProviderKey) -> Result<&Arc<dyn Provider>, ConnectError> {

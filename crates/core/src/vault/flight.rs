@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::{TokenError, Vault};
 use crate::clock::later;
 use crate::grant::{LiveToken, Version, renewal_due};
-use crate::provider::{AuthError, Failure, ProviderKey, Renewal, Replay};
+use crate::provider::{Actor, AuthError, Failure, Provider, ProviderKey, Renewal, Replay};
 use crate::seal::Field;
 use crate::store::{Committed, GrantRow, Intent, Reserved, SealedGrant, StoreError};
 use crate::{AttemptId, Grant, IntegrationId, Lineage};
@@ -25,6 +25,8 @@ const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(15);
 /// How often to try to store a grant while the database is away.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
+/// How long after the database's return those go first who obtained a grant while it was away.
+const COMMITS_FIRST: Duration = Duration::from_secs(2);
 
 type Outcome = Result<Arc<LiveToken>, TokenError>;
 
@@ -144,11 +146,25 @@ impl Vault {
     ) -> Outcome {
         let parts = &self.0.parts;
         let attempt = AttemptId::new(&*parts.clock, &*parts.entropy);
-        let row = loop {
+        // Whatever can fail without the provider fails before an intent is written.
+        let (row, spent, provider) = loop {
             let row = parts.store.grant(id).await?.ok_or(TokenError::NotFound)?;
-            let held = self.admit(&row)?;
+            let held = self.admit(&row, refused)?;
             if held.version > beyond {
                 return Ok(held);
+            }
+            let spent = self.open(&row)?;
+            let provider = self.ready(&row.provider).map_err(misconfigured(&row))?;
+            // Whoever obtained a grant while the database was away stores it first: its intent may
+            // have lapsed meanwhile, and it holds the only live token.
+            if let Some(back_for) = parts.news.back_for()
+                && back_for < COMMITS_FIRST
+            {
+                parts
+                    .clock
+                    .sleep(COMMITS_FIRST.saturating_sub(back_for))
+                    .await;
+                continue;
             }
             let started_at = parts.store.now().await?;
             let deadline = later(started_at, INTENT_LIFE);
@@ -160,29 +176,27 @@ impl Vault {
                 deadline,
             };
             match parts.store.reserve(&intent).await? {
-                Reserved::Granted(row) => break row,
+                Reserved::Granted(row) => break (row, spent, provider),
                 Reserved::Moved(_) => {}
                 Reserved::Gone => return Err(TokenError::NotFound),
                 Reserved::Busy { .. } => parts.clock.sleep(BUSY_POLL).await,
             }
         };
-        let spent = self.open(&row)?;
-        let provider = parts
-            .providers
-            .find(&row.provider)
-            .ok_or_else(|| TokenError::Misconfigured(no_provider(&row)))?;
         let began = parts.clock.now();
-        let answer = match provider.ready() {
-            Ok(()) => provider.refresh(&*parts.http, began, &spent).await,
-            Err(failure) => Err(AuthError::Misconfigured(failure)),
-        };
-        match answer {
+        match provider.refresh(&*parts.http, began, &spent).await {
             Ok(grant) => {
                 self.store_refreshed(&row, attempt, &spent, &grant, refused, land)
                     .await
             }
             Err(error) => self.refused(&row, attempt, error).await,
         }
+    }
+
+    /// The provider, if this deployment is in a state to talk to it.
+    fn ready(&self, key: &ProviderKey) -> Result<Arc<dyn Provider>, Failure> {
+        let provider = self.0.parts.providers.find(key);
+        let provider = provider.ok_or_else(|| no_provider(key))?;
+        provider.ready().map(|()| Arc::clone(provider))
     }
 
     /// Stores what was obtained. While the database is away the token is served from memory and
@@ -213,15 +227,19 @@ impl Vault {
             {
                 Ok(committed) => break committed,
                 Err(error @ StoreError::Unavailable(_)) => {
-                    if !served {
+                    let outcome = if served {
+                        // Who comes now has no use for that token, and this is why there is none.
+                        Err(error.into())
+                    } else {
                         tracing::warn!(%id, %error, "a refreshed grant waits in memory for the database");
                         let next = Version {
                             generation: row.version.generation + 1,
                             ..row.version
                         };
-                        land.send_replace(Some(self.remember(row, grant, next, refused)));
-                        served = true;
-                    }
+                        self.remember(row, grant, next, refused)
+                    };
+                    served = true;
+                    land.send_replace(Some(outcome));
                     parts.clock.sleep(COMMIT_RETRY).await;
                 }
                 Err(error) => return Err(error.into()),
@@ -234,8 +252,14 @@ impl Vault {
                 self.remember(row, grant, version, refused)
             }
             Committed::Stale => {
-                tracing::info!(%id, "a refreshed grant is of an older epoch: discarded");
-                self.revoke(&row.provider, grant).await;
+                // Within one epoch, whoever came first spent the same token: at some providers
+                // revoking ours would end theirs too.
+                let stored = parts.store.grant(id).await?;
+                let ended = stored.is_none_or(|stored| stored.version.epoch != epoch);
+                tracing::info!(%id, ended, "a refreshed grant came too late: discarded");
+                if ended {
+                    self.revoke(&row.provider, grant).await;
+                }
                 Err(TokenError::Changed)
             }
         }
@@ -283,7 +307,10 @@ impl Vault {
         // intent stays in force until its deadline.
         let unknown = matches!(&error, AuthError::Unavailable { sent: true, .. });
         if !unknown || replay == Some(Replay::NonRevoking) {
-            store.release(row.id, attempt).await?;
+            // The answer counts even so: an intent that stays lapses by itself.
+            if let Err(error) = store.release(row.id, attempt).await {
+                tracing::warn!(id = %row.id, %error, "an intent could not be ended");
+            }
         }
         match error {
             AuthError::Rejected(why) => {
@@ -292,27 +319,21 @@ impl Vault {
                 let (epoch, lineage) = (row.version.epoch, row.grant.lineage);
                 if store.mark(row.id, epoch, lineage, &why, now).await? {
                     tracing::warn!(
-                        id = %row.id, code = %why.code, provider_code = ?why.provider_code,
-                        trace_id = ?why.trace_id, "the provider ended a grant: its user must reconnect"
+                        id = %row.id, code = %why.code, provider_code = why.provider_code,
+                        trace_id = why.trace_id, "the provider ended a grant: its user must reconnect"
                     );
                 }
                 Err(TokenError::Changed)
             }
-            AuthError::Misconfigured(failure) => {
-                tracing::error!(
-                    provider = %row.provider, code = %failure.code, provider_code = ?failure.provider_code,
-                    trace_id = ?failure.trace_id, "the registration at the provider needs the operator"
-                );
-                Err(TokenError::Misconfigured(failure))
-            }
+            AuthError::Misconfigured(failure) => Err(misconfigured(row)(failure)),
             AuthError::Unavailable {
                 failure,
                 retry_after,
                 ..
             } => {
                 tracing::warn!(
-                    id = %row.id, code = %failure.code, provider_code = ?failure.provider_code,
-                    trace_id = ?failure.trace_id, "a refresh failed and will be tried again"
+                    id = %row.id, code = %failure.code, provider_code = failure.provider_code,
+                    trace_id = failure.trace_id, "a refresh failed and will be tried again"
                 );
                 let retry_after = retry_after.unwrap_or(REST.0).min(LONGEST_RETRY_AFTER);
                 Err(TokenError::Unavailable {
@@ -355,10 +376,20 @@ impl Vault {
     }
 }
 
-fn no_provider(row: &GrantRow) -> Failure {
+fn misconfigured(row: &GrantRow) -> impl FnOnce(Failure) -> TokenError {
+    |failure| {
+        tracing::error!(
+            provider = %row.provider, code = %failure.code, provider_code = failure.provider_code,
+            trace_id = failure.trace_id, "the registration at the provider needs the operator"
+        );
+        TokenError::Misconfigured(failure)
+    }
+}
+
+fn no_provider(key: &ProviderKey) -> Failure {
     Failure::new(
         "provider_not_configured",
-        crate::provider::Actor::Operator,
-        format!("The provider {} is no longer configured.", row.provider),
+        Actor::Operator,
+        format!("The provider {key} is no longer configured."),
     )
 }

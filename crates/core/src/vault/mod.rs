@@ -27,6 +27,7 @@ use std::time::Duration;
 
 pub use connect::{Begin, Begun, Next, Proof};
 pub use error::{ConnectError, TokenError};
+use jiff::Timestamp;
 
 use crate::grant::{AccessToken, LiveToken, MinLife, Version, Warning};
 use crate::integration::Status;
@@ -184,11 +185,6 @@ impl Vault {
     /// Refreshes only if `rejected` is still the current token: a storm of refusals costs one refresh.
     pub async fn replace(&self, rejected: &AccessToken) -> Result<AccessToken, TokenError> {
         let old = rejected.live();
-        if old.refused >= REFUSED_LIMIT && self.age(old) < REFUSED_PAUSE && !rejected.accepted() {
-            return Err(TokenError::Refused {
-                retry_after: REFUSED_PAUSE.saturating_sub(self.age(old)),
-            });
-        }
         self.obtain(old.owner, old.id, MinLife::default(), Some(rejected))
             .await
     }
@@ -204,20 +200,26 @@ impl Vault {
         owner: UserId,
         id: IntegrationId,
     ) -> Result<AccessToken, TokenError> {
-        let (held, _) = self.hold(owner, id).await?;
+        let (held, _) = self.hold(owner, id, false).await?;
         Ok(AccessToken::new(self.fly(id, held.version, 0).await?, None))
     }
 
-    /// Refreshes ahead of need, whoever owns it; for the renewer.
-    pub(crate) async fn renew(&self, id: IntegrationId) -> Result<(), TokenError> {
-        let row = self
-            .0
-            .parts
-            .store
-            .grant(id)
-            .await?
-            .ok_or(TokenError::NotFound)?;
-        let token = self.admit(&row)?;
+    /// Refreshes ahead of need, whoever owns it; for the renewer, which claimed it until `claimed`.
+    pub(crate) async fn renew(
+        &self,
+        id: IntegrationId,
+        claimed: Timestamp,
+    ) -> Result<(), TokenError> {
+        let parts = self.parts();
+        let row = parts.store.grant(id).await?.ok_or(TokenError::NotFound)?;
+        // While the claim waited for its turn, somebody else has seen to it.
+        if row.grant.due_at.is_none_or(|due| due > claimed) {
+            return Ok(());
+        }
+        if let Some(error) = self.0.flights.resting(id, parts.clock.uptime()) {
+            return Err(error);
+        }
+        let token = self.admit(&row, 0)?;
         self.fly(token.id, token.version, 0).await.map(|_| ())
     }
 
@@ -230,56 +232,70 @@ impl Vault {
         rejected: Option<&AccessToken>,
     ) -> Result<AccessToken, TokenError> {
         let than = rejected.map(AccessToken::version);
+        let least = want.0.max(LAST_MOMENT);
         let newer = |token: &LiveToken| than.is_none_or(|than| token.version > than);
-        let refused = rejected.map_or(0, |r| {
-            if r.accepted() {
-                0
-            } else {
-                r.live().refused + 1
-            }
-        });
-        let mut longest = Duration::ZERO;
+        let good = |token: &LiveToken| newer(token) && self.remaining(token) >= least;
+        let refused = rejected.map_or(0, AccessToken::refused);
+        let mut longest = None;
         // Twice, because the first flight may be one that had begun for a reason of its own.
         for _ in 0..2 {
-            let (held, warning) = self.hold(owner, id).await?;
+            let (held, warning) = self.hold(owner, id, self.parts().news.fresh()).await?;
             let remaining = self.remaining(&held);
-            let lifetime = held.lifetime();
-            longest = longest.max(remaining);
-            if newer(&held) && remaining >= held.margin().max(want.0).max(LAST_MOMENT) {
+            let usable = good(&held);
+            if usable && remaining >= held.margin() {
                 return Ok(AccessToken::new(held, warning));
             }
-            let usable = newer(&held) && remaining >= want.0.max(LAST_MOMENT);
             // Asking for more life than the provider gives must not refresh on every call.
-            if newer(&held) && want.0 > remaining && self.age(&held) < lifetime / 10 {
+            let lifetime = held.lifetime();
+            if newer(&held) && !usable && self.age(&held) < (lifetime / 10).max(LAST_MOMENT) {
                 return Err(TokenError::Unattainable { longest: lifetime });
             }
-            let beyond = than.map_or(held.version, |than| than.max(held.version));
-            if let Some(error) = self.0.flights.resting(id, self.0.parts.clock.uptime()) {
-                if !usable && let Some(token) = self.adopt(owner, id, beyond).await? {
-                    return Ok(AccessToken::new(token, None));
+            if !newer(&held) && refused >= REFUSED_LIMIT && self.age(&held) < REFUSED_PAUSE {
+                return Err(TokenError::Refused {
+                    retry_after: REFUSED_PAUSE.saturating_sub(self.age(&held)),
+                });
+            }
+            if let Some(error) = self.0.flights.resting(id, self.parts().clock.uptime()) {
+                // Another process may be luckier.
+                if !usable
+                    && let (stored, warning) = self.hold(owner, id, false).await?
+                    && good(&stored)
+                {
+                    return Ok(AccessToken::new(stored, warning));
                 }
                 return self.settle(held, usable, error);
             }
-            let patience = if usable { PATIENCE } else { CALLER_LIMIT };
+            let beyond = than.map_or(held.version, |than| than.max(held.version));
+            let patience = if usable {
+                PATIENCE.min(remaining.saturating_sub(least))
+            } else {
+                CALLER_LIMIT
+            };
             let flown = tokio::select! {
+                biased;
                 flown = self.fly(id, beyond, refused) => flown,
-                () = self.0.parts.clock.sleep(patience) => {
-                    if usable {
+                () = self.parts().clock.sleep(patience) => {
+                    if good(&held) {
                         return Ok(AccessToken::new(held, warning));
+                    }
+                    if usable {
+                        // This machine stood still for so long that the token died.
+                        continue;
                     }
                     Err(TokenError::timed_out())
                 }
             };
             match flown {
                 Ok(token) if token.owner != owner => return Err(TokenError::NotFound),
-                Ok(token) if newer(&token) && self.remaining(&token) >= want.0.max(LAST_MOMENT) => {
-                    return Ok(AccessToken::new(token, None));
-                }
-                Ok(token) => longest = longest.max(self.remaining(&token)),
+                Ok(token) if good(&token) => return Ok(AccessToken::new(token, None)),
+                Ok(token) if newer(&token) => longest = Some(token.lifetime()),
+                Ok(_) => {}
                 Err(error) => return self.settle(held, usable, error),
             }
         }
-        Err(TokenError::Unattainable { longest })
+        Err(longest.map_or_else(TokenError::interrupted, |longest| {
+            TokenError::Unattainable { longest }
+        }))
     }
 
     /// Serves the old token where it is still good and waiting is all that helps.
@@ -297,44 +313,40 @@ impl Vault {
         }
     }
 
-    /// The current token as far as known without refreshing: from memory if that is fresh, else
-    /// from its row. While the database is away, memory is all there is.
+    /// The current token as far as known without refreshing: from memory if that may be relied on,
+    /// else from its row. While the database is away, memory is all there is.
     async fn hold(
         &self,
         owner: UserId,
         id: IntegrationId,
+        fresh: bool,
     ) -> Result<(Arc<LiveToken>, Option<Warning>), TokenError> {
         let cached = self.0.cache.find(id).filter(|token| token.owner == owner);
-        if let Some(token) = &cached
-            && self.0.parts.news.fresh()
-        {
-            return Ok((Arc::clone(token), None));
-        }
-        match self.0.parts.store.grant(id).await {
-            Ok(Some(row)) if row.owner == owner => Ok((self.admit(&row)?, None)),
-            Ok(_) => Err(TokenError::NotFound),
-            Err(error) => match cached {
-                Some(token) => Ok((token, Some(Warning::StorageUnavailable))),
-                None => Err(error.into()),
+        match cached {
+            Some(token) if fresh => Ok((token, None)),
+            cached => match (self.read(owner, id).await, cached) {
+                (Err(TokenError::Storage(_)), Some(token)) => {
+                    Ok((token, Some(Warning::StorageUnavailable)))
+                }
+                (read, _) => read.map(|token| (token, None)),
             },
         }
     }
 
-    /// The stored token, if another process has obtained one newer than `beyond`.
-    async fn adopt(
-        &self,
-        owner: UserId,
-        id: IntegrationId,
-        beyond: Version,
-    ) -> Result<Option<Arc<LiveToken>>, TokenError> {
-        match self.0.parts.store.grant(id).await? {
-            Some(row) if row.owner == owner && row.version > beyond => Ok(Some(self.admit(&row)?)),
-            _ => Ok(None),
+    /// Reads a row into memory; once more if it changes meanwhile.
+    async fn read(&self, owner: UserId, id: IntegrationId) -> Result<Arc<LiveToken>, TokenError> {
+        loop {
+            let row = self.parts().store.grant(id).await?;
+            let row = row.filter(|row| row.owner == owner);
+            match self.admit(&row.ok_or(TokenError::NotFound)?, 0) {
+                Err(TokenError::Changed) => {}
+                admitted => return admitted,
+            }
         }
     }
 
     /// Opens a row into memory, if its status lets it be used.
-    fn admit(&self, row: &GrantRow) -> Result<Arc<LiveToken>, TokenError> {
+    fn admit(&self, row: &GrantRow, refused: u8) -> Result<Arc<LiveToken>, TokenError> {
         match &row.status {
             Status::Active => {}
             Status::Paused => return Err(TokenError::Paused),
@@ -352,7 +364,7 @@ impl Vault {
             return Ok(token);
         }
         let grant = self.open(row)?;
-        self.remember(row, &grant, row.version, 0)
+        self.remember(row, &grant, row.version, refused)
     }
 
     /// Puts a grant into memory; fails if its integration has changed since the row was read.
@@ -364,7 +376,8 @@ impl Vault {
         refused: u8,
     ) -> Result<Arc<LiveToken>, TokenError> {
         let clock = &self.0.parts.clock;
-        let left = crate::clock::until(clock.now(), grant.expires_at);
+        // More than its whole life left means that the wall clock was set back since.
+        let left = crate::clock::until(clock.now(), grant.expires_at).min(grant.lifetime());
         let token = Arc::new(LiveToken {
             id: row.id,
             owner: row.owner,
@@ -407,7 +420,8 @@ impl Vault {
     }
 
     fn age(&self, token: &LiveToken) -> Duration {
-        crate::clock::until(token.obtained_at, self.0.parts.clock.now())
+        let clock = &self.0.parts.clock;
+        token.age(clock.now(), clock.uptime())
     }
 }
 

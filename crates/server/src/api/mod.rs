@@ -14,7 +14,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, Uri, header};
@@ -37,8 +37,10 @@ const POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// The reference's page styles and scripts itself from this server.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
-/// The longest body a request may have, in bytes.
-const LONGEST_BODY: usize = 1 << 20;
+/// Longer than any problem's body, in bytes.
+const LONGEST_PROBLEM: usize = 1 << 20;
+/// What follows it is as good as a password for a day: it is not logged.
+const RECONNECT: &str = "/api/integrations/oauth/reconnect/";
 
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(description::Api::openapi())
@@ -77,7 +79,6 @@ pub fn admin_router(app: App) -> Router {
 fn finish(router: Router<App>, app: App) -> Router {
     let main = router
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .with_state(app.clone());
     // Routes are written with their trailing slash; what is not found is looked for in the other form.
     let other = main.clone().fallback(not_found);
@@ -117,9 +118,16 @@ async fn method_not_allowed() -> Problem {
 /// What every answer carries, and the one log line of every request that went wrong.
 async fn frame(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = app.next_request_id();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    // Whatever is logged on the way says which request it was.
-    let span = tracing::info_span!("request", request_id = id);
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let path = uri.path();
+    let logged = if path.starts_with(RECONNECT) {
+        RECONNECT
+    } else {
+        path
+    };
+    // Whatever is logged on the way says which request it was. At the usual level there is no
+    // span: it would cost as much as the answer.
+    let span = tracing::debug_span!("request", request_id = id);
     let response = caught(next.run(request)).instrument(span).await;
     let code = response.extensions().get::<Code>().copied();
     let status = response.status();
@@ -128,11 +136,11 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
         None => response,
     };
     if status.is_server_error() {
-        tracing::error!(request_id = id, %method, path, status = status.as_u16(), code = code.map(Code::name), "request failed");
+        tracing::error!(request_id = id, %method, path = logged, status = status.as_u16(), code = code.map(Code::name), "request failed");
     } else {
-        tracing::debug!(request_id = id, %method, path, status = status.as_u16(), code = code.map(Code::name), "request");
+        tracing::debug!(request_id = id, %method, path = logged, status = status.as_u16(), code = code.map(Code::name), "request");
     }
-    dress(response, &id, &path)
+    dress(response, &id, path)
 }
 
 /// A panic is a defect of ours: its caller gets an answer all the same.
@@ -148,6 +156,8 @@ async fn caught(answer: impl Future<Output = Response>) -> Response {
 /// Security headers and the request's id.
 fn dress(mut response: Response, id: &str, path: &str) -> Response {
     let headers = response.headers_mut();
+    // Room for all of them at once.
+    headers.reserve(8);
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -181,7 +191,7 @@ async fn name_request(response: Response, id: &str) -> Response {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let Ok(bytes) = axum::body::to_bytes(body, LONGEST_BODY).await else {
+    let Ok(bytes) = axum::body::to_bytes(body, LONGEST_PROBLEM).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let Ok(mut problem) = serde_json::from_slice::<serde_json::Map<_, _>>(&bytes) else {

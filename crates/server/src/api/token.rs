@@ -10,6 +10,9 @@ use crate::extract::{ApiQuery, Named};
 use crate::principal::{Permission, Principal};
 use crate::problem::Problem;
 
+/// What an answer needs besides the token, in bytes; more is allocated if the scopes are many.
+const ROOM: usize = 512;
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -72,14 +75,16 @@ pub(crate) async fn token(
         .token(owner, id, MinLife::secs(query.min_seconds))
         .await
         .map_err(|error| app.with_reconnect_url(error, owner, id))?;
-    let body = serde_json::to_vec(&TokenBody {
-        access_token: token.secret().expose(),
+    let secret = token.secret().expose();
+    let mut body = Vec::with_capacity(secret.len() + ROOM);
+    let answer = TokenBody {
+        access_token: secret,
         token_type: "Bearer",
         expires_at: token.expires_at(),
         scopes: token.scopes(),
         warning: token.warning(),
-    })
-    .map_err(Problem::internal)?;
+    };
+    serde_json::to_writer(&mut body, &answer).map_err(Problem::internal)?;
     Ok((
         [(
             header::CONTENT_TYPE,

@@ -158,6 +158,7 @@ async fn without_the_database_a_remembered_key_works_and_another_waits() {
     let (stranger, _) = t
         .key(Holder::Service("late".to_owned()), &Permission::ALL)
         .await;
+    t.alice.get(LIST).await.expect(200);
     t.store.close().await;
     t.pass(Duration::from_secs(2));
     // The key is known; it is the list that cannot be read.

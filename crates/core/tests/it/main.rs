@@ -1,0 +1,25 @@
+//! The core as a whole: vault, gateway, renewer, news and seal over the doubles of their ports.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on says so and fails"
+)]
+
+mod backoff;
+mod connect;
+mod fernet;
+mod flight;
+mod gateway;
+mod lifetime;
+mod link;
+mod news;
+mod outage;
+mod paths;
+mod refusal;
+mod renewer;
+mod rules;
+mod seal;
+mod simulation;
+mod support;

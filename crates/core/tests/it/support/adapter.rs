@@ -1,0 +1,173 @@
+//! The adapter of the fake provider: everything it learns, it learns over the wire.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use evergrant::clock::later;
+use evergrant::provider::{
+    Actor, AuthError, AuthorizeAsk, Connect, Evidence, Failure, FormField, Manifest, Provider,
+    Redeemed, Renewal, Replay, Revocation, Verdict,
+};
+use evergrant::{
+    AccessToken, Account, Grant, Request, Response, Secret, Transport, TransportError,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::world::Rotation;
+
+/// The adapter.
+pub(crate) struct Adapter {
+    manifest: Manifest,
+}
+
+impl Adapter {
+    pub(crate) fn new(key: &str, rotation: Rotation, renewal: Renewal) -> Self {
+        let manifest = Manifest {
+            key: key.into(),
+            label: "Acme".to_owned(),
+            connect: Connect::Redirect {
+                scopes: vec!["Read".to_owned(), "write".to_owned(), "send".to_owned()],
+            },
+            hosts: vec!["api.test".to_owned()],
+            base_url: Url::parse("https://api.test/v1").expect("a URL"),
+            replay: match rotation {
+                Rotation::Strict => Replay::Strict,
+                Rotation::NonRevoking | Rotation::Fixed => Replay::NonRevoking,
+            },
+            renewal,
+            manage_url: None,
+            loopback_host: "localhost",
+        };
+        Self { manifest }
+    }
+
+    /// The same provider, connected by a form.
+    pub(crate) fn form(key: &str) -> Self {
+        let mut adapter = Self::new(key, Rotation::Fixed, Renewal::OnDemand);
+        adapter.manifest.connect = Connect::Form {
+            fields: vec![FormField {
+                name: "password".to_owned(),
+                label: "Password".to_owned(),
+                secret: true,
+            }],
+        };
+        adapter
+    }
+}
+
+async fn ask(http: &dyn Transport, ask: Value) -> Result<Value, AuthError> {
+    let request = http::Request::post("https://login.test/token")
+        .body(Bytes::from(ask.to_string()))
+        .expect("a request");
+    let failure = |code: &str| Failure::new(code, Actor::Nobody, format!("Acme: {code}."));
+    let answer = http
+        .send(request)
+        .await
+        .map_err(|error| AuthError::Unavailable {
+            failure: failure("unreachable"),
+            retry_after: None,
+            sent: TransportError::sent(&error),
+        })?;
+    let body: Value = serde_json::from_slice(answer.body()).expect("JSON");
+    match answer.status().as_u16() {
+        200 => Ok(body),
+        400 => Err(AuthError::Rejected(failure("grant_revoked"))),
+        401 => Err(AuthError::Misconfigured(failure("client_rejected"))),
+        503 => Err(AuthError::Unavailable {
+            failure: failure("down"),
+            retry_after: body["wait"].as_u64().map(Duration::from_secs),
+            sent: false,
+        }),
+        status => panic!("the script asks for this panic: {status}"),
+    }
+}
+
+fn grant(body: &Value, now: Timestamp) -> Grant {
+    let lifetime = Duration::from_millis(body["lifetime"].as_u64().expect("a lifetime"));
+    Grant {
+        access: body["access"].as_str().expect("a token").into(),
+        refresh: body["refresh"].as_str().map(Secret::from),
+        scopes: vec!["Read".to_owned()],
+        obtained_at: now,
+        expires_at: later(now, lifetime),
+    }
+}
+
+#[async_trait]
+impl Provider for Adapter {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn ready(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn authorize_url(&self, ask: &AuthorizeAsk<'_>) -> Option<Url> {
+        let mut url = Url::parse("https://login.test/authorize").expect("a URL");
+        url.query_pairs_mut()
+            .append_pair("state", ask.state.expose())
+            .append_pair("nonce", ask.nonce.expose())
+            .append_pair("challenge", ask.challenge)
+            .append_pair("scope", &ask.scopes.join(" "))
+            .append_pair("hint", ask.login_hint.unwrap_or_default());
+        Some(url)
+    }
+
+    async fn redeem(
+        &self,
+        http: &dyn Transport,
+        now: Timestamp,
+        evidence: Evidence,
+    ) -> Result<Redeemed, AuthError> {
+        let Evidence::Code { code, verifier, .. } = evidence else {
+            panic!("no test fills in a form")
+        };
+        let code = json!({"ask": "redeem", "code": code.expose(), "verifier": verifier.expose()});
+        let body = ask(http, code).await?;
+        let account = body["account"].as_str().expect("an account").to_owned();
+        Ok(Redeemed {
+            grant: grant(&body, now),
+            account: Account {
+                id: account.clone(),
+                name: account.clone(),
+                username: Some(format!("{account}@acme.test")),
+            },
+        })
+    }
+
+    async fn refresh(
+        &self,
+        http: &dyn Transport,
+        now: Timestamp,
+        old: &Grant,
+    ) -> Result<Grant, AuthError> {
+        let token = old.refresh.as_ref().map(Secret::expose);
+        let body = ask(http, json!({"ask": "refresh", "token": token})).await?;
+        Ok(grant(&body, now))
+    }
+
+    async fn revoke(&self, http: &dyn Transport, old: &Grant) -> Result<Revocation, AuthError> {
+        let token = old.refresh.as_ref().map(Secret::expose);
+        ask(http, json!({"ask": "revoke", "token": token})).await?;
+        Ok(Revocation::Revoked)
+    }
+
+    fn sign(&self, request: &mut Request, token: &AccessToken) {
+        let bearer = format!("Bearer {}", token.secret().expose());
+        let bearer = bearer.parse().expect("a header");
+        request.headers_mut().insert("authorization", bearer);
+    }
+
+    fn judge(&self, response: &Response) -> Verdict {
+        match response.status().as_u16() {
+            401 => Verdict::TokenRejected { claims: None },
+            429 => Verdict::Throttled { retry_after: None },
+            503 => Verdict::Unavailable,
+            _ => Verdict::Accepted,
+        }
+    }
+}

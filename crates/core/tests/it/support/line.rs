@@ -1,0 +1,144 @@
+//! One process's line to the database: it can be cut, held up and watched, call by call.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use evergrant::integration::Integration;
+use evergrant::provider::{Failure, ProviderKey};
+use evergrant::store::{
+    Change, Committed, Edit, Flow, GrantRow, GrantStore, Intent, NewIntegration, Reserved,
+    SealedGrant, StoreError, Stored,
+};
+use evergrant::testing::MemoryStore;
+use evergrant::{AttemptId, IntegrationId, Lineage, UserId};
+use jiff::Timestamp;
+
+use super::world::Gate;
+
+/// What is wrong with the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Nothing gets through.
+    Calls(&'static str),
+    /// The call has its effect, but its answer is lost; once.
+    Answer(&'static str),
+}
+
+/// The calls of one name, and the gates before and after their effect.
+type Held = (&'static str, Gate, Gate);
+
+/// A [`GrantStore`] over the shared [`MemoryStore`].
+#[derive(Clone)]
+pub(crate) struct Line {
+    store: MemoryStore,
+    dead: Arc<AtomicBool>,
+    cut: Arc<Mutex<Option<Cut>>>,
+    held: Arc<Mutex<Option<Held>>>,
+}
+
+impl Line {
+    pub(crate) fn new(store: &MemoryStore, dead: &Arc<AtomicBool>) -> Self {
+        Self {
+            store: store.clone(),
+            dead: Arc::clone(dead),
+            cut: Arc::default(),
+            held: Arc::default(),
+        }
+    }
+
+    /// Cuts the line; `Cut::Calls("")` cuts all calls.
+    pub(crate) fn cut(&self, cut: Option<Cut>) {
+        *self.cut.lock().unwrap_or_else(PoisonError::into_inner) = cut;
+    }
+
+    /// Holds up calls of this name: behind the first gate before, the second after the effect.
+    pub(crate) fn hold(&self, name: &'static str) -> (Gate, Gate) {
+        let gates = (Gate::default(), Gate::default());
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((name, gates.0.clone(), gates.1.clone()));
+        gates
+    }
+
+    fn held(&self, name: &str) -> Option<(Gate, Gate)> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, before, after) = held.as_ref().filter(|(held, ..)| *held == name)?;
+        Some((before.clone(), after.clone()))
+    }
+
+    async fn step(&self) {
+        tokio::task::yield_now().await;
+        if self.dead.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn around<T>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Stored<T>>,
+    ) -> Stored<T> {
+        let lost = || StoreError::Unavailable("the line is cut".into());
+        let held = self.held(name);
+        self.step().await;
+        if let Some((before, _)) = &held {
+            before.pass().await;
+        }
+        let cut = *self.cut.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(cut, Some(Cut::Calls(cut)) if cut.is_empty() || cut == name) {
+            return Err(lost());
+        }
+        let answer = call.await;
+        if let Some((_, after)) = &held {
+            after.pass().await;
+        }
+        self.step().await;
+        if cut == Some(Cut::Answer(name)) {
+            self.cut(None);
+            return Err(lost());
+        }
+        answer
+    }
+}
+
+/// Every call of the port, by way of [`Line::around`].
+macro_rules! calls {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl GrantStore for Line {
+            $(async fn $name(&self $(, $arg: $type)*) -> Stored<$answer> {
+                self.around(stringify!($name), self.store.$name($($arg),*)).await
+            })*
+        }
+    };
+}
+
+calls! {
+    now() -> Timestamp;
+    put_flow(flow: &Flow, now: Timestamp) -> ();
+    take_flow(
+        state: &[u8; 32], provider: &ProviderKey, owner: Option<UserId>, now: Timestamp
+    ) -> Option<Flow>;
+    find_account(owner: UserId, provider: &ProviderKey, account: &str) -> Option<Integration>;
+    connect(new: &NewIntegration) -> bool;
+    reconnect(new: &NewIntegration) -> bool;
+    integration(owner: UserId, id: IntegrationId) -> Option<Integration>;
+    integrations(owner: UserId, after: Option<IntegrationId>, limit: u32) -> Vec<Integration>;
+    owner_of(id: IntegrationId) -> Option<UserId>;
+    edit(owner: UserId, id: IntegrationId, edit: &Edit, now: Timestamp) -> Option<Integration>;
+    disconnect(owner: UserId, id: IntegrationId, now: Timestamp) -> Option<GrantRow>;
+    grant(id: IntegrationId) -> Option<GrantRow>;
+    reserve(intent: &Intent) -> Reserved;
+    release(id: IntegrationId, attempt: AttemptId) -> ();
+    commit(
+        id: IntegrationId, attempt: AttemptId, epoch: i64, spent: Lineage, grant: &SealedGrant
+    ) -> Committed;
+    mark(
+        id: IntegrationId, epoch: i64, lineage: Lineage, why: &Failure, since: Timestamp
+    ) -> bool;
+    claim_due(now: Timestamp, again: Timestamp, limit: u32) -> Vec<IntegrationId>;
+    next_due() -> Option<Timestamp>;
+    changes(after: i64) -> Vec<Change>;
+    revision() -> i64;
+}
