@@ -55,7 +55,7 @@ fn routes() -> OpenApiRouter<App> {
             integrations::disconnect
         ))
         .routes(routes!(profile::profile))
-        .routes(routes!(token::token))
+        .routes(routes!(token::token, token::replace))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
 }

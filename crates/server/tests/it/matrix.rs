@@ -52,6 +52,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     operation("DELETE", ONE, WRITE, None),
     operation("GET", "/api/integrations/{id}/profile/", Some(Permission::ProfileRead), None),
     operation("GET", "/api/integrations/{id}/token/", Some(Permission::TokensRead), None),
+    operation("POST", "/api/integrations/{id}/token/", Some(Permission::TokensRead), Some(r#"{"refused":"old"}"#)),
     operation("GET", "/health/live", None, None),
     operation("GET", "/health/ready", None, None),
 ];

@@ -52,6 +52,24 @@ async fn min_seconds_asks_for_more_life() {
 }
 
 #[tokio::test]
+async fn a_refused_token_is_replaced_once_however_many_report_it() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    let url = at(&id, "token/");
+    let first = t.alice.get(&url).await.expect(200).json();
+    let report = json!({ "refused": first["access_token"] });
+    let second = t.alice.post(&url, report.clone()).await.expect(200).json();
+    assert_ne!(first["access_token"], second["access_token"]);
+    for _ in 0..3 {
+        let again = t.alice.post(&url, report.clone()).await.expect(200).json();
+        assert_eq!(again["access_token"], second["access_token"]);
+    }
+    let made_up = json!({ "refused": "never issued" });
+    let same = t.alice.post(&url, made_up).await.expect(200).json();
+    assert_eq!(same["access_token"], second["access_token"]);
+}
+
+#[tokio::test]
 async fn a_token_in_its_last_minutes_is_renewed_once() {
     let t = TestApp::new().await;
     let id = t.alice.connect("adele").await;
