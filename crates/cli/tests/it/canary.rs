@@ -185,7 +185,7 @@ async fn the_end_of_it(watched: &mut Watched, id: &str) {
     let link = refused["reconnect_url"].as_str().unwrap();
     // It begins with a key's id and a time, which are no secrets.
     let sealed = link.trim_end_matches('/');
-    watched.link = sealed[sealed.len() - 60..].to_owned();
+    sealed[sealed.len() - 60..].clone_into(&mut watched.link);
     let onward = Answer::of(watched.bench.http.get(link).send().await.unwrap()).await;
     watched.keep_answer("the reconnect link", &onward);
     let address = onward.headers["location"].to_str().unwrap().to_owned();
