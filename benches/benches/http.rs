@@ -93,9 +93,14 @@ async fn bare() {
 
     let clock = SystemClock::default();
     let tokens: Tokens = Arc::default();
-    tokens.0.pin().insert(hash(b"Bearer key"), 1);
+    // As long as the real ones, so that both servers parse and hash the same.
+    let (key, id) = (format!("evg_{:0>81}", 1), format!("int_{:0>32}", 1));
+    tokens
+        .0
+        .pin()
+        .insert(hash(format!("Bearer {key}").as_bytes()), 1);
     tokens.1.pin().insert(
-        "int_1".to_owned(),
+        id.clone(),
         Token {
             access_token: Upstream::new(Duration::ZERO).issue().expose().to_owned(),
             token_type: "Bearer",
@@ -109,7 +114,7 @@ async fn bare() {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
         .await
         .unwrap();
-    println!("{} key int_1", listener.local_addr().unwrap());
+    println!("{} {key} {id}", listener.local_addr().unwrap());
     axum::serve(listener, router).await.unwrap();
 }
 

@@ -18,6 +18,23 @@ pub fn new_uuid(clock: &dyn Clock, entropy: &dyn Entropy) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, &crate::entropy::random(entropy)).into_uuid()
 }
 
+/// The number in 32 lower-case hexadecimal digits, the one text form an id has.
+pub fn from_digits(digits: &str) -> Option<u128> {
+    let half = |digits: &[u8]| {
+        digits.iter().try_fold(0_u64, |number, digit| {
+            let value = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'a'..=b'f' => digit - b'a' + 10,
+                _ => return None,
+            };
+            Some(number << 4 | u64::from(value))
+        })
+    };
+    let (high, low) = digits.as_bytes().split_at_checked(16)?;
+    let whole = u128::from(half(high)?) << 64 | u128::from(half(low)?);
+    (low.len() == 16).then_some(whole)
+}
+
 /// Defines an id type: a UUID with a prefix in its text form (`int_0198c5…`, 32 hexadecimal digits).
 #[macro_export]
 macro_rules! define_id {
@@ -62,14 +79,10 @@ macro_rules! define_id {
             type Err = $crate::id::InvalidId;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                let invalid = $crate::id::InvalidId { prefix: $prefix };
-                let digits = text.strip_prefix($prefix).ok_or_else(|| invalid.clone())?;
-                let canonical = digits.len() == 32
-                    && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-                if !canonical {
-                    return Err(invalid);
-                }
-                u128::from_str_radix(digits, 16).map(Self).map_err(|_| invalid)
+                text.strip_prefix($prefix)
+                    .and_then($crate::id::from_digits)
+                    .map(Self)
+                    .ok_or($crate::id::InvalidId { prefix: $prefix })
             }
         }
 

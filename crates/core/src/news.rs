@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use crate::Clock;
@@ -64,8 +65,13 @@ impl News {
 
     /// Whether memory may be relied on without asking the database.
     pub fn fresh(&self) -> bool {
-        micros(self.clock.uptime()) < self.fresh_until.load(Ordering::Acquire)
-            && self.clock.now().as_microsecond() < self.fresh_until_wall.load(Ordering::Acquire)
+        self.fresh_at(self.clock.now(), self.clock.uptime())
+    }
+
+    /// The same for who has read both clocks already.
+    pub(crate) fn fresh_at(&self, now: Timestamp, uptime: Duration) -> bool {
+        micros(uptime) < self.fresh_until.load(Ordering::Acquire)
+            && now.as_microsecond() < self.fresh_until_wall.load(Ordering::Acquire)
     }
 
     /// How long the database has been answering since this process last found it away; `None` if it

@@ -8,14 +8,14 @@ use evergrant::news::News;
 use evergrant::store::Subject;
 use evergrant::{Clock, UserId};
 use evergrant_store::{AccessKeyId, Holder, Store};
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use jiff::Timestamp;
 
 use crate::principal::{Permission, Principal, checks, id_of, sha256};
 use crate::problem::{Code, Problem};
 
 /// Names the user a service key acts for.
-const USER_HEADER: &str = "evergrant-user";
+const USER_HEADER: HeaderName = HeaderName::from_static("evergrant-user");
 
 /// The access keys in memory; as fresh as the [`News`] are, else read from the database.
 pub(crate) struct Keys {
@@ -55,7 +55,11 @@ impl Keys {
             .map(|(_, key)| key.trim());
         let key = bearer.ok_or_else(unauthenticated)?;
         let id = id_of(key).ok_or_else(unauthenticated)?;
-        let known = self.find(id, key).await?;
+        let known = match self.remembered(id) {
+            Some(known) => Some(known),
+            // Boxed: most requests do not come this way and need not carry room for it.
+            None => Box::pin(self.read(id, key)).await?,
+        };
         // An unknown key costs the same comparison as a known one.
         let expected = known.as_ref().map_or([0; 32], |known| known.secret_hash);
         let same = constant_time::verify_slices_are_equal(&sha256(key), &expected).is_ok();
@@ -66,12 +70,12 @@ impl Keys {
         });
         let known = known.ok_or_else(unauthenticated)?;
         let named = headers
-            .get(USER_HEADER)
+            .get(&USER_HEADER)
             .map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default());
         let user = match (&known.holder, named) {
             (Holder::User(user), None) => *user,
             (Holder::User(user), Some(named)) => {
-                if self.user(named).await? != Some(*user) {
+                if Box::pin(self.user(named)).await? != Some(*user) {
                     return Err(Problem::new(
                         Code::Forbidden,
                         "A user's key acts for that user alone; leave `Evergrant-User` out or use a service key.",
@@ -79,9 +83,11 @@ impl Keys {
                 }
                 *user
             }
-            (Holder::Service(_), Some(named)) => self.user(named).await?.ok_or_else(|| {
-                Problem::new(Code::UserRequired, "`Evergrant-User` names no user.")
-            })?,
+            (Holder::Service(_), Some(named)) => {
+                Box::pin(self.user(named)).await?.ok_or_else(|| {
+                    Problem::new(Code::UserRequired, "`Evergrant-User` names no user.")
+                })?
+            }
             (Holder::Service(_), None) => {
                 return Err(Problem::new(
                     Code::UserRequired,
@@ -92,17 +98,19 @@ impl Keys {
         Ok(Principal::new(user, known.permissions))
     }
 
-    async fn find(&self, id: AccessKeyId, key: &str) -> Result<Option<Arc<Known>>, Problem> {
+    /// A key in memory, while that may be relied on.
+    fn remembered(&self, id: AccessKeyId) -> Option<Arc<Known>> {
+        self.memory.find(id.as_u128()).filter(|_| self.news.fresh())
+    }
+
+    /// A key as the database has it.
+    async fn read(&self, id: AccessKeyId, key: &str) -> Result<Option<Arc<Known>>, Problem> {
         let number = id.as_u128();
-        let remembered = self.memory.find(number);
-        if self.news.fresh() && remembered.is_some() {
-            return Ok(remembered);
-        }
         if !checks(key) {
             return Ok(None);
         }
         let as_of = self.memory.changes();
-        let key = match (self.store.key(id).await, remembered) {
+        let key = match (self.store.key(id).await, self.memory.find(number)) {
             (Ok(key), _) => key,
             // While the database is away nothing can have been revoked there.
             (Err(_), Some(known)) => return Ok(Some(known)),

@@ -82,8 +82,7 @@ pub(crate) fn id_of(text: &str) -> Option<AccessKeyId> {
     if rest.len() != id + 1 + secret + check || !rest.is_ascii() || rest.as_bytes()[id] != b'_' {
         return None;
     }
-    let number = u128::from_str_radix(&rest[..id], 16).ok()?;
-    Some(AccessKeyId::from_u128(number))
+    evergrant::id::from_digits(&rest[..id]).map(AccessKeyId::from_u128)
 }
 
 /// Whether the check at the end of a key's text is right: it tells a typing error or a random

@@ -175,14 +175,17 @@ impl Vault {
         id: IntegrationId,
         want: MinLife,
     ) -> Result<AccessToken, TokenError> {
+        let parts = self.parts();
+        let (now, uptime) = (parts.clock.now(), parts.clock.uptime());
         if let Some(token) = self.0.cache.find(id)
             && token.owner == owner
-            && self.0.parts.news.fresh()
-            && self.remaining(&token) >= token.margin().max(want.0).max(LAST_MOMENT)
+            && parts.news.fresh_at(now, uptime)
+            && token.remaining(now, uptime) >= token.margin().max(want.0).max(LAST_MOMENT)
         {
             return Ok(AccessToken::new(token, None));
         }
-        self.obtain(owner, id, want, None).await
+        // Boxed: the slow path's state is large, and every caller would carry room for it.
+        Box::pin(self.obtain(owner, id, want, None)).await
     }
 
     /// A token to use instead of one that the provider's API has just refused.

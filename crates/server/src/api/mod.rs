@@ -33,10 +33,17 @@ use crate::problem::{Code, Problem};
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What every answer forbids the browser; pages and the reference bring their own policy.
-const POLICY: &str =
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+static POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 /// The reference's page styles and scripts itself from this server.
-const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+static DOCS_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+static NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+static NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+static SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Longer than any problem's body, in bytes.
 const LONGEST_PROBLEM: usize = 1 << 20;
 /// What follows it is as good as a password for a day: it is not logged.
@@ -132,7 +139,8 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
     let code = response.extensions().get::<Code>().copied();
     let status = response.status();
     let response = match code {
-        Some(_) => name_request(response, &id).await,
+        // Boxed: only what went wrong comes this way.
+        Some(_) => Box::pin(name_request(response, &id)).await,
         None => response,
     };
     if status.is_server_error() {
@@ -158,26 +166,17 @@ fn dress(mut response: Response, id: &str, path: &str) -> Response {
     let headers = response.headers_mut();
     // Room for all of them at once.
     headers.reserve(8);
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
-    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF.clone());
+    headers.insert(header::REFERRER_POLICY, NO_REFERRER.clone());
+    headers.insert(OPENER_POLICY, SAME_ORIGIN.clone());
+    let docs = path.starts_with("/docs/");
+    let policy = if docs { &DOCS_POLICY } else { &POLICY };
     headers
         .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    let policy = if path.starts_with("/docs/") {
-        DOCS_POLICY
-    } else {
-        POLICY
-    };
+        .or_insert_with(|| NO_STORE.clone());
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static(policy));
+        .or_insert_with(|| policy.clone());
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
