@@ -112,15 +112,27 @@ async fn throttles_and_outages_between_refusals_do_not_make_them_news() {
 
 #[tokio::test]
 async fn a_token_that_worked_before_it_was_refused_is_replaced_every_time() {
-    let (stage, _, api) = stage().await;
-    for _ in 0..20 {
-        let answer = stage.run(api.send(to("https://api.test/v1/me"))).await;
-        assert_eq!(answer.unwrap().status(), StatusCode::OK);
-        let own = stage.run(api.with_token(async |_| Ok(())));
-        own.await.unwrap();
-        stage.world.end_access_tokens();
+    for own_client in [false, true] {
+        let (stage, _, api) = stage().await;
+        for _ in 0..20 {
+            let call = async |token: &evergrant::AccessToken| {
+                let alive = stage.world.alive(token.secret().expose());
+                if alive {
+                    Ok(())
+                } else {
+                    Err(CallError::TokenRefused)
+                }
+            };
+            if own_client {
+                stage.run(api.with_token(call)).await.unwrap();
+            } else {
+                let answer = stage.run(api.send(to("https://api.test/v1/me"))).await;
+                assert_eq!(answer.unwrap().status(), StatusCode::OK);
+            }
+            stage.world.end_access_tokens();
+        }
+        assert_eq!(stage.world.refreshes(), 19);
     }
-    assert_eq!(stage.world.refreshes(), 19);
 }
 
 #[tokio::test]
