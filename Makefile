@@ -32,6 +32,7 @@ fmt:
 ## bench: the figures of docs/performance.md
 bench: setup
 	@$(CARGO) bench --locked --package evergrant-benches $(ARGS)
+	@scripts/bench-report > docs/performance.md
 
 ## doc: the library's documentation
 doc:

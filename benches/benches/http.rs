@@ -120,8 +120,13 @@ fn hash(bytes: &[u8]) -> [u8; 32] {
         .unwrap()
 }
 
-/// The real server over a real database.
+/// The real server over a real database, logging as it does by default.
 async fn evergrant() {
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter("info")
+        .with_writer(std::io::stderr)
+        .init();
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(SystemClock::default());
     let url = format!("sqlite:{}", folder.path().join("bench.db").display());

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use evergrant::news::News;
 use evergrant::provider::Providers;
 use evergrant::seal::{Ring, Seal};
@@ -17,6 +16,7 @@ use evergrant::{
 };
 use evergrant_store::Store;
 
+use crate::output::OperatorError;
 use crate::settings::Settings;
 
 /// The tenant of a deployment that serves one.
@@ -67,10 +67,15 @@ impl Parts {
         store.migrate().await?;
         let keys = match &settings.encryption.keys {
             Some(keys) => keys.clone(),
-            None => key_file(&settings.encryption.key_file, &*entropy)?,
+            None => key_file(&settings.encryption.key_file, &store, &*entropy).await?,
+        };
+        let source = if settings.encryption.keys.is_some() {
+            "EVERGRANT_ENCRYPTION_KEYS".to_owned()
+        } else {
+            settings.encryption.key_file.display().to_string()
         };
         let ring = Ring::parse(&keys)
-            .context("EVERGRANT_ENCRYPTION_KEYS (or the key file) cannot be used")?;
+            .map_err(|error| OperatorError(format!("{source} cannot be used: {error}")))?;
         let seal = Seal::new(ring, Arc::clone(&clock), Arc::clone(&entropy));
         let http = transport(&settings, extra_root)?;
         let providers = evergrant_providers::all(&settings.providers());
@@ -116,6 +121,14 @@ impl Parts {
         Ok(owner.ok_or(evergrant::TokenError::NotFound)?)
     }
 
+    /// The keys that stored grants need and the ring lacks, and how many need each. Looks at every
+    /// grant.
+    pub(crate) async fn missing_keys(&self) -> anyhow::Result<Vec<(String, i64)>> {
+        let mut keys = self.store.sealing_keys().await?;
+        keys.retain(|(key, _)| !self.vault.ring().knows(key));
+        Ok(keys)
+    }
+
     /// Waits for work that outlives its caller, such as a refresh that must still be stored.
     pub(crate) async fn finish(self) {
         let left = self.tasks.drain(&*self.clock, DRAIN_WITHIN).await;
@@ -140,8 +153,12 @@ fn transport(
 ) -> anyhow::Result<Arc<dyn Transport>> {
     let mut roots = extra_root.unwrap_or_default();
     if let Some(path) = &settings.tls.ca_file {
-        let pem = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read tls.ca_file, {}", path.display()))?;
+        let pem = std::fs::read_to_string(path).map_err(|error| {
+            let path = path.display();
+            OperatorError(format!(
+                "cannot read {path}, which EVERGRANT_TLS_CA_FILE names: {error}"
+            ))
+        })?;
         roots.push_str(&pem);
     }
     let roots = (!roots.is_empty()).then_some(roots.as_bytes());
@@ -149,30 +166,56 @@ fn transport(
 }
 
 /// The key in this file, made on the first start. Two processes that start at once agree on one.
-fn key_file(path: &Path, entropy: &dyn Entropy) -> anyhow::Result<Secret> {
-    let made = std::fs::OpenOptions::new()
+async fn key_file(path: &Path, store: &Store, entropy: &dyn Entropy) -> anyhow::Result<Secret> {
+    if !path.exists() {
+        // A new key beside old secrets would hide that theirs is missing.
+        let sealed = store.sealing_keys().await?;
+        if !sealed.is_empty() {
+            let keys: Vec<_> = sealed.iter().map(|(key, _)| key.as_str()).collect();
+            return Err(OperatorError(format!(
+                "the encryption key file {} is missing, and the database holds secrets of the key \
+                 {}; put the file back, or give the key in EVERGRANT_ENCRYPTION_KEYS",
+                path.display(),
+                keys.join(", ")
+            ))
+            .into());
+        }
+        make_key(path, entropy).map_err(|error| {
+            let path = path.display();
+            OperatorError(format!(
+                "cannot make the encryption key file {path}: {error}"
+            ))
+        })?;
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let path = path.display();
+        OperatorError(format!(
+            "cannot read the encryption key file {path}: {error}"
+        ))
+    })?;
+    Ok(text.into())
+}
+
+/// The file appears with the whole key in it, or is another process's.
+fn make_key(path: &Path, entropy: &dyn Entropy) -> std::io::Result<()> {
+    let suffix = u64::from_be_bytes(evergrant::entropy::random(entropy));
+    let draft = path.with_added_extension(format!("{suffix:x}"));
+    let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(path);
-    match made {
-        Ok(mut file) => {
-            let key = Ring::generate(entropy);
-            writeln!(file, "{}", key.expose())?;
-            file.sync_all()?;
-            tracing::warn!(
-                file = %path.display(),
-                "made an encryption key; without this file nothing stored can be read: back it up"
-            );
-            Ok(key)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let text = std::fs::read_to_string(path).with_context(|| {
-                format!("cannot read the encryption key file {}", path.display())
-            })?;
-            Ok(text.into())
-        }
-        Err(error) => Err(error)
-            .with_context(|| format!("cannot make the encryption key file {}", path.display())),
+        .open(&draft)?;
+    let written = writeln!(file, "{}", Ring::generate(entropy).expose())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::hard_link(&draft, path));
+    std::fs::remove_file(&draft)?;
+    match written {
+        Ok(()) => tracing::warn!(
+            file = %path.display(),
+            "made an encryption key; without this file nothing stored can be read: back it up"
+        ),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
     }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use output::{Output, exit_code};
+use output::{OperatorError, Output, Run, UsageError, exit_code};
 use settings::Settings;
 
 /// Keeps the access that users grant to applications alive, and makes it useful.
@@ -71,14 +71,24 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
-    let settings = Settings::read(cli.config.as_deref())?;
-    let long_running = matches!(cli.command, Command::Serve(_) | Command::Sandbox(_));
-    output::log_to_stderr(&settings.log, if long_running { "info" } else { "error" });
+    let settings = Settings::read(cli.config.as_deref()).map_err(|error| {
+        if error.is::<OperatorError>() {
+            error
+        } else {
+            UsageError(format!("{error:#}")).into()
+        }
+    })?;
+    let run = match cli.command {
+        Command::Serve(_) | Command::Sandbox(_) => Run::Long,
+        Command::Demo(_) => Run::Show,
+        _ => Run::Short,
+    };
+    output::log_to_stderr(&settings.log, run);
     match cli.command {
         Command::Demo(args) => return commands::demo::run(settings, output, args).await,
         Command::Doctor(args) => return commands::doctor::run(settings, output, args).await,
         Command::Call(args) => return commands::call::run(settings, args).await,
-        Command::Serve(args) => commands::serve::run(settings, args).await?,
+        Command::Serve(args) => commands::serve::run(settings, output, args).await?,
         Command::Sandbox(args) => commands::sandbox::run(settings, output, args).await?,
         Command::Connect(args) => commands::connect::run(settings, output, args).await?,
         Command::Integrations(args) => commands::integrations::run(settings, output, args).await?,

@@ -5,9 +5,11 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use evergrant::store::StoreError;
 use evergrant::{CallError, ConnectError, TokenError};
-use evergrant_server::problem::Problem;
-use serde_json::Value;
+use evergrant_server::problem::{Code, Problem};
+use evergrant_store::OpenError;
+use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::{Log, LogFormat};
@@ -33,6 +35,11 @@ impl From<Exit> for ExitCode {
 #[error("{0}")]
 pub(crate) struct UsageError(pub(crate) String);
 
+/// Only whoever runs this deployment can mend it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct OperatorError(pub(crate) String);
+
 /// How to print.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -51,15 +58,20 @@ impl Output {
         Ok(out.flush()?)
     }
 
-    /// Rows: a JSON list, or a table.
+    /// Rows: a JSON list, or a table; where there are none, a note that says how to begin.
     pub(crate) fn table(
         self,
         json: &Value,
         head: &[&str],
         rows: &[Vec<String>],
+        none: &str,
     ) -> anyhow::Result<()> {
         if self.json {
             return self.value(json, "");
+        }
+        if rows.is_empty() {
+            self.note(none);
+            return Ok(());
         }
         let mut table = Table::new();
         table
@@ -67,6 +79,9 @@ impl Output {
             .set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(head);
         table.add_rows(rows);
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
         self.value(json, &table.trim_fmt())
     }
 
@@ -79,20 +94,116 @@ impl Output {
 
     /// Why the command failed.
     pub(crate) fn error(self, error: &anyhow::Error) {
+        let Verdict { exit, code, remedy } = Verdict::on(error);
         if self.json {
-            let mut body = serde_json::json!({ "error": format!("{error:#}") });
-            if let Some(problem) = problem(error) {
-                body["code"] = problem.code().name().into();
-                body["remedy"] = problem.code().remedy().into();
-            }
+            let error = sentence(error);
+            let exit = exit as u8;
+            let body = json!({ "error": error, "code": code, "remedy": remedy, "exit": exit });
             self.note(&body.to_string());
         } else {
-            self.note(&format!("error: {error:#}"));
-            if let Some(problem) = problem(error) {
-                self.note(&format!("  {}", problem.code().remedy()));
+            self.note(&format!("error: {}", sentence(error)));
+            if let Some(remedy) = remedy {
+                self.note(&format!("  {remedy}"));
             }
         }
     }
+}
+
+/// The error and its causes in one line. Some errors quote their cause themselves.
+pub(crate) fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// What kind of error it is, who has to act, and how.
+struct Verdict {
+    exit: Exit,
+    code: &'static str,
+    remedy: Option<&'static str>,
+}
+
+impl Verdict {
+    fn on(error: &anyhow::Error) -> Self {
+        let of = |exit, code, remedy| Self { exit, code, remedy };
+        if error.is::<UsageError>() {
+            return of(Exit::Usage, "usage", None);
+        }
+        if error.is::<OperatorError>() {
+            return of(Exit::Operator, "operator", None);
+        }
+        if let Some(error) = error.downcast_ref::<OpenError>() {
+            // The text says what to do; only a server that is down comes back by itself.
+            return match error {
+                OpenError::Unreachable { .. } => {
+                    of(Exit::TryLater, Code::StorageUnavailable.name(), None)
+                }
+                OpenError::Url(_) => of(Exit::Usage, "usage", None),
+                _ => of(Exit::Operator, "operator", None),
+            };
+        }
+        match problem(error).or_else(|| storage(error)) {
+            Some(problem) => {
+                let code = problem.code();
+                of(exit_of(code), code.name(), remedy(code))
+            }
+            None => of(Exit::Failed, "failed", None),
+        }
+    }
+}
+
+fn exit_of(code: Code) -> Exit {
+    match code {
+        Code::ReconnectRequired => Exit::Reconnect,
+        Code::ProviderUnavailable
+        | Code::ProviderThrottled
+        | Code::StorageUnavailable
+        | Code::Conflict => Exit::TryLater,
+        Code::RegistrationMisconfigured | Code::EncryptionKeyMissing => Exit::Operator,
+        Code::InvalidRequest
+        | Code::LifeUnattainable
+        | Code::UnknownProvider
+        | Code::UnknownScopes => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+/// What to do about it at a terminal, where the REST API's own words would not help.
+fn remedy(code: Code) -> Option<&'static str> {
+    match code {
+        Code::IntegrationNotFound => Some("`evergrant integrations` lists them."),
+        Code::ReconnectRequired => Some(
+            "The user runs `evergrant connect PROVIDER --integration ID`; the integration keeps its id.",
+        ),
+        Code::ConnectRefused | Code::InvalidState => {
+            Some("Nothing was changed; run the command again to try again.")
+        }
+        Code::Conflict => Some("Run the command again."),
+        Code::ProviderThrottled | Code::ProviderUnavailable | Code::StorageUnavailable => {
+            Some("Run the command again in a while; nothing is lost meanwhile.")
+        }
+        Code::RegistrationMisconfigured => {
+            Some("Until the operator has done that, users stay connected and need not do anything.")
+        }
+        Code::Internal => Some("Report it; EVERGRANT_LOG_FILTER=debug shows more."),
+        // What is wrong says already what would be right.
+        Code::InvalidRequest
+        | Code::LifeUnattainable
+        | Code::UnknownProvider
+        | Code::UnknownScopes
+        | Code::ProviderRefused => None,
+        code => Some(code.remedy()),
+    }
+}
+
+fn storage(error: &anyhow::Error) -> Option<Problem> {
+    error.downcast_ref::<StoreError>().map(Problem::from)
 }
 
 /// The same table as the REST API's, so that both say the same.
@@ -110,41 +221,55 @@ fn problem(error: &anyhow::Error) -> Option<Problem> {
 
 /// Who has to act.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    use evergrant_server::problem::Code;
-    if error.is::<UsageError>() {
-        return Exit::Usage.into();
-    }
-    let exit = match problem(error).map(|problem| problem.code()) {
-        Some(Code::ReconnectRequired) => Exit::Reconnect,
-        Some(
-            Code::ProviderUnavailable
-            | Code::ProviderThrottled
-            | Code::StorageUnavailable
-            | Code::Conflict,
-        ) => Exit::TryLater,
-        Some(Code::RegistrationMisconfigured | Code::EncryptionKeyMissing) => Exit::Operator,
-        _ => Exit::Failed,
-    };
-    exit.into()
+    Verdict::on(error).exit.into()
 }
 
 /// Crates whose finest logs contain what they carry; they are never turned up that far.
-const QUIET: [&str; 7] = [
-    "h2=info",
-    "hyper=info",
-    "hyper_util=info",
-    "reqwest=info",
-    "rustls=info",
-    "sqlx=warn",
-    "tower=info",
+const QUIET: [(&str, &str); 7] = [
+    ("h2", "info"),
+    ("hyper", "info"),
+    ("hyper_util", "info"),
+    ("reqwest", "info"),
+    ("rustls", "info"),
+    ("sqlx", "warn"),
+    ("tower", "info"),
 ];
 
+/// The filter that was asked for, but for what it says of the quiet crates and their modules.
+fn without_quiet(filter: &str) -> String {
+    let of_ours = |directive: &&str| {
+        let target = directive.trim().split(['=', '[', ':']).next();
+        !QUIET.iter().any(|(name, _)| target == Some(*name))
+    };
+    let mut directives: Vec<_> = filter.split(',').filter(of_ours).collect();
+    let quiet = QUIET.map(|(name, level)| format!("{name}={level}"));
+    directives.extend(quiet.iter().map(String::as_str));
+    directives.join(",")
+}
+
+/// What kind of run the logs are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// A server: its log is what its operator has.
+    Long,
+    /// One command: what goes wrong it reports itself.
+    Short,
+    /// The demo, whose database nobody keeps.
+    Show,
+}
+
 /// Sends logs to stderr.
-pub(crate) fn log_to_stderr(log: &Log, default: &str) {
+pub(crate) fn log_to_stderr(log: &Log, run: Run) {
+    let default = match run {
+        Run::Long => "info",
+        Run::Short => "error,evergrant::compose=warn,evergrant::vault=off",
+        Run::Show => "error",
+    };
     let wanted = log.filter.as_deref().unwrap_or(default);
-    let filter = EnvFilter::builder().parse_lossy(format!("{wanted},{}", QUIET.join(",")));
+    let filter = EnvFilter::builder().parse_lossy(without_quiet(wanted));
     let terminal = std::io::stderr().is_terminal();
-    let json = log.format == LogFormat::Json || (log.format == LogFormat::Auto && !terminal);
+    let json = log.format == LogFormat::Json
+        || (log.format == LogFormat::Auto && !terminal && run == Run::Long);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use evergrant::Secret;
 use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 use url::Url;
+
+use crate::output::OperatorError;
 
 /// Variables that other documents and tools use, and the settings they stand for.
 const ALIASES: [(&str, &str, &str); 3] = [
@@ -46,6 +48,7 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Server {
+    #[serde(deserialize_with = "address")]
     pub(crate) listen: SocketAddr,
     /// `http://` and the listen address unless given.
     pub(crate) public_url: Option<Url>,
@@ -56,6 +59,7 @@ pub(crate) struct Server {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Admin {
+    #[serde(deserialize_with = "address")]
     pub(crate) listen: SocketAddr,
 }
 
@@ -88,7 +92,9 @@ pub(crate) struct Microsoft {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Sandbox {
+    #[serde(deserialize_with = "address")]
     pub(crate) http: SocketAddr,
+    #[serde(deserialize_with = "address")]
     pub(crate) https: SocketAddr,
 }
 
@@ -200,10 +206,19 @@ impl Settings {
         file: &str,
         variables: &BTreeMap<String, String>,
     ) -> anyhow::Result<Self> {
-        let mut table: Table =
-            toml::from_str(file).context("the configuration file is not TOML")?;
+        let mut table: Table = toml::from_str(file).map_err(|error| {
+            let before = error.span().and_then(|span| file.get(..span.start));
+            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+            anyhow!(
+                "the configuration file is not TOML, line {line}: {}",
+                error.message()
+            )
+        })?;
+        let mut settings = Self::of_table(&table).context("the configuration file is wrong")?;
         for (variable, section, name) in ALIASES {
-            put(&mut table, variables, variable, section, name)?;
+            if put(&mut table, variables, variable, section, name)? {
+                settings = Self::of_table(&table).context(variable)?;
+            }
         }
         for variable in variables.keys() {
             let Some(rest) = variable.strip_prefix(PREFIX) else {
@@ -218,16 +233,20 @@ impl Settings {
                 _ => name,
             };
             let base = format!("{PREFIX}{}_{}", section.to_uppercase(), name.to_uppercase());
-            put(&mut table, variables, &base, section, name)?;
+            if put(&mut table, variables, &base, section, name)? {
+                // One at a time, so that a mistake is put down to the variable that made it.
+                settings = Self::of_table(&table).with_context(|| variable.clone())?;
+            }
         }
-        let settings: Self = Value::Table(table)
-            .try_into()
-            .map_err(|error: toml::de::Error| {
-                // The whole error would quote the value, which may be a secret.
-                anyhow::anyhow!("the configuration is wrong: {}", error.message())
-            })?;
         settings.check()?;
         Ok(settings)
+    }
+
+    fn of_table(table: &Table) -> anyhow::Result<Self> {
+        // The whole error would quote the value, which may be a secret.
+        Value::Table(table.clone())
+            .try_into()
+            .map_err(|error: toml::de::Error| anyhow!("{}", error.message()))
     }
 
     /// Tokens and secrets travel over TLS, except to this very machine.
@@ -250,11 +269,11 @@ impl Settings {
         Ok(())
     }
 
-    /// Where callers reach the server.
-    pub(crate) fn public_url(&self) -> anyhow::Result<Url> {
+    /// Where callers reach the server, which listens at `bound`.
+    pub(crate) fn public_url(&self, bound: SocketAddr) -> anyhow::Result<Url> {
         match &self.server.public_url {
             Some(url) => Ok(url.clone()),
-            None => Ok(Url::parse(&format!("http://{}", self.server.listen))?),
+            None => Ok(Url::parse(&format!("http://{bound}"))?),
         }
     }
 
@@ -277,14 +296,15 @@ impl Settings {
     }
 }
 
-/// Sets `section.name` from a variable, or from the file that its `_FILE` form names.
+/// Sets `section.name` from a variable, or from the file that its `_FILE` form names; `false` if
+/// there is neither.
 fn put(
     table: &mut Table,
     variables: &BTreeMap<String, String>,
     variable: &str,
     section: &str,
     name: &str,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let file = variables
         .get(&format!("{variable}{FILE_SUFFIX}"))
         .filter(|_| SECRETS.contains(&(section, name)));
@@ -294,10 +314,14 @@ fn put(
         }
         (Some(value), None) => value.clone(),
         (None, Some(path)) => std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the file that {variable}{FILE_SUFFIX} names"))?
+            .map_err(|error| {
+                OperatorError(format!(
+                    "cannot read {path}, which {variable}{FILE_SUFFIX} names: {error}"
+                ))
+            })?
             .trim_end()
             .to_owned(),
-        (None, None) => return Ok(()),
+        (None, None) => return Ok(false),
     };
     let section = table
         .entry(section)
@@ -306,7 +330,13 @@ fn put(
         bail!("the configuration's sections must be tables")
     };
     section.insert(name.to_owned(), Value::String(value));
-    Ok(())
+    Ok(true)
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let wrong = "write an IP address and a port, such as 127.0.0.1:8400";
+    let text = String::deserialize(from)?;
+    text.parse().map_err(|_| serde::de::Error::custom(wrong))
 }
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
@@ -316,7 +346,7 @@ fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
 /// Text, or a list of texts that is joined by commas.
 fn optional_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "a text, or a list of texts, was expected")]
     enum Either {
         One(String),
         Many(Vec<String>),
@@ -330,7 +360,7 @@ fn optional_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>,
 /// A list, or a text with commas.
 fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Url>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "a list of URLs was expected")]
     enum Either {
         Text(String),
         List(Vec<Url>),
@@ -395,13 +425,12 @@ mod tests {
 
     #[test]
     fn a_misspelt_setting_is_named() {
-        let error = read("", &[("EVERGRANT_SERVER_LISTN", "x")])
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("listn"), "{error}");
-        let error = read("[servr]\nlisten = \"x\"", &[])
-            .unwrap_err()
-            .to_string();
+        let error = read("", &[("EVERGRANT_SERVER_LISTN", "x")]).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("EVERGRANT_SERVER_LISTN"), "{error}");
+        assert!(error.contains("`listen`"), "{error}");
+        let error = read("[servr]\nlisten = \"x\"", &[]).unwrap_err();
+        let error = format!("{error:#}");
         assert!(error.contains("servr"), "{error}");
     }
 
@@ -409,6 +438,11 @@ mod tests {
     fn a_wrong_value_is_not_quoted_if_it_may_be_secret() {
         let error = read("[microsoft]\nclient_secret = 12345", &[]).unwrap_err();
         assert!(!format!("{error:?}").contains("12345"));
+        // Not TOML at all: the parser would show the line.
+        let file = "[microsoft]\nclient_secret = \"s3cret";
+        let error = format!("{:?}", read(file, &[]).unwrap_err());
+        assert!(!error.contains("s3cret"), "{error}");
+        assert!(error.contains("line 2"), "{error}");
     }
 
     #[test]

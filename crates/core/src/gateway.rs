@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode, header};
+use jiff::Timestamp;
 use url::Url;
 
 use crate::provider::{Actor, Failure, Manifest, Provider, Verdict};
@@ -14,6 +15,9 @@ use crate::vault::{TokenError, Vault};
 use crate::{
     AccessToken, IntegrationId, MinLife, Request, Response, Transport, TransportError, UserId,
 };
+
+/// The most tokens that are tried after the first; more than that other processes cannot have left.
+const MOST_REPLAYS: u8 = 3;
 
 /// Why a provider call has no answer to give.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -122,6 +126,30 @@ impl Gateway {
     }
 }
 
+/// How often a call is sent again with another token.
+struct Replay {
+    began: Timestamp,
+    replayed: u8,
+}
+
+impl Replay {
+    /// The token to try next. One that was obtained for this very call is the last: it is not the
+    /// token's age that is wrong. One that another process had left in the database may be as dead
+    /// as the one in memory was.
+    async fn next(
+        &mut self,
+        vault: &Vault,
+        refused: &AccessToken,
+    ) -> Result<AccessToken, CallError> {
+        let left_over = refused.live().obtained_at < self.began;
+        if self.replayed > 0 && (!left_over || self.replayed == MOST_REPLAYS) {
+            return Err(CallError::TokenRefused);
+        }
+        self.replayed += 1;
+        Ok(vault.replace(refused).await?)
+    }
+}
+
 /// One integration's calls to its provider.
 #[derive(Clone)]
 pub struct Api {
@@ -170,20 +198,18 @@ impl Api {
         self.check_host(&request)?;
         // It would lead past the check to whatever else is served at the provider's address.
         request.headers_mut().remove(header::HOST);
-        let token = self
+        let mut replay = self.replay();
+        let mut token = self
             .vault
             .token(self.owner, self.id, MinLife::default())
             .await?;
-        let (response, verdict) = self.attempt(&mut request, &token).await?;
-        if !matches!(verdict, Verdict::TokenRejected { .. }) {
-            return Ok(response);
+        loop {
+            let (response, verdict) = self.attempt(&mut request, &token).await?;
+            if !matches!(verdict, Verdict::TokenRejected { .. }) {
+                return Ok(response);
+            }
+            token = replay.next(&self.vault, &token).await?;
         }
-        let token = self.vault.replace(&token).await?;
-        let (response, verdict) = self.attempt(&mut request, &token).await?;
-        if matches!(verdict, Verdict::TokenRejected { .. }) {
-            return Err(CallError::TokenRefused);
-        }
-        Ok(response)
     }
 
     /// Runs `op` with a valid token, and once more with a new one if it says that the token was
@@ -192,24 +218,29 @@ impl Api {
         &self,
         op: impl AsyncFn(&AccessToken) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
-        let token = self
+        let mut replay = self.replay();
+        let mut token = self
             .vault
             .token(self.owner, self.id, MinLife::default())
             .await?;
-        let token = match op(&token).await {
-            Err(CallError::TokenRefused) => self.vault.replace(&token).await?,
-            done => {
-                if done.is_ok() {
-                    token.accept();
+        loop {
+            match op(&token).await {
+                Err(CallError::TokenRefused) => token = replay.next(&self.vault, &token).await?,
+                done => {
+                    if done.is_ok() {
+                        token.accept();
+                    }
+                    return done;
                 }
-                return done;
             }
-        };
-        let done = op(&token).await;
-        if done.is_ok() {
-            token.accept();
         }
-        done
+    }
+
+    fn replay(&self) -> Replay {
+        Replay {
+            began: self.vault.parts().clock.now(),
+            replayed: 0,
+        }
     }
 
     async fn attempt(

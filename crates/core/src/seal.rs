@@ -142,6 +142,11 @@ impl Ring {
         Fernet::key_text(&Zeroizing::new(crate::entropy::random(entropy)))
     }
 
+    /// Whether the key with this id is among them.
+    pub fn knows(&self, id: &str) -> bool {
+        self.find(&id.into()).is_some()
+    }
+
     fn find(&self, id: &KeyId) -> Option<&Fernet> {
         std::iter::once(&self.first)
             .chain(&self.rest)
@@ -158,6 +163,11 @@ pub struct Seal {
 }
 
 impl Seal {
+    /// The ring it seals and opens with.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
     /// A seal with these keys.
     pub fn new(ring: Ring, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self {

@@ -57,12 +57,13 @@ struct Turn {
     seed: u64,
     dice: Dice,
     ahead: Duration,
+    access_ttl: Option<Duration>,
 }
 
 impl Backstage {
     /// The backstage of a new stage.
     pub fn new(config: StageConfig) -> Self {
-        let turn = Turn::new(config.seed);
+        let turn = Turn::new(config.seed, config.access_ttl);
         Self(Arc::new(Inner {
             config,
             turn: Mutex::new(turn),
@@ -119,7 +120,12 @@ impl Backstage {
 
     /// The lifetime that access tokens shall have instead of the vendor's.
     pub fn access_ttl(&self) -> Option<Duration> {
-        self.0.config.access_ttl
+        self.turn(|turn| turn.access_ttl)
+    }
+
+    /// Gives access tokens another lifetime from now on; `None` is the vendor's.
+    pub fn set_access_ttl(&self, ttl: Option<Duration>) {
+        self.turn(|turn| turn.access_ttl = ttl);
     }
 
     /// Waits on the base clock: a delayed answer is late for the client, whatever the stage's time.
@@ -132,7 +138,7 @@ impl Backstage {
     }
 
     pub(crate) fn reset(&self, seed: u64) {
-        self.turn(|turn| *turn = Turn::new(seed));
+        self.turn(|turn| *turn = Turn::new(seed, self.0.config.access_ttl));
         self.0.ledger.clear();
     }
 
@@ -142,11 +148,12 @@ impl Backstage {
 }
 
 impl Turn {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, access_ttl: Option<Duration>) -> Self {
         Self {
             seed,
             dice: Dice(seed),
             ahead: Duration::ZERO,
+            access_ttl,
         }
     }
 }

@@ -66,17 +66,44 @@ async fn forget_faults(State(stage): State<Stage>) -> StatusCode {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advance {
-    advance_seconds: u64,
+    advance_seconds: Option<u64>,
+    #[serde(default)]
+    access_ttl_seconds: Lifetime,
+}
+
+/// The lifetime of access tokens: a number of seconds, or null for the vendor's own.
+#[derive(Default, Deserialize)]
+#[serde(from = "Option<u64>")]
+enum Lifetime {
+    #[default]
+    AsItIs,
+    FromNowOn(Option<u64>),
+}
+
+impl From<Option<u64>> for Lifetime {
+    fn from(seconds: Option<u64>) -> Self {
+        Self::FromNowOn(seconds)
+    }
 }
 
 async fn clock(State(stage): State<Stage>) -> Response {
-    Json(json!({ "now": stage.now() })).into_response()
+    let access_ttl = stage.access_ttl().map(|ttl| ttl.as_secs());
+    Json(json!({ "now": stage.now(), "access_ttl_seconds": access_ttl })).into_response()
 }
 
-async fn advance(State(stage): State<Stage>, body: Bytes) -> Result<Response, Problem> {
-    let Advance { advance_seconds } = read(&body)?;
-    stage.advance(Duration::from_secs(advance_seconds));
-    Ok(Json(json!({ "now": stage.now() })).into_response())
+async fn advance(stage: State<Stage>, body: Bytes) -> Result<Response, Problem> {
+    let asked: Advance = read(&body)?;
+    match (asked.advance_seconds, &asked.access_ttl_seconds) {
+        (None, Lifetime::AsItIs) => {
+            let detail = "give `advance_seconds`, `access_ttl_seconds` or both";
+            return Err(Problem::unusable(detail));
+        }
+        (seconds, _) => stage.advance(Duration::from_secs(seconds.unwrap_or_default())),
+    }
+    if let Lifetime::FromNowOn(seconds) = asked.access_ttl_seconds {
+        stage.set_access_ttl(seconds.map(Duration::from_secs));
+    }
+    Ok(clock(stage).await)
 }
 
 #[derive(Deserialize)]

@@ -76,6 +76,16 @@ impl Stage {
         self.0.backstage.advance(by);
     }
 
+    /// The lifetime that access tokens have instead of the vendor's.
+    pub fn access_ttl(&self) -> Option<std::time::Duration> {
+        self.0.backstage.access_ttl()
+    }
+
+    /// Gives access tokens another lifetime from now on; `None` is the vendor's.
+    pub fn set_access_ttl(&self, ttl: Option<std::time::Duration>) {
+        self.0.backstage.set_access_ttl(ttl);
+    }
+
     /// The seed of the present world.
     pub fn seed(&self) -> u64 {
         self.0.backstage.seed()

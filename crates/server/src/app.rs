@@ -8,7 +8,7 @@ use evergrant::{Clock, Entropy, Gateway, IntegrationId, UserId, Vault};
 use evergrant_store::Store;
 use url::Url;
 
-use crate::principal::Keys;
+use crate::keys::Keys;
 use crate::problem::{Code, Problem};
 
 /// What the operator decides about the server.
@@ -68,10 +68,10 @@ impl App {
         }))
     }
 
-    /// An id for the next request.
+    /// An id for the next request; all are of one length, so that answers are, too.
     pub(crate) fn next_request_id(&self) -> String {
         format!(
-            "{:08x}-{:x}",
+            "{:08x}-{:08x}",
             self.0.boot,
             self.0.requests.fetch_add(1, Ordering::Relaxed)
         )

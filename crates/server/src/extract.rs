@@ -1,12 +1,18 @@
 //! Reads requests; what cannot be read becomes a problem that says where.
 
+use std::error::Error;
+
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request};
 use evergrant::IntegrationId;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 
 use crate::problem::{Code, Problem};
+
+/// The longest body a request may have, in bytes.
+const LONGEST_BODY: usize = 1 << 20;
 
 /// A JSON body.
 pub(crate) struct ApiJson<T>(pub(crate) T);
@@ -14,7 +20,8 @@ pub(crate) struct ApiJson<T>(pub(crate) T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
+        DefaultBodyLimit::max(LONGEST_BODY).apply(&mut request);
         match axum::Json::from_request(request, state).await {
             Ok(axum::Json(body)) => Ok(Self(body)),
             Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::new(
@@ -29,8 +36,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
                     "The body is longer than 1 MiB.",
                 ))
             }
-            Err(error) => Err(Problem::invalid("", error.body_text())),
+            Err(error) => Err(unreadable_body(&error)),
         }
+    }
+}
+
+/// Says where in the body the mistake is, and never what stands there: it may be a password.
+fn unreadable_body(rejection: &JsonRejection) -> Problem {
+    let causes = std::iter::successors(rejection.source(), |cause| (**cause).source());
+    let error = causes
+        .filter_map(|cause| cause.downcast_ref::<serde_path_to_error::Error<serde_json::Error>>())
+        .last();
+    let Some(error) = error else {
+        return Problem::invalid("", "The body could not be read to its end.");
+    };
+    let pointer: String = error
+        .path()
+        .iter()
+        .map(|segment| match segment {
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Enum { .. } | Segment::Unknown => String::new(),
+        })
+        .collect();
+    let text = error.inner().to_string();
+    match text.split_once(", expected ") {
+        Some((found, expected)) if found.starts_with("invalid ") => {
+            Problem::invalid(&pointer, format!("expected {expected}"))
+        }
+        _ => Problem::invalid(&pointer, text),
     }
 }
 
@@ -41,24 +75,43 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match Query::from_request_parts(parts, state).await {
-            Ok(Query(query)) => Ok(Self(query)),
-            Err(error) => Err(Problem::invalid("query", error.body_text())),
+        let error = match Query::from_request_parts(parts, state).await {
+            Ok(Query(query)) => return Ok(Self(query)),
+            Err(error) => error,
+        };
+        // `parameter: why`, or why alone.
+        let text = error.source().map(ToString::to_string).unwrap_or_default();
+        Err(match text.split_once(": ") {
+            Some((parameter, why)) => Problem::invalid(parameter, format!("`{parameter}`: {why}")),
+            None => Problem::invalid("query", text),
+        })
+    }
+}
+
+/// One part of the path. What is not text names nothing.
+pub(crate) struct Part(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Part {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(text)) => Ok(Self(text)),
+            Err(_) => Err(Problem::nothing_here()),
         }
     }
 }
 
-/// The integration named in the path. What is not an id is as unknown as an id that names nothing.
+/// The integration named in the path. What is not an id becomes one that names nothing, and so is
+/// answered exactly as an unknown one, whoever asks.
 pub(crate) struct Named(pub(crate) IntegrationId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Named {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let unknown = || Problem::from(evergrant::TokenError::NotFound);
-        let Path(id) = Path::<String>::from_request_parts(parts, state)
-            .await
-            .map_err(|_| unknown())?;
-        id.parse().map(Self).map_err(|_| unknown())
+        let text = Path::<String>::from_request_parts(parts, state).await;
+        let id = text.ok().and_then(|Path(text)| text.parse().ok());
+        Ok(Self(id.unwrap_or(IntegrationId::from_u128(0))))
     }
 }

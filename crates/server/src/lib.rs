@@ -6,7 +6,9 @@
 
 mod api;
 mod app;
+mod causes;
 mod extract;
+mod keys;
 mod page;
 pub mod principal;
 pub mod problem;
@@ -14,4 +16,4 @@ mod serve;
 
 pub use api::{admin_router, openapi, router};
 pub use app::{App, Config, Parts};
-pub use serve::{Listening, serve};
+pub use serve::{Listening, serve, serve_on};

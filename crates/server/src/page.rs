@@ -1,12 +1,17 @@
 //! The few pages a browser sees on its way back from a provider: no script, nothing from elsewhere.
 
+use std::convert::Infallible;
 use std::sync::LazyLock;
 
 use aws_lc_rs::digest;
+use axum::extract::FromRequestParts;
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
+
+use crate::problem::Problem;
 
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1.5rem}h1{font-size:1.4rem}";
 
@@ -18,6 +23,44 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     ))
     .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 });
+
+/// Who reads the answer of an address that browsers are sent to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// A person: pages.
+    Person,
+    /// A program, which accepts JSON.
+    Program,
+}
+
+impl Reader {
+    /// What went wrong, in the reader's language.
+    pub(crate) fn tell(self, problem: Problem) -> Response {
+        if self == Self::Program {
+            return problem.into_response();
+        }
+        let code = problem.code();
+        let text = format!(
+            "{} Go back to where you began and try again.",
+            problem.detail()
+        );
+        let mut response = page(code.status(), code.title(), &text);
+        response.extensions_mut().insert(code);
+        response
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Reader {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let accept = parts.headers.get(header::ACCEPT);
+        let json = accept
+            .and_then(|accept| accept.to_str().ok())
+            .is_some_and(|accept| accept.contains("application/json"));
+        Ok(if json { Self::Program } else { Self::Person })
+    }
+}
 
 /// A page with a title and a sentence.
 pub(crate) fn page(status: StatusCode, title: &str, text: &str) -> Response {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::response::{IntoResponse, Response};
-use evergrant::provider::{Actor, Failure};
-use evergrant::store::StoreError;
-use evergrant::{CallError, ConnectError, TokenError};
 use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// Defines [`Code`] and its row: status, title, and what the caller can do.
 macro_rules! problems {
@@ -64,7 +64,7 @@ problems! {
         "Send `Authorization: Bearer evg_…`; the operator makes keys with `evergrant keys create`.";
     /// The access key lacks a permission.
     Forbidden = "forbidden", FORBIDDEN, "The access key may not do this",
-        "Use a key with the permission named in `permission`.";
+        "`detail` says what the key lacks; the operator makes keys with `evergrant keys create`.";
     /// A service key without a user to act for.
     UserRequired = "user_required", BAD_REQUEST, "A service key must say which user it acts for",
         "Send `Evergrant-User` with a user's name or id; `evergrant users` lists them.";
@@ -76,7 +76,7 @@ problems! {
         "Resume it with `PATCH /api/integrations/{id}/` and `{\"paused\": false}`.";
     /// Only the user can mend it.
     ReconnectRequired = "reconnect_required", CONFLICT, "The user must connect the account again",
-        "Send the user to `reconnect_url`; the integration keeps its id.";
+        "Send the user to `reconnect_url`, or begin again with `integration` in `POST /api/integrations/oauth/initiate/`; the integration keeps its id.";
     /// No token lives that long.
     LifeUnattainable = "life_unattainable", UNPROCESSABLE_ENTITY, "No token lives that long",
         "Ask for at most `longest_seconds`.";
@@ -112,7 +112,7 @@ problems! {
         "Wait for the seconds in `Retry-After`; nothing is lost meanwhile.";
     /// The integration's provider cannot do it.
     NotOffered = "not_offered", NOT_FOUND, "The integration's provider does not offer this",
-        "Use an integration of a provider that does.";
+        "`detail` says what is missing; another provider may have it.";
     /// The operator must fix the registration.
     RegistrationMisconfigured = "registration_misconfigured", SERVICE_UNAVAILABLE, "The registration at the provider needs the operator",
         "The operator runs `evergrant doctor`; users stay connected and need not do anything.";
@@ -139,12 +139,46 @@ struct Inner {
     retry_after: Option<Duration>,
 }
 
+/// What went wrong, and what to do about it (RFC 9457). Some codes add members of their own.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    /// `urn:evergrant:problem:` and the code.
+    #[schema(example = "urn:evergrant:problem:integration_not_found")]
+    r#type: String,
+    /// What it is, the same for every occurrence.
+    #[schema(example = "There is no such integration")]
+    title: &'a str,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    status: u16,
+    /// Its stable name: compare with this.
+    #[schema(example = "integration_not_found")]
+    code: &'a str,
+    /// What happened this time, for people.
+    #[schema(example = "There is no such integration.")]
+    detail: &'a str,
+    /// What to do about it.
+    #[schema(example = "`GET /api/integrations/` lists the user's integrations.")]
+    remedy: &'a str,
+    /// Seconds to wait, as in the header `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+    /// The request, for whoever reads the log; not in a 404, where only the header has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "beeb8da1-0000002a")]
+    request_id: Option<&'a str>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    more: Map<String, Value>,
+}
+
 impl Problem {
     /// A problem with what is particular to this occurrence.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             code,
-            detail: detail.into(),
+            detail: sentence(&detail.into()),
             more: Map::new(),
             retry_after: None,
         }))
@@ -152,9 +186,20 @@ impl Problem {
 
     /// A part of the request that is wrong: a JSON pointer or a parameter's name, and why.
     pub(crate) fn invalid(pointer: &str, why: impl Into<String>) -> Self {
-        let why = why.into();
-        let error = serde_json::json!([{ "pointer": pointer, "detail": why }]);
+        let why = sentence(&why.into());
+        let error = serde_json::json!([{ "pointer": plain(pointer), "detail": why }]);
         Self::new(Code::InvalidRequest, why).with("errors", error)
+    }
+
+    /// A path that leads nowhere.
+    pub(crate) fn nothing_here() -> Self {
+        Self::new(Code::NotFound, "No path of this server is called that.")
+    }
+
+    /// A defect: what it is stands in the log alone.
+    pub(crate) fn internal(what: impl std::fmt::Display) -> Self {
+        tracing::error!(%what, "a defect, of Evergrant or of what its database holds");
+        Self::new(Code::Internal, "The operator finds the cause in the log.")
     }
 
     /// Adds a member.
@@ -174,21 +219,9 @@ impl Problem {
         &self.0.detail
     }
 
-    fn retry_after(mut self, wait: Duration) -> Self {
+    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
-    }
-
-    fn failure(code: Code, failure: Failure) -> Self {
-        let mut problem = Self::new(code, failure.message).with("reason", failure.code);
-        problem = problem.with("actor", actor(failure.actor));
-        if let Some(code) = failure.provider_code {
-            problem = problem.with("provider_code", code);
-        }
-        match failure.trace_id {
-            Some(id) => problem.with("provider_request_id", id),
-            None => problem,
-        }
     }
 }
 
@@ -200,23 +233,19 @@ impl IntoResponse for Problem {
             more,
             retry_after,
         } = *self.0;
-        let mut body = Map::new();
-        body.insert(
-            "type".to_owned(),
-            format!("urn:evergrant:problem:{}", code.name()).into(),
-        );
-        body.insert("title".to_owned(), code.title().into());
-        body.insert("status".to_owned(), code.status().as_u16().into());
-        body.insert("code".to_owned(), code.name().into());
-        body.insert("detail".to_owned(), detail.into());
-        body.insert("remedy".to_owned(), code.remedy().into());
-        body.extend(more);
         let seconds = retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
-        if let Some(seconds) = seconds {
-            body.insert("retry_after".to_owned(), seconds.into());
-        }
-        let body = Value::Object(body).to_string();
-        let mut response = (code.status(), body).into_response();
+        let body = ProblemBody {
+            r#type: format!("urn:evergrant:problem:{}", code.name()),
+            title: code.title(),
+            status: code.status().as_u16(),
+            code: code.name(),
+            detail: &detail,
+            remedy: code.remedy(),
+            retry_after: seconds,
+            request_id: None,
+            more,
+        };
+        let mut response = (code.status(), Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
@@ -233,135 +262,29 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<TokenError> for Problem {
-    fn from(error: TokenError) -> Self {
-        let text = error.to_string();
-        match error {
-            TokenError::NotFound => {
-                Self::new(Code::IntegrationNotFound, Code::IntegrationNotFound.title())
-            }
-            TokenError::Paused => Self::new(Code::IntegrationPaused, text),
-            TokenError::ReconnectRequired { why, since } => {
-                Self::failure(Code::ReconnectRequired, why).with("since", since.to_string())
-            }
-            TokenError::Misconfigured(failure) => {
-                Self::failure(Code::RegistrationMisconfigured, failure)
-            }
-            TokenError::Unavailable {
-                failure,
-                retry_after,
-            } => Self::failure(Code::ProviderUnavailable, failure).retry_after(retry_after),
-            TokenError::Refused { retry_after } => {
-                Self::new(Code::ProviderUnavailable, text).retry_after(retry_after)
-            }
-            TokenError::Unattainable { longest } => {
-                Self::new(Code::LifeUnattainable, text).with("longest_seconds", longest.as_secs())
-            }
-            TokenError::Changed => Self::new(Code::Conflict, text),
-            TokenError::Storage(error) => Self::from(&*error),
-            TokenError::Sealed(_) => Self::new(Code::EncryptionKeyMissing, text),
-            TokenError::Unreadable(_) => Self::new(Code::Internal, text),
+/// Without control characters: what a caller sent may be quoted, and may be shown on a terminal.
+fn plain(text: &str) -> String {
+    let plain = |c: char| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
         }
-    }
+    };
+    text.chars().map(plain).collect()
 }
 
-impl From<ConnectError> for Problem {
-    fn from(error: ConnectError) -> Self {
-        let text = error.to_string();
-        match error {
-            ConnectError::UnknownProvider { known, .. } => {
-                Self::new(Code::UnknownProvider, text).with("providers", known)
-            }
-            ConnectError::UnknownScopes { known, .. } => {
-                Self::new(Code::UnknownScopes, text).with("scopes", known)
-            }
-            ConnectError::InvalidState => Self::new(Code::InvalidState, text),
-            ConnectError::WrongProof(..) => Self::invalid("", text),
-            ConnectError::NotFound => {
-                Self::new(Code::IntegrationNotFound, Code::IntegrationNotFound.title())
-            }
-            ConnectError::AccountMismatch { .. } => Self::new(Code::AccountMismatch, text),
-            ConnectError::Rejected(failure) => Self::failure(Code::ConnectRefused, failure),
-            ConnectError::Misconfigured(failure) => {
-                Self::failure(Code::RegistrationMisconfigured, failure)
-            }
-            ConnectError::Unavailable {
-                failure,
-                retry_after,
-            } => Self::failure(Code::ProviderUnavailable, failure).retry_after(retry_after),
-            ConnectError::Conflict => Self::new(Code::Conflict, text),
-            ConnectError::Storage(error) => Self::from(&*error),
-            ConnectError::Sealed(_) => Self::new(Code::EncryptionKeyMissing, text),
-        }
-    }
-}
-
-impl From<CallError> for Problem {
-    fn from(error: CallError) -> Self {
-        let text = error.to_string();
-        let wait = Duration::from_secs(5);
-        match error {
-            CallError::Token(error) => error.into(),
-            CallError::TokenRefused | CallError::Unreadable(_) => {
-                Self::new(Code::ProviderRefused, text)
-            }
-            CallError::ForeignHost { .. } | CallError::InvalidPath(_) => {
-                Self::invalid("path", text)
-            }
-            CallError::NotOffered { .. } => Self::new(Code::NotOffered, text),
-            CallError::Throttled { retry_after } => {
-                Self::new(Code::ProviderThrottled, text).retry_after(retry_after.unwrap_or(wait))
-            }
-            CallError::Unavailable { retry_after, .. } => {
-                Self::new(Code::ProviderUnavailable, text).retry_after(retry_after.unwrap_or(wait))
-            }
-            CallError::Refused {
-                status,
-                code,
-                message,
-                request_id,
-            } => {
-                let detail = if message.is_empty() { text } else { message };
-                let problem = Self::new(Code::ProviderRefused, detail)
-                    .with("provider_status", status.as_u16())
-                    .with("provider_code", code);
-                match request_id {
-                    Some(id) => problem.with("provider_request_id", id),
-                    None => problem,
-                }
-            }
-        }
-    }
-}
-
-impl From<&StoreError> for Problem {
-    fn from(error: &StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(_) => Self::new(Code::StorageUnavailable, error.to_string())
-                .retry_after(Duration::from_secs(2)),
-            // Where the value lies is for the operator's log alone.
-            StoreError::Inconsistent { what } => {
-                tracing::error!(%what, "the database holds a value that cannot be read");
-                Self::new(
-                    Code::Internal,
-                    "The database holds a value that cannot be read.",
-                )
-            }
-        }
-    }
-}
-
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        Self::from(&error)
-    }
-}
-
-fn actor(actor: Actor) -> &'static str {
-    match actor {
-        Actor::User => "user",
-        Actor::Administrator => "administrator",
-        Actor::Operator => "operator",
-        Actor::Nobody => "nobody",
-    }
+/// Plain, begins with a capital and ends with a stop, as every detail does.
+fn sentence(text: &str) -> String {
+    let text = plain(text);
+    let mut chars = text.chars();
+    let Some(first) = chars.next() else {
+        return text;
+    };
+    let stop = if text.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{}{}{stop}", first.to_uppercase(), chars.as_str())
 }

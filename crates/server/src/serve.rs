@@ -1,7 +1,7 @@
 //! Listens, and stops without dropping anybody.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,7 +22,11 @@ pub struct Listening {
 
 /// Answers on `address` until `tasks` are stopping, then lets requests under way finish.
 pub fn serve(router: Router, address: SocketAddr, tasks: &Tasks) -> io::Result<Listening> {
-    let listener = std::net::TcpListener::bind(address)?;
+    serve_on(router, TcpListener::bind(address)?, tasks)
+}
+
+/// The same on a listener that is bound already, for who must know its port beforehand.
+pub fn serve_on(router: Router, listener: TcpListener, tasks: &Tasks) -> io::Result<Listening> {
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let handle = Handle::new();

@@ -153,10 +153,12 @@ fn refusal_passes(code: &str) -> bool {
         return matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14);
     }
     // PostgreSQL: connection lost, read-only replica, sign-in refused, no such database, serialisation and deadlock,
-    // out of resources, lock not available, shut down or cancelled, system error.
-    ["08", "25006", "28", "3D", "40", "53", "55P03", "57", "58"]
-        .iter()
-        .any(|class| code.starts_with(class))
+    // out of resources, database closed to connections, lock not available, shut down or cancelled, system error.
+    [
+        "08", "25006", "28", "3D", "40", "53", "55000", "55P03", "57", "58",
+    ]
+    .iter()
+    .any(|class| code.starts_with(class))
 }
 
 impl From<i64> for Arg {

@@ -130,6 +130,18 @@ pub(crate) async fn claim_due(
         .collect()
 }
 
+/// The keys that grants are sealed with, and how many are with each.
+pub(crate) async fn sealing_keys(db: &Db) -> Stored<Vec<(String, i64)>> {
+    let sql = "SELECT key_id, COUNT(*) AS grants FROM grants GROUP BY key_id ORDER BY key_id";
+    let rows = db.all(sql, args![]).await?;
+    rows.iter()
+        .map(|row| {
+            let row = row.of("grants", "key_id");
+            Ok((row.text("key_id")?, row.int("grants")?))
+        })
+        .collect()
+}
+
 pub(crate) async fn next_due(db: &Db) -> Stored<Option<Timestamp>> {
     let sql = "SELECT g.id, g.due_at FROM grants g JOIN integrations i ON i.id = g.id \
                WHERE g.due_at IS NOT NULL AND i.status = 'active' ORDER BY g.due_at LIMIT 1";

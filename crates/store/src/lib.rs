@@ -80,6 +80,11 @@ impl Store {
         schema::deployment(&self.db).await
     }
 
+    /// The ids of the encryption keys that stored grants need, and how many need each.
+    pub async fn sealing_keys(&self) -> Stored<Vec<(String, i64)>> {
+        grants::sealing_keys(&self.db).await
+    }
+
     /// Asks the database for a sign of life.
     pub async fn ping(&self) -> Stored<()> {
         self.db.one("SELECT 1", args![]).await.map(drop)

@@ -181,15 +181,22 @@ const LIMITS: &str =
 
 fn why_not(error: sqlx::Error, place: String) -> OpenError {
     match error {
-        sqlx::Error::Database(refusal) => OpenError::Refused {
-            place,
-            reason: refusal.message().to_owned(),
-        },
+        sqlx::Error::Database(refusal) if !passes(refusal.code().as_deref()) => {
+            OpenError::Refused {
+                place,
+                reason: refusal.message().to_owned(),
+            }
+        }
         other => OpenError::Unreachable {
             place,
             source: other.into(),
         },
     }
+}
+
+/// Whether waiting helps: the server starts, stops, or has too many callers at the moment.
+fn passes(code: Option<&str>) -> bool {
+    matches!(code, Some("57P01" | "57P02" | "57P03" | "53300"))
 }
 
 #[cfg(test)]

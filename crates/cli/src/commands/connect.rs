@@ -12,6 +12,7 @@ use evergrant::provider::ProviderKey;
 use evergrant::vault::{Begin, Begun, Next, Proof};
 use evergrant::{IntegrationId, Secret};
 use evergrant_store::User;
+use http::StatusCode;
 use tokio::sync::oneshot;
 use url::Url;
 
@@ -33,10 +34,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Ask for these permissions alone
-    #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
+    #[arg(long, value_name = "SCOPE,…", value_delimiter = ',')]
     scopes: Option<Vec<String>>,
     /// Reconnect this integration
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "user")]
     integration: Option<IntegrationId>,
     /// Print the address instead of opening a browser
     #[arg(long)]
@@ -45,7 +46,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyhow::Result<()> {
     let parts = Parts::of(settings).await?;
-    let user = whose(&parts, &args).await?;
+    let (user, new) = whose(&parts, &args).await?;
     let provider = ProviderKey::from(args.provider.as_str());
     // Bound to the loopback interface, open only while this command runs (RFC 8252, sections 7.3 and 8.3).
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -67,6 +68,9 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
             },
         )
         .await?;
+    if new {
+        users::store(&parts, &user).await?;
+    }
     let proof = agree(&parts, output, &args, &begun, listener).await?;
     let connected = parts
         .vault
@@ -82,23 +86,23 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
     Ok(())
 }
 
-/// The user named, or the only one there is; a first one is made.
-async fn whose(parts: &Parts, args: &Args) -> anyhow::Result<User> {
+/// The user named, or the only one there is, or a first one, who is still to be stored.
+async fn whose(parts: &Parts, args: &Args) -> anyhow::Result<(User, bool)> {
     if let Some(id) = args.integration {
         let owner = parts.owner_of(id).await?;
-        return parts
-            .store
-            .user(owner)
-            .await?
-            .context("the integration's user does not exist");
+        let user = parts.store.user(owner).await?;
+        return Ok((
+            user.context("the integration's user does not exist")?,
+            false,
+        ));
     }
     if let Some(name) = &args.user {
-        return users::find(parts, name).await;
+        return Ok((users::find(parts, name).await?, false));
     }
     let mut all = parts.store.users().await?;
     match all.len() {
-        0 => users::add(parts, ONLY_USER).await,
-        1 => Ok(all.remove(0)),
+        0 => Ok((users::new(parts, ONLY_USER)?, true)),
+        1 => Ok((all.remove(0), false)),
         _ => {
             let names: Vec<_> = all.iter().map(|user| user.name.as_str()).collect();
             Err(UsageError(format!(
@@ -137,7 +141,8 @@ async fn agree(
             move |Query(query): Query<BTreeMap<String, String>>| async move {
                 // Anything on this machine can call this address; only the browser knows the state.
                 if query.get("state").map(String::as_str) != Some(expected.expose()) {
-                    return Html("<p>This is not the sign-in that was begun.</p>");
+                    let page = Html("<p>This is not the sign-in that was begun.</p>");
+                    return (StatusCode::BAD_REQUEST, page);
                 }
                 if let Some(came_back) = came_back
                     .lock()
@@ -147,7 +152,8 @@ async fn agree(
                     // The command may have given up already.
                     let _ = came_back.send(query);
                 }
-                Html("<p>Thank you. Go back to the terminal; you can close this page.</p>")
+                let page = "<p>Thank you. Go back to the terminal; you can close this page.</p>";
+                (StatusCode::OK, Html(page))
             },
         ),
     );

@@ -1,6 +1,8 @@
 //! The main job before your eyes: real server, real redirects, played provider.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +12,7 @@ use anyhow::{Context, ensure};
 use async_trait::async_trait;
 use bytes::Bytes;
 use evergrant::clock::{later, until};
-use evergrant::{Clock, Request, Response, Secret, SystemClock, Transport};
+use evergrant::{Clock, Entropy, Request, Response, Secret, SystemClock, Transport};
 use evergrant_sandbox::Stage;
 use evergrant_server::principal::{Permission, new_key};
 use evergrant_store::Holder;
@@ -42,14 +44,19 @@ pub(crate) async fn run(
     output: Output,
     args: Args,
 ) -> anyhow::Result<ExitCode> {
-    let folder = std::env::temp_dir().join(format!("evergrant-demo-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
+    let clock = Arc::new(DemoClock::default());
+    let ambient = Ambient {
+        clock: clock.clone(),
+        ..Ambient::default()
+    };
+    let entropy = Arc::clone(&ambient.entropy);
+    let folder = Scratch::new(&*entropy)?;
     settings.database = Database {
-        url: format!("sqlite:{}", folder.join("demo.db").display()).into(),
+        url: format!("sqlite:{}", folder.0.join("demo.db").display()).into(),
     };
     settings.encryption = Encryption {
         keys: None,
-        key_file: folder.join("demo.key"),
+        key_file: folder.0.join("demo.key"),
     };
     settings.server.public_url = None;
     for address in [
@@ -59,32 +66,47 @@ pub(crate) async fn run(
     ] {
         *address = free(*address);
     }
-    let clock = Arc::new(DemoClock::default());
-    let ambient = Ambient {
-        clock: clock.clone(),
-        ..Ambient::default()
-    };
-    let entropy = Arc::clone(&ambient.entropy);
     let http = settings.sandbox.http;
     let played = Played::new(&mut settings, http, None, clock.clone(), entropy)?;
     let parts = Parts::open(settings, ambient).await?;
     let stage = played.start(&parts);
-    let address = start(&parts)?;
+    let address = start(&parts)?.api;
     let tour = Tour::new(&parts, stage, clock, address, output).await?;
-    let passed = tour.walk().await?;
-    if !args.once {
+    let passed = tokio::select! {
+        passed = tour.walk() => passed?,
+        // Stopped by hand: there is something to clean up.
+        () = stop_signal() => false,
+    };
+    if passed && !args.once {
         tour.stay(output);
         stop_signal().await;
     }
     drop(tour);
     parts.finish().await;
-    // Nothing of a demo is worth keeping.
-    let _ = std::fs::remove_dir_all(&folder);
     Ok(if passed {
         ExitCode::SUCCESS
     } else {
         Exit::Failed.into()
     })
+}
+
+/// A folder that only this user can look into; nothing of a demo is worth keeping.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(entropy: &dyn Entropy) -> std::io::Result<Self> {
+        let name = u64::from_be_bytes(evergrant::entropy::random(entropy));
+        let path = std::env::temp_dir().join(format!("evergrant-demo-{name:016x}"));
+        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed is in the system's own place for it.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// The address itself, or a free port if another program has it.

@@ -5,7 +5,7 @@ use evergrant::{CallError, IntegrationId, TokenError};
 use serde_json::{Value, json};
 
 use crate::compose::Parts;
-use crate::output::{Exit, Output, exit_code};
+use crate::output::{Exit, Output, exit_code, sentence};
 use crate::settings::Settings;
 
 #[derive(clap::Args)]
@@ -25,14 +25,21 @@ pub(crate) async fn run(
     output: Output,
     args: Args,
 ) -> anyhow::Result<ExitCode> {
-    let parts = Parts::of(settings).await?;
-    let mut findings = vec![Finding {
-        what: "the database answers".to_owned(),
-        trouble: None,
-    }];
-    match args.id {
-        None => registrations(&parts, &mut findings),
-        Some(id) => integration(&parts, id, &mut findings).await,
+    let mut findings = Vec::new();
+    match Parts::of(settings).await {
+        Ok(parts) => {
+            findings.push(Finding::new("the database answers", None));
+            findings.push(keys(&parts).await?);
+            match args.id {
+                None => registrations(&parts, &mut findings),
+                Some(id) => integration(&parts, id, &mut findings).await,
+            }
+            parts.finish().await;
+        }
+        Err(error) => findings.push(Finding::new(
+            "the database answers, and the configuration can be used",
+            Some(trouble(&error)),
+        )),
     }
     let list = findings.iter().map(|finding| {
         let trouble = finding.trouble.as_ref().map(|(text, _)| text);
@@ -47,9 +54,36 @@ pub(crate) async fn run(
         })
         .collect();
     output.value(&body, &text.join("\n"))?;
-    parts.finish().await;
     let worst = findings.into_iter().find_map(|finding| finding.trouble);
     Ok(worst.map_or(ExitCode::SUCCESS, |(_, code)| code))
+}
+
+impl Finding {
+    fn new(what: impl Into<String>, trouble: Option<(String, ExitCode)>) -> Self {
+        let what = what.into();
+        Self { what, trouble }
+    }
+}
+
+/// What is wrong, and who has to act.
+fn trouble(error: &anyhow::Error) -> (String, ExitCode) {
+    (sentence(error), exit_code(error))
+}
+
+async fn keys(parts: &Parts) -> anyhow::Result<Finding> {
+    let missing = parts
+        .missing_keys()
+        .await?
+        .into_iter()
+        .map(|(key, grants)| {
+            format!("{grants} need the key {key}: add it to EVERGRANT_ENCRYPTION_KEYS")
+        });
+    let missing: Vec<_> = missing.collect();
+    let trouble = (!missing.is_empty()).then(|| (missing.join("; "), Exit::Operator.into()));
+    Ok(Finding::new(
+        "the encryption keys open every stored grant",
+        trouble,
+    ))
 }
 
 fn registrations(parts: &Parts, findings: &mut Vec<Finding>) {
@@ -58,64 +92,52 @@ fn registrations(parts: &Parts, findings: &mut Vec<Finding>) {
             .ready()
             .err()
             .map(|failure| (failure.message, Exit::Operator.into()));
-        findings.push(Finding {
-            what: format!(
-                "the registration of {} is complete",
-                provider.manifest().key
-            ),
+        let key = &provider.manifest().key;
+        findings.push(Finding::new(
+            format!("the registration of {key} is complete"),
             trouble,
-        });
+        ));
     }
 }
 
 async fn integration(parts: &Parts, id: IntegrationId, findings: &mut Vec<Finding>) {
-    let trouble = |error: anyhow::Error| {
-        let code = exit_code(&error);
-        Some((format!("{error:#}"), code))
-    };
     let owner = match parts.owner_of(id).await {
         Ok(owner) => owner,
         Err(error) => {
-            findings.push(Finding {
-                what: format!("{id} exists"),
-                trouble: trouble(error),
-            });
+            findings.push(Finding::new(format!("{id} exists"), Some(trouble(&error))));
             return;
         }
     };
     let known = parts.vault.integration(owner, id).await;
     let status = match known.as_ref().map(|integration| &integration.status) {
         Ok(Status::Active) => None,
-        Ok(Status::Paused) => trouble(TokenError::Paused.into()),
-        Ok(Status::NeedsReconnect { why, since }) => trouble(
-            TokenError::ReconnectRequired {
+        Ok(Status::Paused) => Some(trouble(&TokenError::Paused.into())),
+        Ok(Status::NeedsReconnect { why, since }) => {
+            let lost = TokenError::ReconnectRequired {
                 why: why.clone(),
                 since: *since,
-            }
-            .into(),
-        ),
-        Err(error) => trouble(error.clone().into()),
+            };
+            Some(trouble(&lost.into()))
+        }
+        Err(error) => Some(trouble(&error.clone().into())),
     };
     let active = status.is_none();
-    findings.push(Finding {
-        what: "the integration is active".to_owned(),
-        trouble: status,
-    });
+    findings.push(Finding::new("the integration is active", status));
     if !active {
         return;
     }
     let refreshed = parts.vault.refresh_now(owner, id).await;
     let refreshable = refreshed.is_ok();
-    findings.push(Finding {
-        what: "its grant can be refreshed".to_owned(),
-        trouble: refreshed.err().and_then(|error| trouble(error.into())),
-    });
+    findings.push(Finding::new(
+        "its grant can be refreshed",
+        refreshed.err().map(|error| trouble(&error.into())),
+    ));
     if refreshable {
         let profile = profile(parts, owner, id).await;
-        findings.push(Finding {
-            what: "the provider takes its token".to_owned(),
-            trouble: profile.err().and_then(|error| trouble(error.into())),
-        });
+        findings.push(Finding::new(
+            "the provider takes its token",
+            profile.err().map(|error| trouble(&error.into())),
+        ));
     }
 }
 

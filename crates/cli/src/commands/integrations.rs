@@ -48,6 +48,7 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
         &Value::Array(list),
         &["ID", "USER", "PROVIDER", "ACCOUNT", "STATUS"],
         &rows,
+        "nothing is connected yet; begin with `evergrant connect PROVIDER`",
     )?;
     parts.finish().await;
     Ok(())

@@ -27,12 +27,13 @@ enum Action {
 }
 
 #[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("holder").required(true))]
 struct Create {
     /// A key of this user, for what is theirs
-    #[arg(long, value_name = "NAME", required_unless_present = "service")]
+    #[arg(long, value_name = "NAME", group = "holder")]
     user: Option<String>,
     /// A key of a program that acts for users, which it names in `Evergrant-User`
-    #[arg(long, value_name = "NAME", conflicts_with = "user", requires = "allow")]
+    #[arg(long, value_name = "NAME", group = "holder", requires = "allow")]
     service: Option<String>,
     /// What it may do; a user's key may do everything unless given
     #[arg(long, value_name = "PERMISSION", num_args = 1.., value_delimiter = ',', value_parser = permission)]
@@ -128,5 +129,6 @@ async fn list(parts: &Parts, output: Output) -> anyhow::Result<()> {
         &Value::Array(entries),
         &["ID", "HOLDER", "PERMISSIONS", "STATE"],
         &rows,
+        "there is no key yet; make one with `evergrant keys create --user NAME`",
     )
 }

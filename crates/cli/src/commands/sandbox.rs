@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evergrant::{Clock, Entropy, SystemClock, SystemEntropy};
-use evergrant_sandbox::{Listen, Listening, Stage, StageConfig};
+use evergrant_sandbox::{Listen, ListenError, Listening, Stage, StageConfig};
 
 use crate::commands::serve;
 use crate::output::Output;
@@ -45,10 +45,25 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
         https: Some(args.https.unwrap_or(settings.sandbox.https)),
         ca: Some(args.ca.clone()),
     };
-    let listening = Listening::bind(stage.clone(), &listen)?;
+    let listening = bind(&stage, &listen)?;
     announce(output, &stage, &listening, &args.ca)?;
     listening.serve(serve::stop_signal()).await?;
     Ok(())
+}
+
+/// The stage on its addresses, or the setting that names another.
+pub(crate) fn bind(stage: &Stage, listen: &Listen) -> anyhow::Result<Listening> {
+    Listening::bind(stage.clone(), listen).map_err(|error| match error {
+        ListenError::Bind { address, source } => {
+            let setting = if listen.http == Some(address) {
+                "EVERGRANT_SANDBOX_HTTP"
+            } else {
+                "EVERGRANT_SANDBOX_HTTPS"
+            };
+            serve::cannot_listen(source, address, setting)
+        }
+        error => error.into(),
+    })
 }
 
 /// The providers, played.

@@ -1,14 +1,16 @@
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use anyhow::Context;
 use evergrant::{Clock, Entropy, Renewer};
 use evergrant_sandbox::{Listen, Listening, Stage};
 use evergrant_server::{App, Config};
+use serde_json::json;
 use url::Url;
 
 use crate::commands::sandbox;
 use crate::compose::{Ambient, Parts};
+use crate::output::Output;
 use crate::settings::Settings;
 
 #[derive(clap::Args)]
@@ -18,7 +20,7 @@ pub(crate) struct Args {
     sandbox: bool,
 }
 
-pub(crate) async fn run(mut settings: Settings, args: Args) -> anyhow::Result<()> {
+pub(crate) async fn run(mut settings: Settings, output: Output, args: Args) -> anyhow::Result<()> {
     let ambient = Ambient::default();
     let stage = if args.sandbox {
         let (http, https) = (settings.sandbox.http, settings.sandbox.https);
@@ -34,11 +36,32 @@ pub(crate) async fn run(mut settings: Settings, args: Args) -> anyhow::Result<()
         None
     };
     let parts = Parts::open(settings, ambient).await?;
+    let sandbox = stage.as_ref().and_then(Played::url);
     if let Some(played) = stage {
         played.start(&parts);
     }
-    let address = start(&parts)?;
-    tracing::info!(%address, public_url = %parts.settings.public_url()?, "serving");
+    for (key, grants) in parts.missing_keys().await? {
+        tracing::error!(
+            key,
+            grants,
+            "stored grants need an encryption key that is not configured; add it to EVERGRANT_ENCRYPTION_KEYS"
+        );
+    }
+    let Up {
+        api,
+        admin,
+        public_url,
+    } = start(&parts)?;
+    tracing::info!(%api, %admin, %public_url, "serving");
+    if output.json {
+        let body = json!({
+            "api": format!("http://{api}"),
+            "admin": format!("http://{admin}"),
+            "public_url": public_url,
+            "sandbox": sandbox,
+        });
+        output.value(&body, "")?;
+    }
     stop_signal().await;
     tracing::info!("stopping: requests and refreshes under way may finish");
     parts.finish().await;
@@ -67,7 +90,7 @@ impl Played {
             https,
             ca: None,
         };
-        let listening = Listening::bind(stage.clone(), &listen)?;
+        let listening = sandbox::bind(&stage, &listen)?;
         let address = listening.http().context("the sandbox has no address")?;
         let url = Url::parse(&format!("http://localhost:{}", address.port()))?;
         let microsoft = &mut settings.microsoft;
@@ -78,11 +101,17 @@ impl Played {
         Ok(Self { stage, listening })
     }
 
+    /// Where the sandbox is.
+    fn url(&self) -> Option<String> {
+        let http = self.listening.http()?;
+        Some(format!("http://localhost:{}", http.port()))
+    }
+
     /// Answers until the process stops.
     pub(crate) fn start(self, parts: &Parts) -> Stage {
         let stopping = parts.tasks.clone();
-        if let Some(http) = self.listening.http() {
-            tracing::info!(url = %format!("http://localhost:{}", http.port()), "the sandbox plays the providers");
+        if let Some(url) = self.url() {
+            tracing::info!(url, "the sandbox plays the providers");
         }
         parts.tasks.spawn(async move {
             let stopped = stopping.clone();
@@ -98,8 +127,20 @@ impl Played {
     }
 }
 
-/// Starts the loops and both listeners; gives the address of the API.
-pub(crate) fn start(parts: &Parts) -> anyhow::Result<SocketAddr> {
+/// Where a server answers.
+pub(crate) struct Up {
+    pub(crate) api: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) public_url: Url,
+}
+
+/// Starts both listeners and the loops.
+pub(crate) fn start(parts: &Parts) -> anyhow::Result<Up> {
+    let settings = &parts.settings;
+    let api = listen(settings.server.listen, "EVERGRANT_SERVER_LISTEN")?;
+    let admin = listen(settings.admin.listen, "EVERGRANT_ADMIN_LISTEN")?;
+    // Only a bound listener knows its port.
+    let public_url = settings.public_url(api.local_addr()?)?;
     parts.tasks.spawn_loop(Arc::clone(&parts.news).run());
     parts
         .tasks
@@ -111,18 +152,34 @@ pub(crate) fn start(parts: &Parts) -> anyhow::Result<SocketAddr> {
         clock: Arc::clone(&parts.clock),
         entropy: Arc::clone(&parts.entropy),
         config: Config {
-            public_url: parts.settings.public_url()?,
-            redirect_uris: parts.settings.server.redirect_uris.clone(),
+            public_url: public_url.clone(),
+            redirect_uris: settings.server.redirect_uris.clone(),
         },
     });
-    let listen = |router, address: SocketAddr, setting: &str| {
-        evergrant_server::serve(router, address, &parts.tasks)
-            .with_context(|| format!("cannot listen on {address}; {setting} names another address"))
-    };
-    let admin = evergrant_server::admin_router(app.clone());
-    listen(admin, parts.settings.admin.listen, "EVERGRANT_ADMIN_LISTEN")?;
-    let api = evergrant_server::router(app);
-    Ok(listen(api, parts.settings.server.listen, "EVERGRANT_SERVER_LISTEN")?.address)
+    let admin_router = evergrant_server::admin_router(app.clone());
+    let admin = evergrant_server::serve_on(admin_router, admin, &parts.tasks)?.address;
+    let router = evergrant_server::router(app);
+    let api = evergrant_server::serve_on(router, api, &parts.tasks)?.address;
+    Ok(Up {
+        api,
+        admin,
+        public_url,
+    })
+}
+
+fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).map_err(|error| cannot_listen(error, address, setting))
+}
+
+/// Why not, and which setting names another address.
+pub(crate) fn cannot_listen(
+    error: std::io::Error,
+    address: SocketAddr,
+    setting: &str,
+) -> anyhow::Error {
+    anyhow::Error::from(error).context(format!(
+        "cannot listen on {address}; set {setting} to another address"
+    ))
 }
 
 /// Returns when the process is asked to stop.

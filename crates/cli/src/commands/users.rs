@@ -37,7 +37,8 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
                 .iter()
                 .map(|user| vec![user.id.to_string(), user.name.clone()])
                 .collect();
-            output.table(&Value::Array(list), &["ID", "NAME"], &rows)?;
+            let none = "there is no user yet; add one with `evergrant users add NAME`";
+            output.table(&Value::Array(list), &["ID", "NAME"], &rows, none)?;
         }
         Action::Add { name } => {
             let user = add(&parts, &name).await?;
@@ -53,6 +54,13 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
 
 /// Adds a user.
 pub(crate) async fn add(parts: &Parts, name: &str) -> anyhow::Result<User> {
+    let user = new(parts, name)?;
+    store(parts, &user).await?;
+    Ok(user)
+}
+
+/// A user who is still to be stored.
+pub(crate) fn new(parts: &Parts, name: &str) -> anyhow::Result<User> {
     let name = name.trim();
     if name.is_empty() || name.len() > 200 || name.chars().any(char::is_control) {
         return Err(UsageError("a user's name has 1 to 200 visible characters".to_owned()).into());
@@ -64,15 +72,19 @@ pub(crate) async fn add(parts: &Parts, name: &str) -> anyhow::Result<User> {
         ))
         .into());
     }
-    let user = User {
+    Ok(User {
         id: UserId::new(&*parts.clock, &*parts.entropy),
         name: name.to_owned(),
         created_at: parts.clock.now(),
-    };
-    if !parts.store.add_user(&user).await? {
-        return Err(UsageError(format!("there is a user {name} already")).into());
+    })
+}
+
+/// Stores a new user, unless another one has the name.
+pub(crate) async fn store(parts: &Parts, user: &User) -> anyhow::Result<()> {
+    if !parts.store.add_user(user).await? {
+        return Err(UsageError(format!("there is a user {} already", user.name)).into());
     }
-    Ok(user)
+    Ok(())
 }
 
 /// The user of this name.

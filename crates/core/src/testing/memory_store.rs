@@ -31,7 +31,21 @@ struct State {
     calls: u64,
     revision: i64,
     rows: BTreeMap<IntegrationId, Row>,
+    /// The live integrations by account: a benchmark has a million of them.
+    accounts: HashMap<AccountKey, IntegrationId>,
+    /// Every change so far; only an integration's last one counts.
+    changes: BTreeMap<i64, IntegrationId>,
     flows: HashMap<[u8; 32], Flow>,
+}
+
+type AccountKey = (UserId, ProviderKey, String);
+
+fn account_key(integration: &Integration) -> AccountKey {
+    (
+        integration.owner,
+        integration.provider.clone(),
+        integration.account.id.clone(),
+    )
 }
 
 #[derive(Debug)]
@@ -96,17 +110,14 @@ impl State {
 
     /// Whether another live integration than `new` has its account.
     fn account_taken(&self, new: &Integration) -> bool {
-        self.live().any(|other| {
-            other.id != new.id
-                && other.owner == new.owner
-                && other.provider == new.provider
-                && other.account.id == new.account.id
-        })
+        self.accounts
+            .get(&account_key(new))
+            .is_some_and(|other| *other != new.id)
     }
 
-    fn next_revision(&mut self) -> i64 {
-        self.revision += 1;
-        self.revision
+    fn changed(&mut self, id: IntegrationId, revision: i64) {
+        self.revision = revision;
+        self.changes.insert(revision, id);
     }
 }
 
@@ -173,12 +184,10 @@ impl GrantStore for MemoryStore {
         account: &str,
     ) -> Stored<Option<Integration>> {
         self.call(|state| {
-            let mut found = state.live().filter(|integration| {
-                integration.owner == owner
-                    && integration.provider == *provider
-                    && integration.account.id == account
-            });
-            found.next().cloned()
+            let id = state
+                .accounts
+                .get(&(owner, provider.clone(), account.to_owned()))?;
+            state.rows.get(id).map(|row| row.integration.clone())
         })
     }
 
@@ -188,15 +197,18 @@ impl GrantStore for MemoryStore {
             if state.rows.contains_key(&id) || state.account_taken(&new.integration) {
                 return false;
             }
+            let revision = state.revision + 1;
+            state.changed(id, revision);
             let row = Row {
                 integration: new.integration.clone(),
-                revision: state.next_revision(),
+                revision,
                 kept: Some(Kept {
                     generation: 0,
                     grant: new.grant.clone(),
                     intent: None,
                 }),
             };
+            state.accounts.insert(account_key(&new.integration), id);
             state.rows.insert(id, row);
             true
         })
@@ -216,6 +228,7 @@ impl GrantStore for MemoryStore {
             if old.provider != next.provider || old.epoch + 1 != next.epoch {
                 return false;
             }
+            let before = account_key(old);
             old.account = next.account.clone();
             old.scopes.clone_from(&next.scopes);
             old.status = Status::Active;
@@ -226,7 +239,9 @@ impl GrantStore for MemoryStore {
                 kept.grant = new.grant.clone();
                 kept.intent = None;
             }
-            state.revision = revision;
+            state.changed(next.id, revision);
+            state.accounts.remove(&before);
+            state.accounts.insert(account_key(next), next.id);
             true
         })
     }
@@ -272,7 +287,7 @@ impl GrantStore for MemoryStore {
                 edited.updated_at = now;
                 row.integration = edited.clone();
                 row.revision = revision;
-                state.revision = revision;
+                state.changed(id, revision);
             }
             Some(edited)
         })
@@ -292,7 +307,9 @@ impl GrantStore for MemoryStore {
             row.integration.epoch += 1;
             row.integration.updated_at = now;
             row.revision = revision;
-            state.revision = revision;
+            let account = account_key(&row.integration);
+            state.accounts.remove(&account);
+            state.changed(id, revision);
             ended
         })
     }
@@ -395,7 +412,7 @@ impl GrantStore for MemoryStore {
             };
             row.integration.updated_at = since;
             row.revision = revision;
-            state.revision = revision;
+            state.changed(id, revision);
             true
         })
     }
@@ -429,16 +446,21 @@ impl GrantStore for MemoryStore {
 
     async fn changes(&self, after: i64) -> Stored<Vec<Change>> {
         self.call(|state| {
-            let rows = state.rows.values().filter(|row| row.revision > after);
-            let mut changes: Vec<_> = rows
-                .map(|row| Change {
-                    subject: Subject::Integration(row.integration.id),
-                    revision: row.revision,
+            let last = |revision: i64, id: &IntegrationId| {
+                state
+                    .rows
+                    .get(id)
+                    .is_some_and(|row| row.revision == revision)
+            };
+            let newer = state.changes.range(after.saturating_add(1)..);
+            newer
+                .filter(|(revision, id)| last(**revision, id))
+                .map(|(&revision, &id)| Change {
+                    subject: Subject::Integration(id),
+                    revision,
                 })
-                .collect();
-            changes.sort_unstable_by_key(|change| change.revision);
-            changes.truncate(1_000);
-            changes
+                .take(1_000)
+                .collect()
         })
     }
 

@@ -16,7 +16,14 @@ pub(super) struct Cache {
     tokens: papaya::HashMap<IntegrationId, Arc<LiveToken>>,
     /// The lowest revision that may be remembered of an integration that changed lately. A flight
     /// that read its row before a disconnect would otherwise put the dead token back.
-    floors: Mutex<HashMap<IntegrationId, Floor>>,
+    floors: Mutex<Floors>,
+}
+
+#[derive(Default)]
+struct Floors {
+    by_id: HashMap<IntegrationId, Floor>,
+    /// When those too old to matter were last dropped.
+    pruned: Duration,
 }
 
 struct Floor {
@@ -35,6 +42,7 @@ impl Cache {
     pub(super) fn put(&self, token: &Arc<LiveToken>) -> bool {
         let floors = self.floors.lock().unwrap_or_else(PoisonError::into_inner);
         if floors
+            .by_id
             .get(&token.id)
             .is_some_and(|floor| floor.revision > token.revision)
         {
@@ -58,8 +66,13 @@ impl Cache {
     /// Forgets what was read before `revision`, and refuses it from now on.
     pub(super) fn raise(&self, id: IntegrationId, revision: i64, uptime: Duration) {
         let mut floors = self.floors.lock().unwrap_or_else(PoisonError::into_inner);
-        floors.retain(|_, floor| uptime.saturating_sub(floor.since) < FLOOR_KEPT);
-        floors.insert(
+        if uptime.saturating_sub(floors.pruned) >= FLOOR_KEPT {
+            floors.pruned = uptime;
+            floors
+                .by_id
+                .retain(|_, floor| uptime.saturating_sub(floor.since) < FLOOR_KEPT);
+        }
+        floors.by_id.insert(
             id,
             Floor {
                 revision,

@@ -318,9 +318,10 @@ impl Vault {
                 let now = self.0.parts.clock.now();
                 let (epoch, lineage) = (row.version.epoch, row.grant.lineage);
                 if store.mark(row.id, epoch, lineage, &why, now).await? {
+                    self.0.cache.forget(row.id);
                     tracing::warn!(
-                        id = %row.id, code = %why.code, provider_code = ?why.provider_code,
-                        trace_id = ?why.trace_id, "the provider ended a grant: its user must reconnect"
+                        id = %row.id, code = %why.code, provider_code = why.provider_code,
+                        trace_id = why.trace_id, "the provider ended a grant: its user must reconnect"
                     );
                 }
                 Err(TokenError::Changed)
@@ -332,8 +333,8 @@ impl Vault {
                 ..
             } => {
                 tracing::warn!(
-                    id = %row.id, code = %failure.code, provider_code = ?failure.provider_code,
-                    trace_id = ?failure.trace_id, "a refresh failed and will be tried again"
+                    id = %row.id, code = %failure.code, provider_code = failure.provider_code,
+                    trace_id = failure.trace_id, "a refresh failed and will be tried again"
                 );
                 let retry_after = retry_after.unwrap_or(REST.0).min(LONGEST_RETRY_AFTER);
                 Err(TokenError::Unavailable {
@@ -379,8 +380,8 @@ impl Vault {
 fn misconfigured(row: &GrantRow) -> impl FnOnce(Failure) -> TokenError {
     |failure| {
         tracing::error!(
-            provider = %row.provider, code = %failure.code, provider_code = ?failure.provider_code,
-            trace_id = ?failure.trace_id, "the registration at the provider needs the operator"
+            provider = %row.provider, code = %failure.code, provider_code = failure.provider_code,
+            trace_id = failure.trace_id, "the registration at the provider needs the operator"
         );
         TokenError::Misconfigured(failure)
     }

@@ -37,8 +37,8 @@ use crate::seal::{Field, Place, Ring, Seal};
 use crate::store::{GrantRow, GrantStore, StoreError, Subject};
 use crate::transport::TransportSetupError;
 use crate::{
-    Clock, Entropy, Grant, HttpLimits, HttpTransport, IntegrationId, SystemClock, SystemEntropy,
-    Tasks, Transport, UserId,
+    Clock, Entropy, Grant, HttpLimits, HttpTransport, IntegrationId, Secret, SystemClock,
+    SystemEntropy, Tasks, Transport, UserId,
 };
 use cache::Cache;
 use flight::Flights;
@@ -150,6 +150,11 @@ impl Vault {
         &self.0.parts.providers
     }
 
+    /// The keys that open what it stores.
+    pub fn ring(&self) -> &Ring {
+        self.parts().seal.ring()
+    }
+
     pub(crate) fn parts(&self) -> &Parts {
         &self.0.parts
     }
@@ -187,6 +192,21 @@ impl Vault {
         let old = rejected.live();
         self.obtain(old.owner, old.id, MinLife::default(), Some(rejected))
             .await
+    }
+
+    /// A token to use instead of `refused`, by its text: for callers who call the provider themselves
+    /// and met a refusal. Refreshes only if `refused` is still the current token.
+    pub async fn replace_refused(
+        &self,
+        owner: UserId,
+        id: IntegrationId,
+        refused: &Secret,
+    ) -> Result<AccessToken, TokenError> {
+        let (held, _) = self.hold(owner, id, self.parts().news.fresh()).await?;
+        if held.secret == *refused {
+            return self.replace(&AccessToken::new(held, None)).await;
+        }
+        self.token(owner, id, MinLife::default()).await
     }
 
     /// Forgets tokens that have expired, so that idle integrations cost no memory.

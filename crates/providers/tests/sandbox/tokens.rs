@@ -420,6 +420,22 @@ async fn a_lifetime_can_be_set() {
 }
 
 #[tokio::test]
+async fn a_lifetime_can_be_changed_meanwhile_until_a_reset() {
+    let play = Play::new();
+    let set = async |seconds: Value| {
+        let lifetime = json!({ "access_ttl_seconds": seconds });
+        play.control("POST", "clock", &lifetime).await.ok()
+    };
+    assert_eq!(set(json!(7)).await["access_ttl_seconds"], 7);
+    assert_eq!(play.sign_in().await["expires_in"], 7);
+    assert_eq!(set(Value::Null).await["access_ttl_seconds"], Value::Null);
+    assert!(play.sign_in().await["expires_in"].as_u64().unwrap() >= 3_600);
+    set(json!(7)).await;
+    play.control("POST", "reset", &json!({})).await.ok();
+    assert!(play.sign_in().await["expires_in"].as_u64().unwrap() >= 3_600);
+}
+
+#[tokio::test]
 async fn accounts_are_kept_apart() {
     let play = Play::new();
     play.sign_in().await;

@@ -1,37 +1,36 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::State;
+use evergrant::IntegrationId;
 use evergrant::provider::{FormField, ProviderKey};
 use evergrant::vault::{Begin, Next, Proof};
-use evergrant::{IntegrationId, Secret};
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use url::Url;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::integrations::IntegrationBody;
 use crate::App;
-use crate::extract::{ApiJson, ApiQuery};
-use crate::page::page;
-use crate::principal::{Permission, Principal, Visitor};
+use crate::extract::ApiJson;
+use crate::principal::{Permission, Principal};
 use crate::problem::{Code, Problem};
 
 /// What to connect.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub(crate) struct InitiateBody {
     /// The provider's key.
     #[schema(example = "acme_calendar")]
     provider: String,
     /// Fewer permissions than the provider key has; all of them unless given.
+    #[schema(example = json!(["calendar.read"]))]
     scopes: Option<Vec<String>>,
     /// The integration to reconnect; the same account must come back.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708")]
     integration: Option<String>,
     /// Where the browser comes back to; this server's own callback unless given.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "https://app.example.com/connected")]
     redirect_uri: Option<Url>,
 }
 
@@ -40,19 +39,49 @@ pub(crate) struct InitiateBody {
 pub(crate) struct InitiateAnswer {
     /// Send the user's browser here.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://login.acme.example/authorize?client_id=…&state=…")]
     authorization_url: Option<String>,
     /// Have the user fill in this form.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     form: Option<FormBody>,
     /// Hand it to the callback. Works once, until `expires_at`, for this user.
+    #[schema(example = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")]
     state: String,
+    #[schema(example = "2026-01-01T00:10:00Z")]
     expires_at: jiff::Timestamp,
 }
 
-#[derive(Serialize)]
+/// What to ask the user for.
+#[derive(Serialize, ToSchema)]
 pub(crate) struct FormBody {
-    fields: Vec<FormField>,
+    fields: Vec<FieldBody>,
+}
+
+/// One field of a form.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FieldBody {
+    /// Its name in `fields` of the callback.
+    #[schema(example = "password")]
+    name: String,
+    /// Its name for people.
+    #[schema(example = "Password")]
+    label: String,
+    /// Whether what is typed must not be shown.
+    #[schema(example = true)]
+    secret: bool,
+}
+
+impl From<Vec<FormField>> for FormBody {
+    fn from(fields: Vec<FormField>) -> Self {
+        let field = |field: FormField| FieldBody {
+            name: field.name,
+            label: field.label,
+            secret: field.secret,
+        };
+        Self {
+            fields: fields.into_iter().map(field).collect(),
+        }
+    }
 }
 
 /// Begin connecting an account
@@ -63,8 +92,9 @@ pub(crate) struct FormBody {
     request_body = InitiateBody,
     security(("access_key" = [])),
     responses(
-        (status = 200, body = InitiateAnswer),
-        (status = 422, description = "`unknown_provider`, `unknown_scopes`, `redirect_not_allowed` or `invalid_request`", content_type = "application/problem+json"),
+        (status = 200, description = "What the user does next", body = InitiateAnswer),
+        (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
+        (status = 422, description = "`unknown_provider`, `unknown_scopes` or `redirect_not_allowed`", content_type = "application/problem+json"),
         (status = 503, description = "`registration_misconfigured`", content_type = "application/problem+json"),
     )
 )]
@@ -80,7 +110,7 @@ pub(crate) async fn initiate(
         Some(uri) if app.0.config.redirect_uris.contains(&uri) => uri,
         Some(uri) if uri == own_callback(&app, &provider)? => uri,
         Some(uri) => {
-            let detail = format!("{uri} is not among the allowed redirect URIs.");
+            let detail = format!("The redirect URI {uri} is not an allowed one.");
             return Err(Problem::new(Code::RedirectNotAllowed, detail));
         }
     };
@@ -98,7 +128,7 @@ pub(crate) async fn initiate(
     let begun = app.0.vault.begin(owner, ask).await?;
     let (authorization_url, form) = match begun.next {
         Next::Authorize(url) => (Some(url.into()), None),
-        Next::Form(fields) => (None, Some(FormBody { fields })),
+        Next::Form(fields) => (None, Some(fields.into())),
     };
     Ok(Json(InitiateAnswer {
         authorization_url,
@@ -110,13 +140,22 @@ pub(crate) async fn initiate(
 
 /// What the user came back with: a `code`, filled-in `fields`, or an `error`.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub(crate) struct CallbackBody {
+    /// The provider's key, as in `initiate`.
+    #[schema(example = "acme_calendar")]
     provider: String,
+    /// The state that `initiate` gave.
+    #[schema(example = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")]
     state: String,
+    /// The code the provider sent the browser back with.
+    #[schema(example = "SplxlOBeZQQYbYS6WxSbIA")]
     code: Option<String>,
+    /// The filled-in form, by the names of its fields.
     fields: Option<BTreeMap<String, String>>,
+    /// The error the provider sent the browser back with.
     error: Option<String>,
+    /// The provider's text with the error.
     error_description: Option<String>,
 }
 
@@ -128,9 +167,12 @@ pub(crate) struct CallbackBody {
     request_body = CallbackBody,
     security(("access_key" = [])),
     responses(
-        (status = 201, body = IntegrationBody),
+        (status = 201, description = "The account is connected", body = IntegrationBody),
         (status = 400, description = "`invalid_state` or `connect_refused`", content_type = "application/problem+json"),
-        (status = 409, description = "`account_mismatch`", content_type = "application/problem+json"),
+        (status = 404, description = "`integration_not_found`: disconnected since the reconnect began", content_type = "application/problem+json"),
+        (status = 409, description = "`account_mismatch` or `conflict`", content_type = "application/problem+json"),
+        (status = 422, description = "`unknown_provider`", content_type = "application/problem+json"),
+        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `encryption_key_missing`", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn callback(
@@ -167,125 +209,9 @@ pub(crate) async fn callback(
     Ok((StatusCode::CREATED, Json(connected.into())))
 }
 
-/// What the provider put behind the redirect URI. It may add more than is read here.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ReturnQuery {
-    state: Option<String>,
-    code: Option<String>,
-    error: Option<String>,
-    error_description: Option<String>,
-}
-
-/// Where the provider sends the browser back
-///
-/// Ends on a page; with `Accept: application/json` on the integration.
-#[utoipa::path(
-    get,
-    path = "/api/integrations/oauth/callback/{provider}/",
-    tag = "connect",
-    params(("provider" = String, Path, description = "The provider's key"), ReturnQuery),
-    responses(
-        (status = 200, description = "A page", content_type = "text/html"),
-        (status = 201, body = IntegrationBody),
-        (status = 400, description = "`invalid_state` or `connect_refused`", content_type = "application/problem+json"),
-    )
-)]
-pub(crate) async fn browser_callback(
-    State(app): State<App>,
-    Path(provider): Path<String>,
-    Visitor(visitor): Visitor,
-    headers: HeaderMap,
-    ApiQuery(query): ApiQuery<ReturnQuery>,
-) -> Response {
-    let json = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("application/json"));
-    let owner = visitor.map(|principal| principal.user);
-    let proof = match (query.code, query.error) {
-        (Some(code), None) => Ok(Proof::Code(code.into())),
-        (None, Some(error)) => Ok(Proof::Denied {
-            error,
-            description: query.error_description,
-        }),
-        _ => Err(Problem::invalid(
-            "query",
-            "The provider sent neither a code nor an error.",
-        )),
-    };
-    let state = Secret::from(query.state.unwrap_or_default());
-    let provider = ProviderKey::from(provider.as_str());
-    let connected = match proof {
-        Ok(proof) => app
-            .0
-            .vault
-            .finish(owner, &provider, &state, proof)
-            .await
-            .map_err(Problem::from),
-        Err(problem) => Err(problem),
-    };
-    match connected {
-        Ok(integration) if json => (
-            StatusCode::CREATED,
-            Json(IntegrationBody::from(integration)),
-        )
-            .into_response(),
-        Err(problem) if json => problem.into_response(),
-        Ok(integration) => page(
-            StatusCode::OK,
-            "Connected",
-            &format!(
-                "The account {} is connected. You can close this page.",
-                integration.label
-            ),
-        ),
-        Err(problem) => page(
-            problem.code().status(),
-            problem.code().title(),
-            &format!("{} {}", problem.detail(), problem.code().remedy()),
-        ),
-    }
-}
-
-/// Sends the user to the provider to reconnect
-///
-/// The address comes from `reconnect_url` of a `reconnect_required` problem and works for a day.
-/// Whoever follows it must sign in as the account the integration belongs to.
-#[utoipa::path(
-    get,
-    path = "/api/integrations/oauth/reconnect/{link}/",
-    tag = "connect",
-    params(("link" = String, Path, description = "The link")),
-    responses(
-        (status = 303, description = "On to the provider's sign-in page"),
-        (status = 400, description = "`invalid_state`", content_type = "application/problem+json"),
-    )
-)]
-pub(crate) async fn reconnect(
-    State(app): State<App>,
-    Path(link): Path<String>,
-) -> Result<Redirect, Problem> {
-    let (owner, id) = app.0.vault.follow_link(&link.into())?;
-    let provider = app.0.vault.integration(owner, id).await?.provider;
-    let redirect_uri = own_callback(&app, &provider)?;
-    let ask = Begin {
-        provider,
-        redirect_uri,
-        scopes: None,
-        integration: Some(id),
-    };
-    match app.0.vault.begin(owner, ask).await?.next {
-        Next::Authorize(url) => Ok(Redirect::to(url.as_str())),
-        Next::Form(_) => Err(Problem::new(
-            Code::NotOffered,
-            "This provider is reconnected by a form: `POST /api/integrations/oauth/initiate/`.",
-        )),
-    }
-}
-
-fn own_callback(app: &App, provider: &ProviderKey) -> Result<Url, Problem> {
+/// Where providers send browsers back to.
+pub(super) fn own_callback(app: &App, provider: &ProviderKey) -> Result<Url, Problem> {
     let url = app.url(&format!("/api/integrations/oauth/callback/{provider}/"));
     Url::parse(&url)
-        .map_err(|_| Problem::invalid("/provider", "provider must be a provider's key."))
+        .map_err(|_| Problem::invalid("/provider", "`provider` must be a provider's key."))
 }

@@ -21,7 +21,7 @@ const OK: Json<Health> = Json(Health {
 });
 
 /// Is the process alive?
-#[utoipa::path(get, path = "/health/live", tag = "operation", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/health/live", tag = "operation", responses((status = 200, description = "It is", body = Health)))]
 pub(crate) async fn live() -> Json<Health> {
     OK
 }
@@ -32,7 +32,7 @@ pub(crate) async fn live() -> Json<Health> {
     path = "/health/ready",
     tag = "operation",
     responses(
-        (status = 200, body = Health),
+        (status = 200, description = "It can", body = Health),
         (status = 503, description = "`storage_unavailable`", content_type = "application/problem+json"),
     )
 )]

@@ -1,14 +1,15 @@
 use axum::Json;
 use axum::extract::State;
+use evergrant::IntegrationId;
 use evergrant::integration::{Integration, Status};
 use evergrant::provider::Failure;
 use evergrant::store::Edit;
-use evergrant::{CallError, IntegrationId, TokenError};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
+use crate::causes::actor;
 use crate::extract::{ApiJson, ApiQuery, Named};
 use crate::principal::{Permission, Principal};
 use crate::problem::Problem;
@@ -22,32 +23,74 @@ pub(crate) struct IntegrationBody {
     #[schema(value_type = String, example = "int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708")]
     id: IntegrationId,
     /// The provider's key.
+    #[schema(example = "acme_calendar")]
     provider: String,
     /// A name for people.
+    #[schema(example = "Work calendar")]
     label: String,
     account: AccountBody,
     /// `active`, `needs_reconnect` or `paused`.
+    #[schema(example = "active")]
     status: &'static str,
     /// Why the user must reconnect.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    reason: Option<Failure>,
+    reason: Option<ReasonBody>,
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<jiff::Timestamp>,
     /// The permissions that were granted.
+    #[schema(example = json!(["calendar.read"]))]
     scopes: Vec<String>,
+    #[schema(example = "2026-01-01T00:00:00Z")]
     created_at: jiff::Timestamp,
+    /// When any of the above last changed.
+    #[schema(example = "2026-01-01T00:00:00Z")]
     updated_at: jiff::Timestamp,
+}
+
+/// A provider's refusal.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReasonBody {
+    /// Stable name of the cause.
+    #[schema(example = "grant_revoked")]
+    code: String,
+    /// Who can mend it: `user`, `administrator`, `operator` or `nobody`.
+    #[schema(example = "user")]
+    actor: &'static str,
+    /// What happened and what to do, for people.
+    #[schema(example = "The user removed the permission; connect again.")]
+    message: String,
+    /// The provider's own code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_code: Option<String>,
+    /// The provider's id of the exchange, for its support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_request_id: Option<String>,
 }
 
 /// Who signed in at the provider.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AccountBody {
     /// Immutable; never an e-mail address.
+    #[schema(example = "5f2c9a3e")]
     id: String,
+    #[schema(example = "Adele Vance")]
     name: String,
+    /// The sign-in name; it may change.
+    #[schema(example = "adele@acme.example")]
     username: Option<String>,
+}
+
+impl From<Failure> for ReasonBody {
+    fn from(failure: Failure) -> Self {
+        Self {
+            code: failure.code,
+            actor: actor(failure.actor),
+            message: failure.message,
+            provider_code: failure.provider_code,
+            provider_request_id: failure.trace_id,
+        }
+    }
 }
 
 impl From<Integration> for IntegrationBody {
@@ -55,7 +98,9 @@ impl From<Integration> for IntegrationBody {
         let (status, reason, since) = match integration.status {
             Status::Active => ("active", None, None),
             Status::Paused => ("paused", None, None),
-            Status::NeedsReconnect { why, since } => ("needs_reconnect", Some(why), Some(since)),
+            Status::NeedsReconnect { why, since } => {
+                ("needs_reconnect", Some(why.into()), Some(since))
+            }
         };
         Self {
             id: integration.id,
@@ -91,6 +136,9 @@ pub(crate) struct ListQuery {
 pub(crate) struct ListBody {
     results: Vec<IntegrationBody>,
     /// The address of the next page; null on the last one.
+    #[schema(
+        example = "https://grants.example.com/api/integrations/?limit=50&cursor=int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708"
+    )]
     next: Option<String>,
 }
 
@@ -101,7 +149,10 @@ pub(crate) struct ListBody {
     tag = "integrations",
     params(ListQuery),
     security(("access_key" = [])),
-    responses((status = 200, body = ListBody))
+    responses(
+        (status = 200, description = "A page, the oldest first", body = ListBody),
+        (status = 422, description = "`invalid_request`", content_type = "application/problem+json"),
+    )
 )]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -113,14 +164,14 @@ pub(crate) async fn list(
     if !(1..=LONGEST_PAGE).contains(&limit) {
         return Err(Problem::invalid(
             "limit",
-            format!("limit must be from 1 to {LONGEST_PAGE}."),
+            format!("`limit` must be from 1 to {LONGEST_PAGE}."),
         ));
     }
     let after = query
         .cursor
         .map(|cursor| cursor.parse::<IntegrationId>())
         .transpose()
-        .map_err(|_| Problem::invalid("cursor", "cursor must be one that `next` gave."))?;
+        .map_err(|_| Problem::invalid("cursor", "`cursor` must be one that `next` gave."))?;
     let mut found = app.0.vault.integrations(owner, after, limit + 1).await?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
@@ -144,7 +195,7 @@ pub(crate) async fn list(
     params(("id" = String, Path, description = "The integration, `int_…`")),
     security(("access_key" = [])),
     responses(
-        (status = 200, body = IntegrationBody),
+        (status = 200, description = "The integration", body = IntegrationBody),
         (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
     )
 )]
@@ -159,11 +210,13 @@ pub(crate) async fn show(
 
 /// What can be changed.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub(crate) struct EditBody {
     /// A new name, 1 to 200 characters.
+    #[schema(example = "Work calendar")]
     label: Option<String>,
     /// `true` hands out no more tokens until `false`.
+    #[schema(example = false)]
     paused: Option<bool>,
 }
 
@@ -176,9 +229,8 @@ pub(crate) struct EditBody {
     request_body = EditBody,
     security(("access_key" = [])),
     responses(
-        (status = 200, body = IntegrationBody),
+        (status = 200, description = "The integration", body = IntegrationBody),
         (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
-        (status = 422, description = "`invalid_request`", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn edit(
@@ -194,7 +246,7 @@ pub(crate) async fn edit(
     {
         return Err(Problem::invalid(
             "/label",
-            "label must have 1 to 200 visible characters.",
+            "`label` must have 1 to 200 visible characters.",
         ));
     }
     let edit = Edit {
@@ -226,60 +278,4 @@ pub(crate) async fn disconnect(
     let owner = principal.may(Permission::IntegrationsWrite)?;
     app.0.vault.disconnect(owner, id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The account at the provider.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ProfileBody {
-    id: String,
-    name: Option<String>,
-    email: Option<String>,
-    username: Option<String>,
-    /// Everything the provider said, under its own names.
-    #[schema(value_type = Object)]
-    raw: serde_json::Map<String, serde_json::Value>,
-}
-
-/// The account at the provider, asked now
-#[utoipa::path(
-    get,
-    path = "/api/integrations/{id}/profile/",
-    tag = "integrations",
-    params(("id" = String, Path, description = "The integration, `int_…`")),
-    security(("access_key" = [])),
-    responses(
-        (status = 200, body = ProfileBody),
-        (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
-        (status = 409, description = "`reconnect_required` with `reconnect_url`", content_type = "application/problem+json"),
-        (status = 502, description = "`provider_refused`", content_type = "application/problem+json"),
-    )
-)]
-pub(crate) async fn profile(
-    State(app): State<App>,
-    principal: Principal,
-    Named(id): Named,
-) -> Result<Json<ProfileBody>, Problem> {
-    let owner = principal.may(Permission::ProfileRead)?;
-    let api = app.0.gateway.open(owner, id).await?;
-    let profiles = api
-        .provider()
-        .profiles()
-        .ok_or_else(|| CallError::NotOffered {
-            provider: api.manifest().label.clone(),
-            capability: "profile",
-        })?;
-    let profile = match profiles.profile(&api).await {
-        Ok(profile) => profile,
-        Err(CallError::Token(error @ TokenError::ReconnectRequired { .. })) => {
-            return Err(app.with_reconnect_url(error, owner, id));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    Ok(Json(ProfileBody {
-        id: profile.id,
-        name: profile.name,
-        email: profile.email,
-        username: profile.username,
-        raw: profile.raw,
-    }))
 }

@@ -1,81 +1,63 @@
 //! The routes. One file per group of operations.
 
+mod browser;
 mod connect;
+mod description;
 mod health;
 mod integrations;
+mod profile;
 mod token;
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use tower::ServiceExt;
+use tracing::Instrument;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
+pub use description::openapi;
+
 use crate::App;
 use crate::problem::{Code, Problem};
 
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What every answer forbids the browser; pages and the reference bring their own policy.
 const POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// The reference's page styles and scripts itself from this server.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
-/// The longest body a request may have, in bytes.
-const LONGEST_BODY: usize = 1 << 20;
-
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Evergrant",
-        description = "Keeps the access that users grant to applications alive. Every path takes a trailing slash or none. \
-            Errors are `application/problem+json` with a stable `code` and a `remedy`."
-    ),
-    tags(
-        (name = "connect", description = "Connect an account at a provider"),
-        (name = "integrations", description = "Connected accounts"),
-        (name = "token", description = "Access tokens that work"),
-        (name = "operation", description = "Health"),
-    )
-)]
-struct Api;
+/// Longer than any problem's body, in bytes.
+const LONGEST_PROBLEM: usize = 1 << 20;
+/// What follows it is as good as a password for a day: it is not logged.
+const RECONNECT: &str = "/api/integrations/oauth/reconnect/";
 
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Api::openapi())
+    OpenApiRouter::with_openapi(description::Api::openapi())
         .routes(routes!(connect::initiate))
         .routes(routes!(connect::callback))
-        .routes(routes!(connect::browser_callback))
-        .routes(routes!(connect::reconnect))
+        .routes(routes!(browser::browser_callback))
+        .routes(routes!(browser::reconnect))
         .routes(routes!(integrations::list))
         .routes(routes!(
             integrations::show,
             integrations::edit,
             integrations::disconnect
         ))
-        .routes(routes!(integrations::profile))
-        .routes(routes!(token::token))
+        .routes(routes!(profile::profile))
+        .routes(routes!(token::token, token::replace))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
-}
-
-/// The OpenAPI description of every route.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut api = routes().into_openapi();
-    let key = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .description(Some(
-            "An access key, `evg_…`. A service key names its user in `Evergrant-User`.",
-        ))
-        .build();
-    api.components
-        .get_or_insert_default()
-        .add_security_scheme("access_key", SecurityScheme::Http(key));
-    api
 }
 
 /// Everything users call.
@@ -97,7 +79,6 @@ pub fn admin_router(app: App) -> Router {
 fn finish(router: Router<App>, app: App) -> Router {
     let main = router
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .with_state(app.clone());
     // Routes are written with their trailing slash; what is not found is looked for in the other form.
     let other = main.clone().fallback(not_found);
@@ -112,20 +93,19 @@ fn finish(router: Router<App>, app: App) -> Router {
 
 fn toggle_slash(mut request: Request) -> Result<Request, Problem> {
     let (path, query) = (request.uri().path(), request.uri().query());
-    let other = path
-        .strip_suffix('/')
-        .map_or_else(|| format!("{path}/"), str::to_owned);
+    let other = match path.strip_suffix('/') {
+        // A second slash stands where a name is missing.
+        Some(other) if other.ends_with('/') => return Err(Problem::nothing_here()),
+        Some(other) => other.to_owned(),
+        None => format!("{path}/"),
+    };
     let whole = query.map_or_else(|| other.clone(), |query| format!("{other}?{query}"));
-    *request.uri_mut() = whole.parse::<Uri>().map_err(|_| nothing_here())?;
+    *request.uri_mut() = whole.parse::<Uri>().map_err(|_| Problem::nothing_here())?;
     Ok(request)
 }
 
-fn nothing_here() -> Problem {
-    Problem::new(Code::NotFound, "No path of this server is called that.")
-}
-
 async fn not_found() -> Problem {
-    nothing_here()
+    Problem::nothing_here()
 }
 
 async fn method_not_allowed() -> Problem {
@@ -138,8 +118,17 @@ async fn method_not_allowed() -> Problem {
 /// What every answer carries, and the one log line of every request that went wrong.
 async fn frame(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = app.next_request_id();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let path = uri.path();
+    let logged = if path.starts_with(RECONNECT) {
+        RECONNECT
+    } else {
+        path
+    };
+    // Whatever is logged on the way says which request it was. At the usual level there is no
+    // span: it would cost as much as the answer.
+    let span = tracing::debug_span!("request", request_id = id);
+    let response = caught(next.run(request)).instrument(span).await;
     let code = response.extensions().get::<Code>().copied();
     let status = response.status();
     let response = match code {
@@ -147,16 +136,28 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
         None => response,
     };
     if status.is_server_error() {
-        tracing::error!(request_id = id, %method, path, status = status.as_u16(), code = code.map(Code::name), "request failed");
+        tracing::error!(request_id = id, %method, path = logged, status = status.as_u16(), code = code.map(Code::name), "request failed");
     } else {
-        tracing::debug!(request_id = id, %method, path, status = status.as_u16(), code = code.map(Code::name), "request");
+        tracing::debug!(request_id = id, %method, path = logged, status = status.as_u16(), code = code.map(Code::name), "request");
     }
-    dress(response, &id, &path)
+    dress(response, &id, path)
+}
+
+/// A panic is a defect of ours: its caller gets an answer all the same.
+async fn caught(answer: impl Future<Output = Response>) -> Response {
+    let mut answer = pin!(answer);
+    let panicked = |_| Poll::Ready(Problem::internal("a handler panicked").into_response());
+    poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))).unwrap_or_else(panicked)
+    })
+    .await
 }
 
 /// Security headers and the request's id.
 fn dress(mut response: Response, id: &str, path: &str) -> Response {
     let headers = response.headers_mut();
+    // Room for all of them at once.
+    headers.reserve(8);
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -165,10 +166,11 @@ fn dress(mut response: Response, id: &str, path: &str) -> Response {
         header::REFERRER_POLICY,
         HeaderValue::from_static("no-referrer"),
     );
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-    let policy = if path.starts_with("/docs") {
+    let policy = if path.starts_with("/docs/") {
         DOCS_POLICY
     } else {
         POLICY
@@ -189,7 +191,7 @@ async fn name_request(response: Response, id: &str) -> Response {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let Ok(bytes) = axum::body::to_bytes(body, LONGEST_BODY).await else {
+    let Ok(bytes) = axum::body::to_bytes(body, LONGEST_PROBLEM).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let Ok(mut problem) = serde_json::from_slice::<serde_json::Map<_, _>>(&bytes) else {

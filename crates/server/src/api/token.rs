@@ -1,14 +1,17 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use evergrant::MinLife;
+use evergrant::{AccessToken, IntegrationId, MinLife, TokenError, UserId};
 use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
-use crate::extract::{ApiQuery, Named};
+use crate::extract::{ApiJson, ApiQuery, Named};
 use crate::principal::{Permission, Principal};
 use crate::problem::Problem;
+
+/// What an answer needs besides the token, in bytes; more is allocated if the scopes are many.
+const ROOM: usize = 512;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -30,8 +33,10 @@ pub(crate) struct TokenBody<'a> {
     #[schema(example = "Bearer")]
     token_type: &'a str,
     /// When it stops working.
+    #[schema(example = "2026-01-01T01:00:00Z")]
     expires_at: jiff::Timestamp,
     /// The permissions it carries.
+    #[schema(example = json!(["calendar.read"]))]
     scopes: &'a [String],
     /// Something is wrong, though this token is good: `refresh_failing`, `registration_misconfigured` or
     /// `storage_unavailable`.
@@ -50,11 +55,11 @@ pub(crate) struct TokenBody<'a> {
     params(("id" = String, Path, description = "The integration, `int_…`"), TokenQuery),
     security(("access_key" = [])),
     responses(
-        (status = 200, body = TokenBody<'static>),
+        (status = 200, description = "The token", body = TokenBody<'static>),
         (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
         (status = 409, description = "`reconnect_required` with `reconnect_url`, or `integration_paused`", content_type = "application/problem+json"),
-        (status = 422, description = "`life_unattainable`", content_type = "application/problem+json"),
-        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `storage_unavailable`", content_type = "application/problem+json"),
+        (status = 422, description = "`life_unattainable` or `invalid_request`", content_type = "application/problem+json"),
+        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `encryption_key_missing`", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn token(
@@ -64,26 +69,71 @@ pub(crate) async fn token(
     ApiQuery(query): ApiQuery<TokenQuery>,
 ) -> Result<Response, Problem> {
     let owner = principal.may(Permission::TokensRead)?;
+    let want = MinLife::secs(query.min_seconds);
+    let token = app.0.vault.token(owner, id, want).await;
+    answer(&app, owner, id, token)
+}
+
+/// A token that the provider's API refused.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RefusedBody {
+    /// The access token that was answered with 401.
+    #[schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9…")]
+    refused: String,
+}
+
+/// Another token instead of one that was refused
+///
+/// For callers who call the provider themselves and were answered 401. However many callers report the same
+/// token, it is replaced once; a token that is no longer the current one is not replaced again.
+#[utoipa::path(
+    post,
+    path = "/api/integrations/{id}/token/",
+    tag = "token",
+    params(("id" = String, Path, description = "The integration, `int_…`")),
+    request_body = RefusedBody,
+    security(("access_key" = [])),
+    responses(
+        (status = 200, description = "The token", body = TokenBody<'static>),
+        (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
+        (status = 409, description = "`reconnect_required` with `reconnect_url`, or `integration_paused`", content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_request`", content_type = "application/problem+json"),
+        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `encryption_key_missing`", content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn replace(
+    State(app): State<App>,
+    principal: Principal,
+    Named(id): Named,
+    ApiJson(body): ApiJson<RefusedBody>,
+) -> Result<Response, Problem> {
+    let owner = principal.may(Permission::TokensRead)?;
     let token = app
         .0
         .vault
-        .token(owner, id, MinLife::secs(query.min_seconds))
-        .await
-        .map_err(|error| app.with_reconnect_url(error, owner, id))?;
-    let body = serde_json::to_vec(&TokenBody {
-        access_token: token.secret().expose(),
+        .replace_refused(owner, id, &body.refused.into())
+        .await;
+    answer(&app, owner, id, token)
+}
+
+fn answer(
+    app: &App,
+    owner: UserId,
+    id: IntegrationId,
+    token: Result<AccessToken, TokenError>,
+) -> Result<Response, Problem> {
+    let token = token.map_err(|error| app.with_reconnect_url(error, owner, id))?;
+    let secret = token.secret().expose();
+    let mut body = Vec::with_capacity(secret.len() + ROOM);
+    let answer = TokenBody {
+        access_token: secret,
         token_type: "Bearer",
         expires_at: token.expires_at(),
         scopes: token.scopes(),
         warning: token.warning(),
-    })
-    .map_err(|error| Problem::new(crate::problem::Code::Internal, error.to_string()))?;
-    Ok((
-        [(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        )],
-        body,
-    )
-        .into_response())
+    };
+    serde_json::to_writer(&mut body, &answer).map_err(Problem::internal)?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json)], body).into_response())
 }

@@ -11,7 +11,17 @@ on_both_databases!(
     a_key_is_revoked_once,
     a_key_and_its_revocation_are_changes_that_others_learn_of,
     a_key_of_an_unknown_user_is_refused,
+    the_encryption_keys_in_use_are_counted,
 );
+
+async fn the_encryption_keys_in_use_are_counted(d: &Database) {
+    let t = &d.bench();
+    assert!(d.store.sealing_keys().await.unwrap().is_empty());
+    let first = t.connected().await;
+    t.connected().await;
+    let key = first.grant.sealed.key.as_str().to_owned();
+    assert_eq!(d.store.sealing_keys().await.unwrap(), [(key, 2)]);
+}
 
 fn named(t: &Bench, name: &str) -> User {
     User {

@@ -1,0 +1,123 @@
+//! The words users read, compared with those of the repository: `cargo insta review` shows changes.
+
+use crate::bench::{Bench, Transcript};
+
+#[tokio::test]
+async fn help_texts() {
+    let bench = Bench::new().await;
+    let mut transcript = Transcript::default();
+    transcript.run(&bench, 0, &["--help"]).await;
+    for command in [
+        "demo",
+        "serve",
+        "sandbox",
+        "connect",
+        "integrations",
+        "token",
+        "call",
+        "disconnect",
+        "users",
+        "keys",
+        "keys create",
+        "migrate",
+        "doctor",
+    ] {
+        let arguments: Vec<_> = command.split(' ').chain(["--help"]).collect();
+        transcript.run(&bench, 0, &arguments).await;
+    }
+    transcript.check("help");
+}
+
+#[tokio::test]
+async fn a_first_session() {
+    let bench = Bench::new().await;
+    let mut transcript = Transcript::default();
+    for command in [
+        "users",
+        "integrations",
+        "keys",
+        "users add adele",
+        "users",
+        "users list --json",
+    ] {
+        let arguments: Vec<_> = command.split(' ').collect();
+        transcript.run(&bench, 0, &arguments).await;
+    }
+    for command in [
+        "keys create --user adele",
+        "keys create --service ops --allow tokens:read",
+        "keys",
+    ] {
+        let arguments: Vec<_> = command.split(' ').collect();
+        transcript.run(&bench, 0, &arguments).await;
+    }
+    let id = bench.connect(&[]).await;
+    for command in [
+        "integrations",
+        "integrations --json",
+        "token ID",
+        "doctor",
+        "doctor ID",
+        "migrate",
+    ] {
+        let command = command.replace("ID", &id);
+        let arguments: Vec<_> = command.split(' ').collect();
+        transcript.run(&bench, 0, &arguments).await;
+    }
+    transcript.run(&bench, 0, &["disconnect", &id]).await;
+    transcript.check("first_session");
+}
+
+#[tokio::test]
+async fn wrong_usage() {
+    let bench = Bench::new().await;
+    let mut transcript = Transcript::default();
+    for (code, command) in [
+        (2, ""),
+        (2, "conect"),
+        (2, "token"),
+        (2, "token int_1"),
+        (1, "token int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708"),
+        (1, "token int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708 --json"),
+        (1, "call int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708 GET /me"),
+        (1, "disconnect int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708"),
+        (1, "doctor int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708"),
+        (2, "connect google"),
+        (2, "connect google --json"),
+        (
+            2,
+            "connect microsoft_calendar --no-browser --scopes Files.Read",
+        ),
+        (2, "connect microsoft_calendar --user nobody"),
+        (2, "keys create"),
+        (2, "keys create --user nobody"),
+        (2, "keys create --service ops"),
+        (2, "keys create --service ops --allow everything"),
+        (1, "keys revoke key_0198c5a6b7c8d9e0f1a2b3c4d5e6f708"),
+    ] {
+        let arguments: Vec<_> = command.split_whitespace().collect();
+        transcript.run(&bench, code, &arguments).await;
+    }
+    bench.ok(&["users", "add", "adele"]).await;
+    transcript.run(&bench, 2, &["users", "add", "adele"]).await;
+    transcript.run(&bench, 2, &["users", "add", " "]).await;
+    bench.ok(&["users", "add", "alex"]).await;
+    transcript
+        .run(&bench, 2, &["connect", "microsoft_calendar"])
+        .await;
+    let id = bench.connect(&["--user", "alex"]).await;
+    transcript
+        .run(&bench, 2, &["token", &id, "--min-seconds", "100000"])
+        .await;
+    transcript
+        .run(
+            &bench,
+            2,
+            &["call", &id, "GET", "https://elsewhere.example/"],
+        )
+        .await;
+    transcript
+        .run(&bench, 1, &["call", &id, "GET", "/nothing"])
+        .await;
+    transcript.check("wrong_usage");
+}

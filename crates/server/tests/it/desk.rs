@@ -1,0 +1,147 @@
+//! Acme as the server sees it: the port to providers, over Acme's book.
+
+use async_trait::async_trait;
+use evergrant::capability::{Profile, Profiles};
+use evergrant::gateway::retry_after;
+use evergrant::provider::{
+    AuthError, AuthorizeAsk, Connect, Evidence, Failure, Manifest, Provider, Redeemed, Revocation,
+    Verdict,
+};
+use evergrant::{
+    AccessToken, Account, Api, CallError, Grant, Request, Response, Secret, Transport,
+};
+use http::{HeaderValue, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::Value;
+use url::Url;
+
+use crate::acme::{Acme, url};
+
+/// One of Acme's two providers.
+pub(crate) struct Desk {
+    pub(crate) acme: Acme,
+    pub(crate) manifest: Manifest,
+}
+
+#[async_trait]
+impl Provider for Desk {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn ready(&self) -> Result<(), Failure> {
+        self.acme.registered()
+    }
+
+    fn authorize_url(&self, ask: &AuthorizeAsk<'_>) -> Option<Url> {
+        let mut page = url("https://login.acme.test/authorize");
+        page.query_pairs_mut()
+            .append_pair("redirect_uri", ask.redirect_uri.as_str())
+            .append_pair("state", ask.state.expose())
+            .append_pair("code_challenge", ask.challenge)
+            .append_pair("scope", &ask.scopes.join(" "))
+            .append_pair("login_hint", ask.login_hint.unwrap_or_default());
+        Some(page)
+    }
+
+    /// A code or login names the account: `code-adele` signs in Adele.
+    async fn redeem(
+        &self,
+        _: &dyn Transport,
+        now: Timestamp,
+        evidence: Evidence,
+    ) -> Result<Redeemed, AuthError> {
+        let name = match &evidence {
+            Evidence::Code {
+                code, redirect_uri, ..
+            } => {
+                self.acme
+                    .asked(format!("redeem for {redirect_uri}"), Some(code.expose()))?;
+                code.expose().trim_start_matches("code-").to_owned()
+            }
+            Evidence::Form(fields) => {
+                let password = fields.get("password").map(Secret::expose);
+                self.acme.asked("log in".to_owned(), password)?;
+                fields
+                    .get("login")
+                    .map(|login| login.expose().to_owned())
+                    .unwrap_or_default()
+            }
+        };
+        let account = Account {
+            id: format!("acct-{name}"),
+            username: Some(format!("{name}@acme.test")),
+            name,
+        };
+        Ok(Redeemed {
+            grant: self.acme.issue(now),
+            account,
+        })
+    }
+
+    async fn refresh(
+        &self,
+        _: &dyn Transport,
+        now: Timestamp,
+        _: &Grant,
+    ) -> Result<Grant, AuthError> {
+        self.acme.asked("refresh".to_owned(), None)?;
+        Ok(self.acme.issue(now))
+    }
+
+    async fn revoke(&self, _: &dyn Transport, _: &Grant) -> Result<Revocation, AuthError> {
+        self.acme.asked("revoke".to_owned(), None)?;
+        Ok(Revocation::Revoked)
+    }
+
+    fn sign(&self, request: &mut Request, token: &AccessToken) {
+        let value = format!("Bearer {}", token.secret().expose());
+        request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, HeaderValue::try_from(value).unwrap());
+    }
+
+    fn judge(&self, response: &Response) -> Verdict {
+        match response.status() {
+            StatusCode::UNAUTHORIZED => Verdict::TokenRejected { claims: None },
+            _ => Verdict::Accepted,
+        }
+    }
+
+    fn profiles(&self) -> Option<&dyn Profiles> {
+        matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
+    }
+}
+
+#[async_trait]
+impl Profiles for Desk {
+    async fn profile(&self, api: &Api) -> Result<Profile, CallError> {
+        let response = api.get("/account").await?;
+        match response.status() {
+            StatusCode::TOO_MANY_REQUESTS => {
+                return Err(CallError::Throttled {
+                    retry_after: retry_after(&response),
+                });
+            }
+            status if !status.is_success() => {
+                return Err(CallError::Refused {
+                    status,
+                    code: "acme_forbidden".to_owned(),
+                    message: String::from_utf8_lossy(response.body()).into_owned(),
+                    request_id: Some("acme-request-1".to_owned()),
+                });
+            }
+            _ => {}
+        }
+        let raw: Value = serde_json::from_slice(response.body())
+            .map_err(|e| CallError::Unreadable(e.to_string()))?;
+        let text = |name: &str| raw[name].as_str().map(str::to_owned);
+        Ok(Profile {
+            id: text("id").unwrap_or_default(),
+            name: text("name"),
+            email: text("email"),
+            username: text("email"),
+            raw: raw.as_object().cloned().unwrap_or_default(),
+        })
+    }
+}

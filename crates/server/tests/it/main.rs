@@ -1,0 +1,35 @@
+//! The API as its callers see it: a whole server in the process, a real database, and Acme.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy takes only the functions marked as tests for tests, and here all are"
+)]
+
+mod acme;
+mod app;
+mod browser;
+mod caller;
+mod connect;
+mod desk;
+mod hardening;
+mod integrations;
+mod keys;
+mod matrix;
+mod operations;
+mod problems;
+mod reference;
+mod requests;
+mod token;
+
+/// Compares with the snapshot of this name. `INSTA_UPDATE=no` makes a missing one fail.
+macro_rules! snapshot {
+    ($name:expr, $value:expr) => {{
+        let value = $value.to_string();
+        insta::with_settings!(
+            { prepend_module_to_snapshot => false, omit_expression => true },
+            { insta::assert_snapshot!($name, value) }
+        );
+    }};
+}
+use snapshot;

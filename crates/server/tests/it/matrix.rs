@@ -1,0 +1,263 @@
+//! Who may do what to whose: every operation of the description against every kind of caller. An
+//! operation that is not in the table fails the first test.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use evergrant::Clock;
+use evergrant_server::principal::Permission;
+use evergrant_server::problem::Code;
+use evergrant_store::Holder;
+use serde_json::{Value, json};
+
+use crate::acme::CALENDAR;
+use crate::app::{TestApp, at};
+use crate::caller::{Answer, Caller};
+
+/// One operation, the permission it takes, and a body it accepts.
+pub(crate) struct Operation {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    permission: Option<Permission>,
+    body: Option<&'static str>,
+}
+
+const fn operation(
+    method: &'static str,
+    path: &'static str,
+    permission: Option<Permission>,
+    body: Option<&'static str>,
+) -> Operation {
+    Operation {
+        method,
+        path,
+        permission,
+        body,
+    }
+}
+
+const READ: Option<Permission> = Some(Permission::IntegrationsRead);
+const WRITE: Option<Permission> = Some(Permission::IntegrationsWrite);
+const ONE: &str = "/api/integrations/{id}/";
+
+#[rustfmt::skip]
+pub(crate) const OPERATIONS: &[Operation] = &[
+    operation("POST", "/api/integrations/oauth/initiate/", WRITE, Some(r#"{"provider":"acme_calendar"}"#)),
+    operation("POST", "/api/integrations/oauth/callback/", WRITE, Some(r#"{"provider":"acme_calendar","state":"x","code":"y"}"#)),
+    operation("GET", "/api/integrations/oauth/callback/{provider}/", None, None),
+    operation("GET", "/api/integrations/oauth/reconnect/{link}/", None, None),
+    operation("GET", "/api/integrations/", READ, None),
+    operation("GET", ONE, READ, None),
+    operation("PATCH", ONE, WRITE, Some(r#"{"label":"Work"}"#)),
+    operation("DELETE", ONE, WRITE, None),
+    operation("GET", "/api/integrations/{id}/profile/", Some(Permission::ProfileRead), None),
+    operation("GET", "/api/integrations/{id}/token/", Some(Permission::TokensRead), None),
+    operation("POST", "/api/integrations/{id}/token/", Some(Permission::TokensRead), Some(r#"{"refused":"old"}"#)),
+    operation("GET", "/health/live", None, None),
+    operation("GET", "/health/ready", None, None),
+];
+
+impl Operation {
+    async fn ask(&self, caller: &Caller, id: &str) -> Answer {
+        let body: Option<Value> = self.body.map(|body| serde_json::from_str(body).unwrap());
+        let method = self.method.parse().unwrap();
+        caller
+            .send(method, &self.path.replace("{id}", id), body.as_ref())
+            .await
+    }
+
+    fn by_id() -> impl Iterator<Item = &'static Self> {
+        let last = |o: &&Self| o.method == "DELETE";
+        let matrix = || OPERATIONS.iter().filter(|o| o.path.contains("{id}"));
+        matrix()
+            .filter(move |o| !last(o))
+            .chain(matrix().filter(last))
+    }
+}
+
+#[test]
+fn every_described_operation_is_in_the_matrix() {
+    let api = serde_json::to_value(evergrant_server::openapi()).unwrap();
+    let mut described = BTreeMap::new();
+    for (path, item) in api["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let secured = operation.get("security").is_some();
+            described.insert((method.to_uppercase(), path.clone()), secured);
+        }
+    }
+    let listed: BTreeMap<_, _> = OPERATIONS
+        .iter()
+        .map(|o| {
+            (
+                (o.method.to_owned(), o.path.to_owned()),
+                o.permission.is_some(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        described, listed,
+        "(method, path) and whether it takes a key"
+    );
+}
+
+#[tokio::test]
+async fn each_operation_takes_its_own_permission_and_no_other() {
+    let t = TestApp::new().await;
+    let mut callers = Vec::new();
+    for permission in Permission::ALL {
+        callers.push((
+            permission,
+            t.key(t.user("alice").await, &[permission]).await.0,
+        ));
+    }
+    for operation in OPERATIONS {
+        let Some(needed) = operation.permission else {
+            continue;
+        };
+        for (permission, caller) in &callers {
+            let id = t.alice.connect("adele").await;
+            let answer = operation.ask(caller, &id).await;
+            if *permission == needed {
+                assert_ne!(answer.status, 403, "{}", answer.asked);
+                assert_ne!(answer.status, 404, "{}", answer.asked);
+            } else {
+                let problem = answer.problem(Code::Forbidden);
+                assert_eq!(problem["permission"], needed.name());
+            }
+        }
+    }
+}
+
+/// Ids that are not the asking user's.
+async fn strange_ids(t: &TestApp) -> Vec<String> {
+    let foreign = t.alice.connect("adele").await;
+    let gone = t.alice.connect("gone").await;
+    t.alice.delete(&at(&gone, "")).await.expect(204);
+    let mut ids = vec![
+        foreign.clone(),
+        gone,
+        "int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708".to_owned(),
+    ];
+    let nil = format!("int_{:032}", 0);
+    let malformed = [
+        &nil,
+        "int_",
+        "int_0",
+        "x",
+        "%00",
+        "%FF",
+        "%2e%2e",
+        "a%2Fb",
+        "'%20OR%201=1--",
+        "-1",
+        "null",
+    ];
+    ids.extend(malformed.map(str::to_owned));
+    ids.push(foreign.to_uppercase());
+    ids.push(foreign.replace("int_", "usr_"));
+    ids.push(format!("{foreign}%20"));
+    ids.push(format!("{foreign}%00"));
+    ids
+}
+
+#[tokio::test]
+async fn no_answer_tells_a_foreign_id_from_one_that_never_was() {
+    let t = TestApp::new().await;
+    let ids = strange_ids(&t).await;
+    let bob = || t.user("bob");
+    let (revoked, key) = t.key(bob().await, &Permission::ALL).await;
+    t.store.revoke_key(key.id, t.clock.now()).await.unwrap();
+    let now = t.clock.now();
+    let (expired, _) = t
+        .key_with(bob().await, &Permission::ALL, |key| {
+            key.expires_at = Some(now);
+        })
+        .await;
+    let (limited, _) = t.key(Holder::Service("limited".to_owned()), &[]).await;
+    let callers = [
+        ("other user", t.bob.clone(), Code::IntegrationNotFound),
+        (
+            "service for the other user",
+            t.service.as_user("bob"),
+            Code::IntegrationNotFound,
+        ),
+        ("no key", t.anon.clone(), Code::Unauthenticated),
+        ("revoked key", revoked, Code::Unauthenticated),
+        ("expired key", expired, Code::Unauthenticated),
+        (
+            "service without user",
+            t.service.clone(),
+            Code::UserRequired,
+        ),
+        (
+            "service for nobody",
+            t.service.as_user("carol"),
+            Code::UserRequired,
+        ),
+        (
+            "service without permission",
+            limited.as_user("alice"),
+            Code::Forbidden,
+        ),
+        (
+            "user without permission",
+            t.key(bob().await, &[]).await.0,
+            Code::Forbidden,
+        ),
+        (
+            "key of another user",
+            t.bob.as_user("alice"),
+            Code::Forbidden,
+        ),
+    ];
+    // As if it had just started, with fresh news, and with old ones: memory must not tell either.
+    for round in 0..3 {
+        if round == 1 {
+            t.alice.get(&at(&ids[0], "token/")).await.expect(200);
+            t.poll().await;
+        }
+        for operation in Operation::by_id() {
+            for (who, caller, code) in &callers {
+                let mut answers = BTreeSet::new();
+                for id in &ids {
+                    let answer = operation.ask(caller, id).await;
+                    answer.problem(*code);
+                    answers.insert(answer.anonymous());
+                }
+                assert_eq!(
+                    answers.len(),
+                    1,
+                    "{who}: {} {}",
+                    operation.method,
+                    operation.path
+                );
+            }
+        }
+        t.pass(Duration::from_secs(1));
+    }
+    // The owner finds her integration untouched, and nobody else's ids either.
+    let mine = &ids[0];
+    for operation in Operation::by_id() {
+        for id in &ids[1..] {
+            operation
+                .ask(&t.alice, id)
+                .await
+                .problem(Code::IntegrationNotFound);
+        }
+        let answer = operation.ask(&t.alice, mine).await;
+        assert!(answer.status.is_success(), "{}", answer.asked);
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_integration_cannot_be_begun_again() {
+    let t = TestApp::new().await;
+    let mut answers = BTreeSet::new();
+    for id in strange_ids(&t).await {
+        let body = json!({ "provider": CALENDAR, "integration": id });
+        let answer = t.bob.post("/api/integrations/oauth/initiate/", body).await;
+        answer.problem(Code::IntegrationNotFound);
+        answers.insert(answer.anonymous());
+    }
+    assert_eq!(answers.len(), 1);
+}
