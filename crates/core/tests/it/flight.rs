@@ -229,6 +229,22 @@ async fn a_grant_that_cannot_be_opened_or_has_no_provider_leaves_no_intent_behin
 }
 
 #[tokio::test]
+async fn a_lineage_lasts_as_long_as_its_refresh_token() {
+    for rotation in [Rotation::Strict, Rotation::NonRevoking, Rotation::Fixed] {
+        let mut stage = Stage::with(rotation, 1);
+        let process = stage.process().await;
+        let id = stage.connect(&process, "ada").await;
+        let before = stage.row(id).await.unwrap();
+        stage.pass(Duration::from_hours(2)).await;
+        stage.run(process.token(id)).await.unwrap();
+        let after = stage.row(id).await.unwrap();
+        assert_eq!(after.version.generation, before.version.generation + 1);
+        let same = after.grant.lineage == before.grant.lineage;
+        assert_eq!(same, rotation == Rotation::Fixed, "{rotation:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_slow_reader_does_not_put_an_older_token_back() {
     let (stage, process, id) = Stage::connected().await;
     let old = process.token(id).await.unwrap();

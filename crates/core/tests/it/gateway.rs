@@ -111,6 +111,31 @@ async fn throttles_and_outages_between_refusals_do_not_make_them_news() {
 }
 
 #[tokio::test]
+async fn a_token_that_worked_before_it_was_refused_is_replaced_every_time() {
+    for own_client in [false, true] {
+        let (stage, _, api) = stage().await;
+        for _ in 0..20 {
+            let call = async |token: &evergrant::AccessToken| {
+                let alive = stage.world.alive(token.secret().expose());
+                if alive {
+                    Ok(())
+                } else {
+                    Err(CallError::TokenRefused)
+                }
+            };
+            if own_client {
+                stage.run(api.with_token(call)).await.unwrap();
+            } else {
+                let answer = stage.run(api.send(to("https://api.test/v1/me"))).await;
+                assert_eq!(answer.unwrap().status(), StatusCode::OK);
+            }
+            stage.world.end_access_tokens();
+        }
+        assert_eq!(stage.world.refreshes(), 19);
+    }
+}
+
+#[tokio::test]
 async fn an_operation_with_a_client_of_its_own_runs_at_most_twice() {
     let (stage, _, api) = stage().await;
     let runs = std::cell::Cell::new(0);

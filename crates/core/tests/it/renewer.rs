@@ -130,6 +130,8 @@ async fn a_new_grant_wakes_the_renewer_early_enough() {
     stage.connect(&process, "ada").await;
     stage.live(Duration::from_secs(7)).await;
     assert_eq!(stage.world.refreshes(), 1);
+    stage.live(MINUTE).await;
+    assert!(stage.world.refreshes() >= 9, "{}", stage.world.refreshes());
 }
 
 #[tokio::test]
