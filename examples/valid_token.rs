@@ -5,10 +5,7 @@ use evergrant_providers::{Settings, all, microsoft};
 use std::sync::Arc;
 
 #[expect(clippy::print_stdout, reason = "its output is what it is for")]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a program's settings come from its environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "a program's settings come from its environment")]
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let setting = |name| std::env::var(name).map_err(|_| anyhow::anyhow!("{name} is not set"));
@@ -35,11 +32,7 @@ async fn main() -> anyhow::Result<()> {
         Err(TokenError::Unavailable { retry_after, .. }) => println!("wait {retry_after:?}"),
         Err(error) => return Err(error.into()),
     }
-    let me = Gateway::new(vault)
-        .open(user, integration)
-        .await?
-        .get("/me")
-        .await?;
+    let me = Gateway::new(vault).open(user, integration).await?.get("/me").await?;
     println!("{}", String::from_utf8_lossy(me.body()));
     Ok(())
 }

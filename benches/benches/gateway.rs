@@ -3,10 +3,7 @@
 //! The recipe is the one often found in guides: lock the session, call, and on a refusal lock again,
 //! refresh without a second look, lock again, call again.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a benchmark stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 use std::sync::Arc;
@@ -85,19 +82,14 @@ async fn gateway() -> Run {
 
 /// The first caller to get here ends the token that all of them use.
 fn expire_once(upstream: &Upstream) {
-    let _ = upstream
-        .live
-        .compare_exchange(0, 2, Ordering::SeqCst, Ordering::SeqCst);
+    let _ = upstream.live.compare_exchange(0, 2, Ordering::SeqCst, Ordering::SeqCst);
 }
 
 async fn measure(upstream: &Upstream, work: impl Future<Output = ()>) -> Run {
     let start = started();
     work.await;
     let rate = (CALLERS * CALLS) as f64 / start.elapsed().as_secs_f64();
-    Run {
-        rate,
-        refreshes: upstream.refreshes.load(Ordering::SeqCst),
-    }
+    Run { rate, refreshes: upstream.refreshes.load(Ordering::SeqCst) }
 }
 
 #[tokio::main]
@@ -120,14 +112,8 @@ async fn main() {
             ("a mutex held across the call", spread(recipes, "calls/s")),
             ("the gateway", spread(gateways, "calls/s")),
             ("ratio (goal: at least 200)", spread(ratios, "×")),
-            (
-                "no expiry and no cost at all",
-                format!("{ideal:.0} calls/s"),
-            ),
-            (
-                "refreshes: recipe, gateway",
-                format!("{}, {}", refreshes.0, refreshes.1),
-            ),
+            ("no expiry and no cost at all", format!("{ideal:.0} calls/s")),
+            ("refreshes: recipe, gateway", format!("{}, {}", refreshes.0, refreshes.1)),
         ],
     );
 }

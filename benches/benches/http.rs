@@ -3,15 +3,9 @@
 //! Both sides run in a process of their own, so that the processor time each spends can be read from
 //! the system; requests per second on a busy machine tell less. The sides take turns.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a benchmark stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
-#![expect(
-    clippy::print_stdout,
-    reason = "the child tells the parent where it listens"
-)]
+#![expect(clippy::print_stdout, reason = "the child tells the parent where it listens")]
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -48,19 +42,12 @@ fn main() {
 
 /// A server on one core, as a deployment's would be; it ends when the parent kills it.
 fn child(serve: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(serve);
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(serve);
 }
 
 /// The least a server can do: hash the key, look up who it is, look up the token, serialise.
 async fn bare() {
-    type Tokens = Arc<(
-        papaya::HashMap<[u8; 32], u64>,
-        papaya::HashMap<String, Token>,
-    )>;
+    type Tokens = Arc<(papaya::HashMap<[u8; 32], u64>, papaya::HashMap<String, Token>)>;
 
     #[derive(Clone, Serialize)]
     #[expect(clippy::struct_field_names, reason = "the fields of the answer")]
@@ -76,16 +63,9 @@ async fn bare() {
         Path(id): Path<String>,
         headers: HeaderMap,
     ) -> Result<impl IntoResponse, StatusCode> {
-        let key = headers
-            .get(header::AUTHORIZATION)
-            .ok_or(StatusCode::UNAUTHORIZED)?;
+        let key = headers.get(header::AUTHORIZATION).ok_or(StatusCode::UNAUTHORIZED)?;
         let hash = hash(key.as_bytes());
-        tokens
-            .0
-            .pin()
-            .get(&hash)
-            .copied()
-            .ok_or(StatusCode::UNAUTHORIZED)?;
+        tokens.0.pin().get(&hash).copied().ok_or(StatusCode::UNAUTHORIZED)?;
         let tokens = tokens.1.pin();
         let token = tokens.get(&id).ok_or(StatusCode::NOT_FOUND)?;
         Ok(axum::Json(token).into_response())
@@ -95,10 +75,7 @@ async fn bare() {
     let tokens: Tokens = Arc::default();
     // As long as the real ones, so that both servers parse and hash the same.
     let (key, id) = (format!("evg_{:0>81}", 1), format!("int_{:0>32}", 1));
-    tokens
-        .0
-        .pin()
-        .insert(hash(format!("Bearer {key}").as_bytes()), 1);
+    tokens.0.pin().insert(hash(format!("Bearer {key}").as_bytes()), 1);
     tokens.1.pin().insert(
         id.clone(),
         Token {
@@ -108,30 +85,20 @@ async fn bare() {
             scopes: vec!["api.example".to_owned()],
         },
     );
-    let router = Router::new()
-        .route("/api/integrations/{id}/token/", get(token))
-        .with_state(tokens);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
-        .await
-        .unwrap();
+    let router =
+        Router::new().route("/api/integrations/{id}/token/", get(token)).with_state(tokens);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     println!("{} {key} {id}", listener.local_addr().unwrap());
     axum::serve(listener, router).await.unwrap();
 }
 
 fn hash(bytes: &[u8]) -> [u8; 32] {
-    digest::digest(&digest::SHA256, bytes)
-        .as_ref()
-        .try_into()
-        .unwrap()
+    digest::digest(&digest::SHA256, bytes).as_ref().try_into().unwrap()
 }
 
 /// The real server over a real database, logging as it does by default.
 async fn evergrant() {
-    tracing_subscriber::fmt()
-        .json()
-        .with_env_filter("info")
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().json().with_env_filter("info").with_writer(std::io::stderr).init();
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(SystemClock::default());
     let url = format!("sqlite:{}", folder.path().join("bench.db").display());
@@ -155,10 +122,7 @@ async fn evergrant() {
         news: parts.news,
         clock: parts.clock,
         entropy: parts.entropy,
-        config: Config {
-            public_url: "http://localhost".parse().unwrap(),
-            redirect_uris: vec![],
-        },
+        config: Config { public_url: "http://localhost".parse().unwrap(), redirect_uris: vec![] },
     });
     let router = evergrant_server::router(app);
     let listening =
@@ -177,26 +141,16 @@ struct Side {
 impl Side {
     fn start(mode: &str) -> Self {
         let program = std::env::current_exe().unwrap();
-        let mut process = Command::new(program)
-            .arg(mode)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut process = Command::new(program).arg(mode).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let mut words = line.split_whitespace();
         let address = words.next().unwrap().parse().unwrap();
         let (key, id) = (words.next().unwrap(), words.next().unwrap());
         let request = format!(
             "GET /api/integrations/{id}/token/ HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n\r\n"
         );
-        Self {
-            process,
-            address,
-            request,
-        }
+        Self { process, address, request }
     }
 
     /// Requests per second, and processor time of the server a request in microseconds.
@@ -204,10 +158,7 @@ impl Side {
         let before = self.processor_time();
         let start = started();
         let clients = (0..CONNECTIONS).map(|_| self.client(start));
-        let served: usize = futures_util::future::join_all(clients)
-            .await
-            .into_iter()
-            .sum();
+        let served: usize = futures_util::future::join_all(clients).await.into_iter().sum();
         let rate = served as f64 / start.elapsed().as_secs_f64();
         (rate, (self.processor_time() - before) * 1e6 / served as f64)
     }
@@ -263,14 +214,7 @@ fn whole(answer: &[u8]) -> usize {
         return 0;
     };
     let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
-    let body = head
-        .split("content-length:")
-        .nth(1)
-        .unwrap()
-        .lines()
-        .next()
-        .unwrap()
-        .trim();
+    let body = head.split("content-length:").nth(1).unwrap().lines().next().unwrap().trim();
     end + 4 + body.parse::<usize>().unwrap()
 }
 
@@ -311,10 +255,7 @@ async fn compare() {
                     spread(times.1, "µs of processor each")
                 ),
             ),
-            (
-                "requests per second, ratio (goal: at least 0.9)",
-                spread(rates.2, "×"),
-            ),
+            ("requests per second, ratio (goal: at least 0.9)", spread(rates.2, "×")),
             ("processor time, bare to Evergrant", spread(times.2, "×")),
         ],
     );

@@ -1,9 +1,6 @@
 //! A cached token with a million integrations in memory: how long, and how much memory each.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a benchmark stops at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 use std::sync::Arc;
@@ -52,10 +49,7 @@ async fn main() {
                 "memory an integration with its token in use",
                 format!("{each:.0} B, {TOKEN_LENGTH} of them the token itself"),
             ),
-            (
-                "memory an idle integration",
-                "0 B: it lies in the database".to_owned(),
-            ),
+            ("memory an idle integration", "0 B: it lies in the database".to_owned()),
         ],
     );
 }
@@ -70,9 +64,8 @@ async fn read(vault: Vault, user: UserId, ids: Arc<Vec<IntegrationId>>, seed: us
     let mut state = seed as u64 + 1;
     let start = started();
     for _ in 0..CALLS {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let id = ids[usize::try_from(state >> 33).unwrap() % ids.len()];
         std::hint::black_box(vault.token(user, id, MinLife::default()).await.unwrap());
     }

@@ -61,9 +61,7 @@ impl Upstream {
             manifest: Manifest {
                 key: "bench".into(),
                 label: "Bench".to_owned(),
-                connect: Connect::Redirect {
-                    scopes: vec!["read".to_owned()],
-                },
+                connect: Connect::Redirect { scopes: vec!["read".to_owned()] },
                 hosts: vec!["api.example".to_owned()],
                 base_url,
                 replay: Replay::NonRevoking,
@@ -81,8 +79,7 @@ impl Upstream {
 
     /// Ends every token issued so far.
     pub fn expire(&self) {
-        self.live
-            .store(self.issued.load(Ordering::SeqCst) + 1, Ordering::SeqCst);
+        self.live.store(self.issued.load(Ordering::SeqCst) + 1, Ordering::SeqCst);
     }
 
     pub fn takes(&self, token: &str) -> bool {
@@ -137,19 +134,10 @@ impl Provider for BenchProvider {
         now: Timestamp,
         evidence: Evidence,
     ) -> Result<Redeemed, AuthError> {
-        let Evidence::Code { code, .. } = evidence else {
-            unreachable!("a code was given")
-        };
+        let Evidence::Code { code, .. } = evidence else { unreachable!("a code was given") };
         let id = code.expose().to_owned();
-        let account = Account {
-            name: id.clone(),
-            username: None,
-            id,
-        };
-        Ok(Redeemed {
-            grant: self.0.grant(now, self.0.issue()),
-            account,
-        })
+        let account = Account { name: id.clone(), username: None, id };
+        Ok(Redeemed { grant: self.0.grant(now, self.0.issue()), account })
     }
 
     async fn refresh(
@@ -187,9 +175,7 @@ pub struct BenchTransport(pub Arc<Upstream>);
 impl Transport for BenchTransport {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         self.0.wait().await;
-        let token = request.headers()[header::AUTHORIZATION]
-            .to_str()
-            .unwrap_or_default();
+        let token = request.headers()[header::AUTHORIZATION].to_str().unwrap_or_default();
         let mut response = Response::new(Bytes::from_static(b"{}"));
         if !self.0.takes(token) {
             *response.status_mut() = StatusCode::UNAUTHORIZED;
@@ -205,9 +191,7 @@ pub async fn vault(store: Arc<dyn GrantStore>, upstream: &Arc<Upstream>) -> (Vau
     let ring = Ring::parse(&Ring::generate(&*entropy)).unwrap();
     let provider: Arc<dyn Provider> = Arc::new(BenchProvider(Arc::clone(upstream)));
     let parts = Parts {
-        news: News::begin(Arc::clone(&store), Arc::clone(&clock))
-            .await
-            .unwrap(),
+        news: News::begin(Arc::clone(&store), Arc::clone(&clock)).await.unwrap(),
         store,
         providers: [provider].into_iter().collect(),
         seal: Seal::new(ring, Arc::clone(&clock), Arc::clone(&entropy)),
@@ -231,11 +215,7 @@ pub async fn connect(vault: &Vault, user: UserId, account: &str) -> IntegrationI
     };
     let begun = vault.begin(user, ask).await.unwrap();
     let proof = Proof::Code(account.into());
-    vault
-        .finish(Some(user), &"bench".into(), &begun.state, proof)
-        .await
-        .unwrap()
-        .id
+    vault.finish(Some(user), &"bench".into(), &begun.state, proof).await.unwrap().id
 }
 
 /// A stopwatch.

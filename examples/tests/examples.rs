@@ -26,10 +26,7 @@ struct World {
 }
 
 async fn world() -> World {
-    let (clock, entropy) = (
-        Arc::new(SystemClock::default()),
-        Arc::new(SystemEntropy::default()),
-    );
+    let (clock, entropy) = (Arc::new(SystemClock::default()), Arc::new(SystemEntropy::default()));
     let stage = sandbox::stage(StageConfig {
         seed: 1,
         strict_rotation: true,
@@ -38,14 +35,7 @@ async fn world() -> World {
         entropy: entropy.clone(),
     });
     let http = Some("127.0.0.1:0".parse().unwrap());
-    let listening = Listening::bind(
-        stage.clone(),
-        &Listen {
-            http,
-            ..Listen::default()
-        },
-    )
-    .unwrap();
+    let listening = Listening::bind(stage.clone(), &Listen { http, ..Listen::default() }).unwrap();
     let port = listening.http().unwrap().port();
     let url: Url = format!("http://localhost:{port}").parse().unwrap();
     #[expect(clippy::disallowed_methods, reason = "the test ends with its process")]
@@ -63,69 +53,31 @@ async fn world() -> World {
         graph_url: url.clone(),
         ..microsoft::Settings::default()
     };
-    let providers = all(&Settings {
-        microsoft: settings,
-    });
-    let parts = Parts::begin(Arc::new(store), providers, Ring::parse(&keys).unwrap())
-        .await
-        .unwrap();
+    let providers = all(&Settings { microsoft: settings });
+    let parts =
+        Parts::begin(Arc::new(store), providers, Ring::parse(&keys).unwrap()).await.unwrap();
     let (http, vault) = (Arc::clone(&parts.http), Vault::new(parts));
     let user = UserId::new(&*clock, &*entropy);
     let integration = connect(&vault, &*http, user).await;
     let keys = keys.expose().to_owned();
-    World {
-        stage,
-        url,
-        database,
-        keys,
-        user,
-        integration,
-        _folder: folder,
-    }
+    World { stage, url, database, keys, user, integration, _folder: folder }
 }
 
 async fn connect(vault: &Vault, http: &dyn Transport, user: UserId) -> String {
     let provider = "microsoft_calendar".into();
     let redirect_uri = "http://localhost/callback".parse().unwrap();
-    let ask = Begin {
-        provider,
-        redirect_uri,
-        scopes: None,
-        integration: None,
-    };
+    let ask = Begin { provider, redirect_uri, scopes: None, integration: None };
     let begun = vault.begin(user, ask.clone()).await.unwrap();
-    let Next::Authorize(mut page) = begun.next else {
-        panic!("a page to sign in at")
-    };
+    let Next::Authorize(mut page) = begun.next else { panic!("a page to sign in at") };
     page.query_pairs_mut()
         .append_pair("prompt", "none")
         .append_pair("login_hint", "adele@contoso.example");
-    let answer = http
-        .send(
-            http::Request::get(page.as_str())
-                .body(Bytes::new())
-                .unwrap(),
-        )
-        .await
-        .unwrap();
-    let back: Url = answer.headers()["location"]
-        .to_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    let code = back
-        .query_pairs()
-        .find(|(name, _)| name == "code")
-        .unwrap()
-        .1
-        .into_owned();
+    let answer =
+        http.send(http::Request::get(page.as_str()).body(Bytes::new()).unwrap()).await.unwrap();
+    let back: Url = answer.headers()["location"].to_str().unwrap().parse().unwrap();
+    let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
     let proof = Proof::Code(code.into());
-    vault
-        .finish(Some(user), &ask.provider, &begun.state, proof)
-        .await
-        .unwrap()
-        .id
-        .to_string()
+    vault.finish(Some(user), &ask.provider, &begun.state, proof).await.unwrap().id.to_string()
 }
 
 impl World {
@@ -139,10 +91,7 @@ impl World {
             .env("EVERGRANT_MICROSOFT_GRAPH_URL", self.url.as_str())
             .env("EVERGRANT_DATABASE_URL", &self.database)
             .env("EVERGRANT_ENCRYPTION_KEYS", &self.keys);
-        let output = tokio::task::spawn_blocking(move || command.output())
-            .await
-            .unwrap()
-            .unwrap();
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8(text).unwrap())
     }
@@ -153,10 +102,7 @@ async fn valid_token_reads_the_profile_and_refreshes_what_the_provider_refuses()
     let world = world().await;
     let program = env!("CARGO_BIN_EXE_valid_token");
     let (ok, text) = world.run(program).await;
-    assert!(
-        ok && text.contains("a token valid until") && text.contains("Adele Vance"),
-        "{text}"
-    );
+    assert!(ok && text.contains("a token valid until") && text.contains("Adele Vance"), "{text}");
     world.stage.advance(std::time::Duration::from_hours(2));
     let (ok, text) = world.run(program).await;
     assert!(ok && text.contains("Adele Vance"), "{text}");
@@ -168,11 +114,7 @@ async fn valid_token_says_when_the_user_must_reconnect() {
     let world = world().await;
     world
         .stage
-        .change(
-            "microsoft",
-            "users/adele@contoso.example/revoke-sessions",
-            &serde_json::json!({}),
-        )
+        .change("microsoft", "users/adele@contoso.example/revoke-sessions", &serde_json::json!({}))
         .unwrap();
     world.stage.advance(std::time::Duration::from_hours(2));
     let (ok, text) = world.run(env!("CARGO_BIN_EXE_valid_token")).await;

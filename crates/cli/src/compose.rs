@@ -58,11 +58,7 @@ impl Default for Ambient {
 impl Parts {
     /// Opens the database, brings its schema up to date, and puts the parts together.
     pub(crate) async fn open(settings: Settings, ambient: Ambient) -> anyhow::Result<Self> {
-        let Ambient {
-            clock,
-            entropy,
-            extra_root,
-        } = ambient;
+        let Ambient { clock, entropy, extra_root } = ambient;
         let store = open_store(&settings, &clock).await?;
         store.migrate().await?;
         let keys = match &settings.encryption.keys {
@@ -93,17 +89,7 @@ impl Parts {
             news: Arc::clone(&news),
             tenant: TENANT.to_owned(),
         });
-        Ok(Self {
-            settings,
-            clock,
-            entropy,
-            http,
-            providers,
-            store,
-            news,
-            vault,
-            tasks,
-        })
+        Ok(Self { settings, clock, entropy, http, providers, store, news, vault, tasks })
     }
 
     /// The same with the machine's own clock and randomness.
@@ -113,11 +99,7 @@ impl Parts {
 
     /// Whose integration this is. The command line is the operator's: it sees everybody's.
     pub(crate) async fn owner_of(&self, id: IntegrationId) -> anyhow::Result<UserId> {
-        let owner = self
-            .store
-            .owner_of(id)
-            .await
-            .map_err(evergrant::TokenError::from)?;
+        let owner = self.store.owner_of(id).await.map_err(evergrant::TokenError::from)?;
         Ok(owner.ok_or(evergrant::TokenError::NotFound)?)
     }
 
@@ -155,9 +137,7 @@ fn transport(
     if let Some(path) = &settings.tls.ca_file {
         let pem = std::fs::read_to_string(path).map_err(|error| {
             let path = path.display();
-            OperatorError(format!(
-                "cannot read {path}, which EVERGRANT_TLS_CA_FILE names: {error}"
-            ))
+            OperatorError(format!("cannot read {path}, which EVERGRANT_TLS_CA_FILE names: {error}"))
         })?;
         roots.push_str(&pem);
     }
@@ -182,16 +162,12 @@ async fn key_file(path: &Path, store: &Store, entropy: &dyn Entropy) -> anyhow::
         }
         make_key(path, entropy).map_err(|error| {
             let path = path.display();
-            OperatorError(format!(
-                "cannot make the encryption key file {path}: {error}"
-            ))
+            OperatorError(format!("cannot make the encryption key file {path}: {error}"))
         })?;
     }
     let text = std::fs::read_to_string(path).map_err(|error| {
         let path = path.display();
-        OperatorError(format!(
-            "cannot read the encryption key file {path}: {error}"
-        ))
+        OperatorError(format!("cannot read the encryption key file {path}: {error}"))
     })?;
     Ok(text.into())
 }
@@ -200,11 +176,8 @@ async fn key_file(path: &Path, store: &Store, entropy: &dyn Entropy) -> anyhow::
 fn make_key(path: &Path, entropy: &dyn Entropy) -> std::io::Result<()> {
     let suffix = u64::from_be_bytes(evergrant::entropy::random(entropy));
     let draft = path.with_added_extension(format!("{suffix:x}"));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let written = writeln!(file, "{}", Ring::generate(entropy).expose())
         .and_then(|()| file.sync_all())
         .and_then(|()| std::fs::hard_link(&draft, path));

@@ -72,11 +72,7 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
     let settings = Settings::read(cli.config.as_deref()).map_err(|error| {
-        if error.is::<OperatorError>() {
-            error
-        } else {
-            UsageError(format!("{error:#}")).into()
-        }
+        if error.is::<OperatorError>() { error } else { UsageError(format!("{error:#}")).into() }
     })?;
     let run = match cli.command {
         Command::Serve(_) | Command::Sandbox(_) => Run::Long,

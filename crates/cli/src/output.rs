@@ -74,9 +74,7 @@ impl Output {
             return Ok(());
         }
         let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled);
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(head);
         table.add_rows(rows);
         for column in table.column_iter_mut() {
@@ -214,9 +212,7 @@ fn problem(error: &anyhow::Error) -> Option<Problem> {
     if let Some(error) = error.downcast_ref::<CallError>() {
         return Some(error.clone().into());
     }
-    error
-        .downcast_ref::<ConnectError>()
-        .map(|error| error.clone().into())
+    error.downcast_ref::<ConnectError>().map(|error| error.clone().into())
 }
 
 /// Who has to act.
@@ -270,9 +266,7 @@ pub(crate) fn log_to_stderr(log: &Log, run: Run) {
     let terminal = std::io::stderr().is_terminal();
     let json = log.format == LogFormat::Json
         || (log.format == LogFormat::Auto && !terminal && run == Run::Long);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber in one process is refused; the first one stays.
     let _ = if json {
         builder.json().flatten_event(true).try_init()

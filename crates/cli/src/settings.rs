@@ -23,11 +23,8 @@ const ALIASES: [(&str, &str, &str); 3] = [
     ("MICROSOFT_TENANT", "microsoft", "tenant"),
 ];
 /// Secrets, which can also be given as a file.
-const SECRETS: [(&str, &str); 3] = [
-    ("database", "url"),
-    ("encryption", "keys"),
-    ("microsoft", "client_secret"),
-];
+const SECRETS: [(&str, &str); 3] =
+    [("database", "url"), ("encryption", "keys"), ("microsoft", "client_secret")];
 const PREFIX: &str = "EVERGRANT_";
 const FILE_SUFFIX: &str = "_FILE";
 
@@ -124,45 +121,31 @@ pub(crate) enum LogFormat {
 
 impl Default for Server {
     fn default() -> Self {
-        Self {
-            listen: local(8400),
-            public_url: None,
-            redirect_uris: Vec::new(),
-        }
+        Self { listen: local(8400), public_url: None, redirect_uris: Vec::new() }
     }
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self {
-            listen: local(8401),
-        }
+        Self { listen: local(8401) }
     }
 }
 
 impl Default for Database {
     fn default() -> Self {
-        Self {
-            url: "sqlite:evergrant.db".into(),
-        }
+        Self { url: "sqlite:evergrant.db".into() }
     }
 }
 
 impl Default for Encryption {
     fn default() -> Self {
-        Self {
-            keys: None,
-            key_file: "evergrant.key".into(),
-        }
+        Self { keys: None, key_file: "evergrant.key".into() }
     }
 }
 
 impl Default for Sandbox {
     fn default() -> Self {
-        Self {
-            http: local(8410),
-            https: local(8443),
-        }
+        Self { http: local(8410), https: local(8443) }
     }
 }
 
@@ -180,10 +163,7 @@ impl Settings {
                 variables.insert(name, value);
             }
         }
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one place that reads the environment"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         variables.extend(std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         }));
@@ -209,10 +189,7 @@ impl Settings {
         let mut table: Table = toml::from_str(file).map_err(|error| {
             let before = error.span().and_then(|span| file.get(..span.start));
             let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-            anyhow!(
-                "the configuration file is not TOML, line {line}: {}",
-                error.message()
-            )
+            anyhow!("the configuration file is not TOML, line {line}: {}", error.message())
         })?;
         let mut settings = Self::of_table(&table).context("the configuration file is wrong")?;
         for (variable, section, name) in ALIASES {
@@ -284,10 +261,7 @@ impl Settings {
         evergrant_providers::Settings {
             microsoft: evergrant_providers::microsoft::Settings {
                 client_id: ours.client_id.clone().filter(|id| !id.is_empty()),
-                client_secret: ours
-                    .client_secret
-                    .clone()
-                    .filter(|s| !s.expose().is_empty()),
+                client_secret: ours.client_secret.clone().filter(|s| !s.expose().is_empty()),
                 tenant: ours.tenant.clone().unwrap_or(theirs.tenant),
                 login_url: ours.login_url.clone().unwrap_or(theirs.login_url),
                 graph_url: ours.graph_url.clone().unwrap_or(theirs.graph_url),
@@ -323,9 +297,7 @@ fn put(
             .to_owned(),
         (None, None) => return Ok(false),
     };
-    let section = table
-        .entry(section)
-        .or_insert_with(|| Value::Table(Table::new()));
+    let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
     let Value::Table(section) = section else {
         bail!("the configuration's sections must be tables")
     };
@@ -381,10 +353,7 @@ mod tests {
     use super::*;
 
     fn read(file: &str, variables: &[(&str, &str)]) -> anyhow::Result<Settings> {
-        let variables = variables
-            .iter()
-            .map(|&(n, v)| (n.to_owned(), v.to_owned()))
-            .collect();
+        let variables = variables.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect();
         Settings::from_parts(file, &variables)
     }
 
@@ -409,10 +378,7 @@ mod tests {
             &[
                 ("MICROSOFT_CLIENT_ID", "environment"),
                 ("EVERGRANT_SERVER_LISTEN", "0.0.0.0:2"),
-                (
-                    "EVERGRANT_SERVER_REDIRECT_URIS",
-                    "https://a.example/x, https://b.example/y",
-                ),
+                ("EVERGRANT_SERVER_REDIRECT_URIS", "https://a.example/x, https://b.example/y"),
                 ("EVERGRANT_MICROSOFT_LOGIN_URL", "https://localhost:8443"),
                 ("PATH", "untouched"),
             ],
@@ -452,14 +418,8 @@ mod tests {
         std::fs::write(&path, "from the file\n").unwrap();
         let path = path.to_str().unwrap();
         let settings = read("", &[("MICROSOFT_CLIENT_SECRET_FILE", path)]).unwrap();
-        assert_eq!(
-            settings.microsoft.client_secret.unwrap().expose(),
-            "from the file"
-        );
-        let both = [
-            ("MICROSOFT_CLIENT_SECRET_FILE", path),
-            ("MICROSOFT_CLIENT_SECRET", "x"),
-        ];
+        assert_eq!(settings.microsoft.client_secret.unwrap().expose(), "from the file");
+        let both = [("MICROSOFT_CLIENT_SECRET_FILE", path), ("MICROSOFT_CLIENT_SECRET", "x")];
         assert!(read("", &both).is_err());
         let settings = read("", &[("EVERGRANT_ENCRYPTION_KEYS_FILE", path)]).unwrap();
         assert_eq!(settings.encryption.keys.unwrap().expose(), "from the file");

@@ -33,10 +33,7 @@ fn the_arrows_between_the_crates_are_the_ones_of_the_plan() {
         ("providers", vec!["core", "sandbox"]),
         ("store", vec!["core"]),
         ("server", vec!["core", "store"]),
-        (
-            "cli",
-            vec!["core", "providers", "sandbox", "server", "store"],
-        ),
+        ("cli", vec!["core", "providers", "sandbox", "server", "store"]),
     ]
     .map(|(from, to)| (from, to.into_iter().collect()))
     .into();
@@ -51,10 +48,7 @@ fn the_arrows_between_the_crates_are_the_ones_of_the_plan() {
             .map(|d| d.strip_prefix("evergrant-").unwrap_or("core").to_owned())
             .collect();
         let uses: BTreeSet<&str> = uses.iter().map(String::as_str).collect();
-        assert_eq!(
-            &uses, allowed,
-            "crates/{name} depends on something else than the plan says"
-        );
+        assert_eq!(&uses, allowed, "crates/{name} depends on something else than the plan says");
     }
     let crates = std::fs::read_dir(root().join("crates")).unwrap().count();
     assert_eq!(crates, allowed.len(), "a crate that the plan does not know");
@@ -70,17 +64,9 @@ fn core_knows_no_web_framework_and_no_sql() {
 
 #[test]
 fn a_vendors_name_stands_in_its_own_folder_alone() {
-    let vendors = [
-        "microsoft",
-        "outlook",
-        "entra",
-        "msgraph",
-        "ig.com",
-        "lightstreamer",
-    ];
+    let vendors = ["microsoft", "outlook", "entra", "msgraph", "ig.com", "lightstreamer"];
     let word = |line: &str, vendor: &str| {
-        line.split(|c: char| !c.is_ascii_alphanumeric() && c != '.')
-            .any(|word| word == vendor)
+        line.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').any(|word| word == vendor)
     };
     let mut strays = Vec::new();
     for name in ["core", "sandbox", "server", "store"] {
@@ -99,33 +85,18 @@ fn a_vendors_name_stands_in_its_own_folder_alone() {
 #[test]
 fn only_one_crypto_provider_is_built_in() {
     let tree = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--locked",
-            "--offline",
-            "--workspace",
-            "--all-features",
-        ])
+        .args(["tree", "--locked", "--offline", "--workspace", "--all-features"])
         .args(["--prefix", "none", "--edges", "all"])
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(
-        tree.status.success(),
-        "{}",
-        String::from_utf8_lossy(&tree.stderr)
-    );
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
     let tree = String::from_utf8(tree.stdout).unwrap();
-    let built: BTreeSet<&str> = tree
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .collect();
+    let built: BTreeSet<&str> =
+        tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(built.contains("aws-lc-rs"));
     for banned in ["ring", "openssl", "openssl-sys", "native-tls", "rsa"] {
-        assert!(
-            !built.contains(banned),
-            "{banned} is built in; `cargo tree -i {banned}` says why"
-        );
+        assert!(!built.contains(banned), "{banned} is built in; `cargo tree -i {banned}` says why");
     }
 }
 

@@ -16,10 +16,7 @@ impl Entropy for SystemEntropy {
     /// # Panics
     /// When the operating system has no random bytes: nothing safe can be done without them.
     fn fill(&self, buf: &mut [u8]) {
-        #[expect(
-            clippy::expect_used,
-            reason = "going on with guessable secrets would be worse"
-        )]
+        #[expect(clippy::expect_used, reason = "going on with guessable secrets would be worse")]
         self.0.fill(buf).expect("the system's random generator");
     }
 }

@@ -128,21 +128,14 @@ impl Fernet {
 
     /// Decrypts a token of this key, whatever time it was made at.
     pub fn decrypt(&self, token: &str) -> Result<Zeroizing<Vec<u8>>, InvalidToken> {
-        let token = BASE64
-            .decode(to_url_alphabet(token.trim()))
-            .map_err(|_| InvalidToken)?;
-        let body = token
-            .len()
-            .checked_sub(CIPHERTEXT_AT + MAC_LEN)
-            .ok_or(InvalidToken)?;
+        let token = BASE64.decode(to_url_alphabet(token.trim())).map_err(|_| InvalidToken)?;
+        let body = token.len().checked_sub(CIPHERTEXT_AT + MAC_LEN).ok_or(InvalidToken)?;
         if token[0] != VERSION || body == 0 || !body.is_multiple_of(BLOCK) {
             return Err(InvalidToken);
         }
         let (signed, mac) = token.split_at(token.len() - MAC_LEN);
         hmac::verify(&self.signing, signed, mac).map_err(|_| InvalidToken)?;
-        let iv: [u8; 16] = signed[IV_AT..CIPHERTEXT_AT]
-            .try_into()
-            .map_err(|_| InvalidToken)?;
+        let iv: [u8; 16] = signed[IV_AT..CIPHERTEXT_AT].try_into().map_err(|_| InvalidToken)?;
         let mut plain = Zeroizing::new(signed[CIPHERTEXT_AT..].to_vec());
         let length = UnboundCipherKey::new(&AES_128, self.encrypting.as_slice())
             .and_then(PaddedBlockDecryptingKey::cbc_pkcs7)
@@ -192,11 +185,7 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut changed = bytes.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(
-                fernet.decrypt(&BASE64.encode(changed)),
-                Err(InvalidToken),
-                "bit {bit}"
-            );
+            assert_eq!(fernet.decrypt(&BASE64.encode(changed)), Err(InvalidToken), "bit {bit}");
         }
     }
 
@@ -223,17 +212,8 @@ mod tests {
     #[test]
     fn what_other_tools_write_is_accepted() {
         let fernet = Fernet::from_text(&KEY.replace('_', "/").replace('-', "+")).unwrap();
-        let standard = TOKEN
-            .trim_end_matches('=')
-            .replace('_', "/")
-            .replace('-', "+");
-        assert_eq!(
-            fernet
-                .decrypt(&format!(" {standard}\n"))
-                .unwrap()
-                .as_slice(),
-            b"hello"
-        );
+        let standard = TOKEN.trim_end_matches('=').replace('_', "/").replace('-', "+");
+        assert_eq!(fernet.decrypt(&format!(" {standard}\n")).unwrap().as_slice(), b"hello");
         assert!(Fernet::from_text(KEY.trim_end_matches('=')).is_ok());
     }
 }

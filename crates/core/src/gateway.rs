@@ -78,10 +78,7 @@ pub enum CallError {
 
 impl From<TransportError> for CallError {
     fn from(error: TransportError) -> Self {
-        Self::Unavailable {
-            detail: error.to_string(),
-            retry_after: None,
-        }
+        Self::Unavailable { detail: error.to_string(), retry_after: None }
     }
 }
 
@@ -100,20 +97,13 @@ impl Gateway {
     /// The API of the owner's integration.
     pub async fn open(&self, owner: UserId, id: IntegrationId) -> Result<Api, CallError> {
         let parts = self.vault.parts();
-        let row = parts
-            .store
-            .integration(owner, id)
-            .await
-            .map_err(TokenError::from)?;
+        let row = parts.store.integration(owner, id).await.map_err(TokenError::from)?;
         let integration = row.ok_or(TokenError::NotFound)?;
         let provider = parts.providers.find(&integration.provider).ok_or_else(|| {
             TokenError::Misconfigured(Failure::new(
                 "provider_not_configured",
                 Actor::Operator,
-                format!(
-                    "The provider {} is no longer configured.",
-                    integration.provider
-                ),
+                format!("The provider {} is no longer configured.", integration.provider),
             ))
         })?;
         Ok(Api {
@@ -181,9 +171,7 @@ impl Api {
 
     /// Reads a path below the provider's base URL as JSON, such as `/me?$select=id`.
     pub async fn get(&self, path: &str) -> Result<Response, CallError> {
-        let request = self
-            .request(Method::GET, path)?
-            .header(header::ACCEPT, "application/json");
+        let request = self.request(Method::GET, path)?.header(header::ACCEPT, "application/json");
         let request = request.body(bytes::Bytes::new());
         self.send(
             request
@@ -199,10 +187,7 @@ impl Api {
         // It would lead past the check to whatever else is served at the provider's address.
         request.headers_mut().remove(header::HOST);
         let mut replay = self.replay();
-        let mut token = self
-            .vault
-            .token(self.owner, self.id, MinLife::default())
-            .await?;
+        let mut token = self.vault.token(self.owner, self.id, MinLife::default()).await?;
         loop {
             let (response, verdict) = self.attempt(&mut request, &token).await?;
             if !matches!(verdict, Verdict::TokenRejected { .. }) {
@@ -219,10 +204,7 @@ impl Api {
         op: impl AsyncFn(&AccessToken) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         let mut replay = self.replay();
-        let mut token = self
-            .vault
-            .token(self.owner, self.id, MinLife::default())
-            .await?;
+        let mut token = self.vault.token(self.owner, self.id, MinLife::default()).await?;
         loop {
             match op(&token).await {
                 Err(CallError::TokenRefused) => token = replay.next(&self.vault, &token).await?,
@@ -237,10 +219,7 @@ impl Api {
     }
 
     fn replay(&self) -> Replay {
-        Replay {
-            began: self.vault.parts().clock.now(),
-            replayed: 0,
-        }
+        Replay { began: self.vault.parts().clock.now(), replayed: 0 }
     }
 
     async fn attempt(
@@ -262,27 +241,19 @@ impl Api {
     fn check_host(&self, request: &Request) -> Result<(), CallError> {
         let authority = request.uri().authority().map(http::uri::Authority::as_str);
         let host = authority.unwrap_or_default();
-        let listed = self
-            .manifest()
-            .hosts
-            .iter()
-            .any(|h| h.eq_ignore_ascii_case(host));
+        let listed = self.manifest().hosts.iter().any(|h| h.eq_ignore_ascii_case(host));
         let scheme = self.manifest().base_url.scheme();
         if listed && request.uri().scheme_str() == Some(scheme) {
             Ok(())
         } else {
-            Err(CallError::ForeignHost {
-                host: host.to_owned(),
-            })
+            Err(CallError::ForeignHost { host: host.to_owned() })
         }
     }
 }
 
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Api")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Api").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -294,43 +265,30 @@ pub fn retry_after(response: &Response) -> Option<Duration> {
 
 /// `path` below `base`, or a refusal.
 fn below(base: &Url, path: &str) -> Result<Url, CallError> {
-    let (only_path, query) = path
-        .split_once('?')
-        .map_or((path, None), |(p, q)| (p, Some(q)));
+    let (only_path, query) = path.split_once('?').map_or((path, None), |(p, q)| (p, Some(q)));
     let lower = only_path.to_ascii_lowercase();
     if path.len() > 8 << 10 {
         return Err(CallError::InvalidPath("longer than 8 KiB"));
     }
     if !path.is_ascii() || path.bytes().any(|b| b.is_ascii_control() || b == b' ') {
-        return Err(CallError::InvalidPath(
-            "percent-encode everything but ASCII",
-        ));
+        return Err(CallError::InvalidPath("percent-encode everything but ASCII"));
     }
     if path.contains(['\\', '#']) || only_path.contains("//") || only_path.contains("..") {
-        return Err(CallError::InvalidPath(
-            "give a plain path below the API's base",
-        ));
+        return Err(CallError::InvalidPath("give a plain path below the API's base"));
     }
     if ["%2e%2e", "%2e.", ".%2e", "%2f", "%5c", "%00", "%0a", "%0d"]
         .iter()
         .any(|bad| lower.contains(bad))
     {
-        return Err(CallError::InvalidPath(
-            "give a plain path below the API's base",
-        ));
+        return Err(CallError::InvalidPath("give a plain path below the API's base"));
     }
     let mut url = base.clone();
-    let joined = format!(
-        "{}/{}",
-        base.path().trim_end_matches('/'),
-        only_path.trim_start_matches('/')
-    );
+    let joined =
+        format!("{}/{}", base.path().trim_end_matches('/'), only_path.trim_start_matches('/'));
     url.set_path(&joined);
     url.set_query(query);
     if url.origin() != base.origin() || url.path() != joined {
-        return Err(CallError::InvalidPath(
-            "give a plain path below the API's base",
-        ));
+        return Err(CallError::InvalidPath("give a plain path below the API's base"));
     }
     Ok(url)
 }

@@ -57,10 +57,7 @@ impl News {
 
     /// Calls `listener` with every change from now on.
     pub fn subscribe(&self, listener: impl Fn(Change) + Send + Sync + 'static) {
-        self.listeners
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Box::new(listener));
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(listener));
     }
 
     /// Whether memory may be relied on without asking the database.
@@ -98,21 +95,15 @@ impl News {
         loop {
             let changes = self.store.changes(*seen).await?;
             let Some(last) = changes.last() else { break };
-            let listeners = self
-                .listeners
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
+            let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
             for change in &changes {
                 listeners.iter().for_each(|listener| listener(*change));
             }
             *seen = last.revision;
         }
-        self.fresh_until
-            .store(micros(began + FRESH_FOR), Ordering::Release);
-        self.fresh_until_wall.store(
-            later(began_wall, FRESH_FOR).as_microsecond(),
-            Ordering::Release,
-        );
+        self.fresh_until.store(micros(began + FRESH_FOR), Ordering::Release);
+        self.fresh_until_wall
+            .store(later(began_wall, FRESH_FOR).as_microsecond(), Ordering::Release);
         Ok(())
     }
 
@@ -135,9 +126,7 @@ impl News {
 
 impl std::fmt::Debug for News {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("News")
-            .field("fresh", &self.fresh())
-            .finish_non_exhaustive()
+        f.debug_struct("News").field("fresh", &self.fresh()).finish_non_exhaustive()
     }
 }
 

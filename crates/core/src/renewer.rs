@@ -30,10 +30,7 @@ pub struct Renewer {
 impl Renewer {
     /// A renewer for this vault's grants.
     pub fn new(vault: Vault) -> Self {
-        Self {
-            vault,
-            slots: Arc::new(Semaphore::new(CONCURRENCY)),
-        }
+        Self { vault, slots: Arc::new(Semaphore::new(CONCURRENCY)) }
     }
 
     /// Renews for as long as the process runs. Start it with [`Tasks::spawn_loop`](crate::Tasks::spawn_loop).

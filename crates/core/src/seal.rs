@@ -72,10 +72,7 @@ impl Sealed {
     /// Reads what [`Sealed::into_text`] wrote.
     pub(crate) fn from_text(text: &str) -> Option<Self> {
         let (key, token) = text.split_once('.')?;
-        Some(Self {
-            key: key.into(),
-            token: token.to_owned(),
-        })
+        Some(Self { key: key.into(), token: token.to_owned() })
     }
 }
 
@@ -125,16 +122,10 @@ impl Ring {
             .filter(|key| !key.is_empty())
             .enumerate()
             .map(|(at, key)| {
-                Fernet::from_text(key).map_err(|source| RingError::Key {
-                    position: at + 1,
-                    source,
-                })
+                Fernet::from_text(key).map_err(|source| RingError::Key { position: at + 1, source })
             });
         let first = keys.next().ok_or(RingError::Empty)??;
-        Ok(Self {
-            first,
-            rest: keys.collect::<Result<_, _>>()?,
-        })
+        Ok(Self { first, rest: keys.collect::<Result<_, _>>()? })
     }
 
     /// A new key in its text form.
@@ -148,9 +139,7 @@ impl Ring {
     }
 
     fn find(&self, id: &KeyId) -> Option<&Fernet> {
-        std::iter::once(&self.first)
-            .chain(&self.rest)
-            .find(|key| key.id() == id)
+        std::iter::once(&self.first).chain(&self.rest).find(|key| key.id() == id)
     }
 }
 
@@ -170,11 +159,7 @@ impl Seal {
 
     /// A seal with these keys.
     pub fn new(ring: Ring, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self {
-            ring: Arc::new(ring),
-            clock,
-            entropy,
-        }
+        Self { ring: Arc::new(ring), clock, entropy }
     }
 
     /// Encrypts `plain` for `place` with the ring's first key.

@@ -70,11 +70,7 @@ pub struct HttpLimits {
 
 impl Default for HttpLimits {
     fn default() -> Self {
-        Self {
-            body: 4 << 20,
-            connect: Duration::from_secs(10),
-            total: Duration::from_secs(30),
-        }
+        Self { body: 4 << 20, connect: Duration::from_secs(10), total: Duration::from_secs(30) }
     }
 }
 
@@ -148,10 +144,7 @@ impl Transport for HttpTransport {
         let mut body = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(lost)? {
             if body.len() + chunk.len() > self.limits.body {
-                return Err(TransportError::TooLarge {
-                    host,
-                    limit: self.limits.body,
-                });
+                return Err(TransportError::TooLarge { host, limit: self.limits.body });
             }
             body.extend_from_slice(&chunk);
         }

@@ -42,16 +42,11 @@ impl TokenAnswer {
         previous: Option<&Grant>,
         asked: &[String],
     ) -> Grant {
-        let lifetime = self
-            .lifetime
-            .or_else(|| previous.map(Grant::lifetime))
-            .unwrap_or(DEFAULT_LIFETIME);
+        let lifetime =
+            self.lifetime.or_else(|| previous.map(Grant::lifetime)).unwrap_or(DEFAULT_LIFETIME);
         Grant {
             access: self.access.clone(),
-            refresh: self
-                .refresh
-                .clone()
-                .or_else(|| previous.and_then(|p| p.refresh.clone())),
+            refresh: self.refresh.clone().or_else(|| previous.and_then(|p| p.refresh.clone())),
             scopes: match (&self.scopes, previous) {
                 (Some(scopes), _) => scopes.clone(),
                 (None, Some(previous)) => previous.scopes.clone(),
@@ -85,9 +80,7 @@ pub(crate) async fn exchange(
     form: &[(&str, &str)],
     explain: fn(&OAuthError, Option<Duration>) -> Option<AuthError>,
 ) -> Result<TokenAnswer, AuthError> {
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(form)
-        .finish();
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let request = http::Request::builder()
         .method(http::Method::POST)
         .uri(endpoint.as_str())
@@ -101,10 +94,7 @@ pub(crate) async fn exchange(
                 format!("The address of the token endpoint cannot be called: {endpoint}."),
             ))
         })?;
-    let response = http
-        .send(request)
-        .await
-        .map_err(|error| unanswered(&error))?;
+    let response = http.send(request).await.map_err(|error| unanswered(&error))?;
     read(&response, explain)
 }
 
@@ -161,9 +151,7 @@ fn read(
         refresh: token(answer.refresh_token),
         id_token: token(answer.id_token),
         lifetime: answer.expires_in.as_ref().and_then(lifetime),
-        scopes: answer
-            .scope
-            .map(|s| s.split_whitespace().map(str::to_owned).collect()),
+        scopes: answer.scope.map(|s| s.split_whitespace().map(str::to_owned).collect()),
     })
 }
 
@@ -193,8 +181,7 @@ fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> 
 
 /// A token that can stand in a header; an empty one counts as absent.
 fn token(text: Option<String>) -> Option<Secret> {
-    text.filter(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_graphic()))
-        .map(Secret::from)
+    text.filter(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_graphic())).map(Secret::from)
 }
 
 /// `expires_in` as a number or as text; nonsense counts as absent.
@@ -205,9 +192,7 @@ fn lifetime(value: &Value) -> Option<Duration> {
         _ => return None,
     };
     (seconds >= 1.0).then(|| {
-        Duration::try_from_secs_f64(seconds)
-            .unwrap_or(LONGEST_LIFETIME)
-            .min(LONGEST_LIFETIME)
+        Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_LIFETIME).min(LONGEST_LIFETIME)
     })
 }
 
@@ -263,10 +248,7 @@ impl OAuthError {
                 (None, Some(sub)) => format!("{} {sub}", self.error),
                 (None, None) => self.error.clone(),
             }),
-            trace_id: self
-                .trace_id
-                .clone()
-                .or_else(|| self.correlation_id.clone()),
+            trace_id: self.trace_id.clone().or_else(|| self.correlation_id.clone()),
             ..Failure::new(code, actor, message)
         }
     }
@@ -321,41 +303,21 @@ mod tests {
         let deep = "[".repeat(10_000);
         let cases: &[(u16, &str, &str)] = &[
             (200, r#"{"access_token":"a"}"#, "grant"),
-            (
-                200,
-                r#"{"access_token":"a","token_type":"bearer"}"#,
-                "grant",
-            ),
-            (
-                200,
-                r#"{"access_token":"a","token_type":"Bearer","new":{"member":1}}"#,
-                "grant",
-            ),
+            (200, r#"{"access_token":"a","token_type":"bearer"}"#, "grant"),
+            (200, r#"{"access_token":"a","token_type":"Bearer","new":{"member":1}}"#, "grant"),
             (200, r#"{"access_token":"a","refresh_token":null}"#, "grant"),
             (201, r#"{"access_token":"a"}"#, "grant"),
-            (
-                200,
-                r#"{"access_token":"a","token_type":"mac"}"#,
-                "misconfigured",
-            ),
+            (200, r#"{"access_token":"a","token_type":"mac"}"#, "misconfigured"),
             (200, r#"{"access_token":""}"#, "unavailable"),
             (200, r#"{"access_token":7}"#, "unavailable"),
             (200, "{\"access_token\":\"a\\u0000b\"}", "unavailable"),
             (200, r#"{"access_token":"a b"}"#, "unavailable"),
-            (
-                200,
-                r#"{"access_token":"a","access_token":"b"}"#,
-                "unavailable",
-            ),
+            (200, r#"{"access_token":"a","access_token":"b"}"#, "unavailable"),
             (200, "", "unavailable"),
             (200, "{", "unavailable"),
             (200, "null", "unavailable"),
             (200, &deep, "unavailable"),
-            (
-                200,
-                "<html>log in to the hotel's network</html>",
-                "unavailable",
-            ),
+            (200, "<html>log in to the hotel's network</html>", "unavailable"),
             (200, r#"{"error":"invalid_grant"}"#, "rejected"),
             (302, "", "unavailable"),
             (307, r#"{"access_token":"a"}"#, "unavailable"),
@@ -380,12 +342,7 @@ mod tests {
             (502, "bad gateway", "unavailable"),
         ];
         for (status, body, expected) in cases {
-            assert_eq!(
-                class(*status, body),
-                *expected,
-                "{status} {}",
-                &body[..body.len().min(80)]
-            );
+            assert_eq!(class(*status, body), *expected, "{status} {}", &body[..body.len().min(80)]);
         }
     }
 
@@ -398,13 +355,8 @@ mod tests {
         assert_eq!(seconds("\" 60.0 \""), Some(60));
         assert_eq!(seconds("3599.9"), Some(3599));
         assert_eq!(seconds("1e300"), Some(48 * 3600));
-        for nonsense in [
-            "0", "-1", "\"soon\"", "true", "{}", "null", "\"NaN\"", "\"inf\"",
-        ] {
-            assert!(
-                matches!(seconds(nonsense), None | Some(172_800)),
-                "{nonsense}"
-            );
+        for nonsense in ["0", "-1", "\"soon\"", "true", "{}", "null", "\"NaN\"", "\"inf\""] {
+            assert!(matches!(seconds(nonsense), None | Some(172_800)), "{nonsense}");
         }
         assert_eq!(seconds("\"NaN\""), None);
     }
@@ -419,10 +371,11 @@ mod tests {
         .ok()
         .unwrap()
         .grant(began, None, &[]);
-        let next = answer(200, r#"{"access_token":"a2","refresh_token":""}"#)
-            .ok()
-            .unwrap()
-            .grant(began, Some(&first), &[]);
+        let next = answer(200, r#"{"access_token":"a2","refresh_token":""}"#).ok().unwrap().grant(
+            began,
+            Some(&first),
+            &[],
+        );
         assert_eq!(next.refresh, Some("r1".into()));
         assert_eq!(next.scopes, ["x", "y"]);
         assert_eq!(next.lifetime(), Duration::from_mins(1));

@@ -82,9 +82,6 @@ pub struct Credential {
 impl Credential {
     /// A credential to print.
     pub fn new(label: impl Into<String>, value: impl Into<String>) -> Self {
-        Self {
-            label: label.into(),
-            value: value.into(),
-        }
+        Self { label: label.into(), value: value.into() }
     }
 }

@@ -11,13 +11,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// The names every certificate covers, besides those of the acts.
-const NAMES: &[&str] = &[
-    "localhost",
-    "127.0.0.1",
-    "::1",
-    "sandbox",
-    "evergrant-sandbox",
-];
+const NAMES: &[&str] = &["localhost", "127.0.0.1", "::1", "sandbox", "evergrant-sandbox"];
 
 /// A server's TLS settings and the certificate a client must trust to reach it.
 #[derive(Debug)]
@@ -65,10 +59,7 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![leaf.der().clone()], key)?;
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self {
-            certificate,
-            server: Arc::new(server),
-        })
+        Ok(Self { certificate, server: Arc::new(server) })
     }
 }
 

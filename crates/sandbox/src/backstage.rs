@@ -64,11 +64,7 @@ impl Backstage {
     /// The backstage of a new stage.
     pub fn new(config: StageConfig) -> Self {
         let turn = Turn::new(config.seed, config.access_ttl);
-        Self(Arc::new(Inner {
-            config,
-            turn: Mutex::new(turn),
-            ledger: Ledger::default(),
-        }))
+        Self(Arc::new(Inner { config, turn: Mutex::new(turn), ledger: Ledger::default() }))
     }
 
     /// The time on the stage.
@@ -91,9 +87,7 @@ impl Backstage {
     pub fn guid(&self) -> Uuid {
         self.turn(|turn| {
             let bits = (u128::from(turn.dice.roll()) << 64) | u128::from(turn.dice.roll());
-            uuid::Builder::from_u128(bits)
-                .with_version(uuid::Version::Random)
-                .into_uuid()
+            uuid::Builder::from_u128(bits).with_version(uuid::Version::Random).into_uuid()
         })
     }
 
@@ -149,12 +143,7 @@ impl Backstage {
 
 impl Turn {
     fn new(seed: u64, access_ttl: Option<Duration>) -> Self {
-        Self {
-            seed,
-            dice: Dice(seed),
-            ahead: Duration::ZERO,
-            access_ttl,
-        }
+        Self { seed, dice: Dice(seed), ahead: Duration::ZERO, access_ttl }
     }
 }
 

@@ -20,10 +20,7 @@ pub(crate) fn routes(stage: Stage) -> Router {
         .route("/", get(index))
         .route("/_sandbox/", get(index))
         .route("/_sandbox/ledger", get(ledger))
-        .route(
-            "/_sandbox/faults",
-            get(faults).post(script).delete(forget_faults),
-        )
+        .route("/_sandbox/faults", get(faults).post(script).delete(forget_faults))
         .route("/_sandbox/clock", get(clock).post(advance))
         .route("/_sandbox/reset", post(reset))
         .route("/_sandbox/world", get(world))
@@ -113,11 +110,7 @@ struct Reset {
 }
 
 async fn reset(State(stage): State<Stage>, body: Bytes) -> Result<Response, Problem> {
-    let Reset { seed } = if body.is_empty() {
-        Reset { seed: None }
-    } else {
-        read(&body)?
-    };
+    let Reset { seed } = if body.is_empty() { Reset { seed: None } } else { read(&body)? };
     let seed = seed.unwrap_or_else(|| stage.seed());
     stage.reset(seed);
     Ok(Json(json!({ "seed": seed })).into_response())
@@ -132,11 +125,7 @@ async fn change(
     Path((act, path)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let body: Value = if body.is_empty() {
-        json!({})
-    } else {
-        read(&body)?
-    };
+    let body: Value = if body.is_empty() { json!({}) } else { read(&body)? };
     let changed = stage.change(&act, &path, &body)?;
     Ok(Json(changed).into_response())
 }

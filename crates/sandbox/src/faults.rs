@@ -78,8 +78,7 @@ pub(crate) enum Break {
 impl Failure {
     /// The status to answer with, if one was asked for.
     pub fn status_code(&self) -> Option<StatusCode> {
-        self.status
-            .and_then(|status| StatusCode::from_u16(status).ok())
+        self.status.and_then(|status| StatusCode::from_u16(status).ok())
     }
 
     fn is_empty(&self) -> bool {
@@ -115,19 +114,13 @@ impl Deed {
             ));
         }
         if self.failure.retry_after.is_some() && self.failure().is_none() {
-            return Err(Problem::unusable(
-                "`retry_after` needs an answer to stand in",
-            ));
+            return Err(Problem::unusable("`retry_after` needs an answer to stand in"));
         }
         if self.delay_ms.is_none() && !ends.contains(&true) {
             return Err(Problem::unusable("`do` does nothing"));
         }
         let final_status = |status: &u16| (200..=599).contains(status);
-        if self
-            .failure
-            .status
-            .is_some_and(|status| !final_status(&status))
-        {
+        if self.failure.status.is_some_and(|status| !final_status(&status)) {
             return Err(Problem::unusable("`status` is not the status of an answer"));
         }
         Ok(())
@@ -151,9 +144,8 @@ impl Faults {
         mut fault: Fault,
         acts: impl Iterator<Item = &'a dyn Act>,
     ) -> Result<Fault, Problem> {
-        let places: Vec<_> = acts
-            .flat_map(|act| act.sites().iter().map(move |site| (act, site)))
-            .collect();
+        let places: Vec<_> =
+            acts.flat_map(|act| act.sites().iter().map(move |site| (act, site))).collect();
         let Some((act, site)) = places.iter().find(|(_, site)| site.name == fault.site) else {
             let known: Vec<_> = places.iter().map(|(_, site)| site.name).collect();
             let detail = format!("no site `{}`; there are: {}", fault.site, known.join(", "));
@@ -187,10 +179,7 @@ impl Faults {
     /// The first fault meant for this request, once less to come.
     pub(crate) fn strike(&self, scene: &Scene, request: &Request) -> Option<Fault> {
         self.script(|script| {
-            let index = script
-                .faults
-                .iter()
-                .position(|fault| fault.is_for(scene, request))?;
+            let index = script.faults.iter().position(|fault| fault.is_for(scene, request))?;
             let fault = script.faults.get_mut(index)?;
             fault.times -= 1;
             let struck = fault.clone();
@@ -217,16 +206,10 @@ impl Faults {
 impl Fault {
     fn is_for(&self, scene: &Scene, request: &Request) -> bool {
         self.site == scene.site
-            && self
-                .matching
-                .iter()
-                .all(|(field, wanted)| match field.as_str() {
-                    "method" => request.method().as_str().eq_ignore_ascii_case(wanted),
-                    "path" => request.uri().path().starts_with(wanted.as_str()),
-                    field => scene
-                        .fields
-                        .get(field)
-                        .is_some_and(|is| is.eq_ignore_ascii_case(wanted)),
-                })
+            && self.matching.iter().all(|(field, wanted)| match field.as_str() {
+                "method" => request.method().as_str().eq_ignore_ascii_case(wanted),
+                "path" => request.uri().path().starts_with(wanted.as_str()),
+                field => scene.fields.get(field).is_some_and(|is| is.eq_ignore_ascii_case(wanted)),
+            })
     }
 }

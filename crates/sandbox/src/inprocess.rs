@@ -41,10 +41,8 @@ impl Transport for InProcess {
         }
         let (head, body) = answered.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await;
-        let body = body.map_err(|error| TransportError::Unanswered {
-            host,
-            detail: error.to_string(),
-        })?;
+        let body =
+            body.map_err(|error| TransportError::Unanswered { host, detail: error.to_string() })?;
         Ok(Response::from_parts(head, body))
     }
 }

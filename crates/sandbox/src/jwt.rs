@@ -41,17 +41,11 @@ impl SigningKey {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256)?;
         let mut params = rcgen::CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, subject);
+        params.distinguished_name.push(rcgen::DnType::CommonName, subject);
         let certificate = params.self_signed(&pair)?.der().to_vec();
         let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &certificate));
         let pair = RsaKeyPair::from_pkcs8(pair.serialized_der())?;
-        Ok(Self {
-            pair,
-            certificate,
-            thumbprint,
-        })
+        Ok(Self { pair, certificate, thumbprint })
     }
 
     /// The key's id: the thumbprint of its certificate.
@@ -111,9 +105,7 @@ impl SigningKey {
         keys: impl IntoIterator<Item = &'a Self>,
     ) -> Result<Value, TokenRefusal> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenRefusal::Malformed)?;
-        let signature = URL_SAFE_NO_PAD
-            .decode(signature)
-            .map_err(|_| TokenRefusal::Malformed)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenRefusal::Malformed)?;
         let claims = Self::claims(token).ok_or(TokenRefusal::Malformed)?;
         let is_by = |key: &Self| {
             let public = key.pair.public_key();
@@ -122,11 +114,7 @@ impl SigningKey {
             key.verify(signed.as_bytes(), &signature).is_ok()
         };
         let signed_here = keys.into_iter().any(is_by);
-        if signed_here {
-            Ok(claims)
-        } else {
-            Err(TokenRefusal::Signature)
-        }
+        if signed_here { Ok(claims) } else { Err(TokenRefusal::Signature) }
     }
 
     /// The claims of a token, whoever made it.
@@ -149,26 +137,14 @@ mod tests {
         let key = SigningKey::generate("one");
         let other = SigningKey::generate("other");
         let token = key.sign(Map::new(), &json!({"sub": "adele"}));
-        assert_eq!(
-            SigningKey::verify(&token, [&other, &key]),
-            Ok(json!({"sub": "adele"}))
-        );
-        assert_eq!(
-            SigningKey::verify(&token, [&other]),
-            Err(TokenRefusal::Signature)
-        );
-        assert_eq!(
-            SigningKey::verify("a.b", [&key]),
-            Err(TokenRefusal::Malformed)
-        );
+        assert_eq!(SigningKey::verify(&token, [&other, &key]), Ok(json!({"sub": "adele"})));
+        assert_eq!(SigningKey::verify(&token, [&other]), Err(TokenRefusal::Signature));
+        assert_eq!(SigningKey::verify("a.b", [&key]), Err(TokenRefusal::Malformed));
         let forged = key.sign(Map::new(), &json!({"sub": "alex"}));
         let (head, _) = forged.rsplit_once('.').unwrap();
         let (_, signature) = token.rsplit_once('.').unwrap();
         assert_eq!(key.jwk()["n"].as_str().unwrap().len(), 342);
         let mixed = format!("{head}.{signature}");
-        assert_eq!(
-            SigningKey::verify(&mixed, [&key]),
-            Err(TokenRefusal::Signature)
-        );
+        assert_eq!(SigningKey::verify(&mixed, [&key]), Err(TokenRefusal::Signature));
     }
 }

@@ -149,13 +149,7 @@ impl Ledger {
 
     /// The counts of one account.
     pub fn account(&self, account: &str) -> Counts {
-        self.book(|book| {
-            book.summary
-                .accounts
-                .get(account)
-                .copied()
-                .unwrap_or_default()
-        })
+        self.book(|book| book.summary.accounts.get(account).copied().unwrap_or_default())
     }
 
     /// Writes down what happened to a code or a token.
@@ -163,11 +157,7 @@ impl Ledger {
         self.book(|book| {
             book.summary.total.count(&entry);
             if let Some(account) = &entry.account {
-                book.summary
-                    .accounts
-                    .entry(account.clone())
-                    .or_default()
-                    .count(&entry);
+                book.summary.accounts.entry(account.clone()).or_default().count(&entry);
             }
             keep(&mut book.tokens, entry);
         });
@@ -187,12 +177,7 @@ impl Ledger {
     /// Adds the status to a request, unless a reset or newer requests have pushed it out.
     pub(crate) fn answered(&self, number: u64, status: u16) {
         self.book(|book| {
-            if let Some(seen) = book
-                .requests
-                .iter_mut()
-                .rev()
-                .find(|seen| seen.number == number)
-            {
+            if let Some(seen) = book.requests.iter_mut().rev().find(|seen| seen.number == number) {
                 seen.status = Some(status);
             }
         });

@@ -80,19 +80,10 @@ impl Listening {
         let http = listen.http.map(bind).transpose()?;
         let https = listen.https.map(bind).transpose()?;
         if let Some(path) = &listen.ca {
-            write_public(path, &authority.certificate).map_err(|source| {
-                ListenError::Certificate {
-                    path: path.clone(),
-                    source,
-                }
-            })?;
+            write_public(path, &authority.certificate)
+                .map_err(|source| ListenError::Certificate { path: path.clone(), source })?;
         }
-        Ok(Self {
-            stage,
-            authority,
-            http,
-            https,
-        })
+        Ok(Self { stage, authority, http, https })
     }
 
     /// The bound address for plain HTTP.
@@ -114,10 +105,7 @@ impl Listening {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let (plain, secure) = (Handle::new(), Handle::new());
         let visitors = |scheme| {
-            let visitor = Visitor {
-                router: self.stage.router(),
-                scheme,
-            };
+            let visitor = Visitor { router: self.stage.router(), scheme };
             service_fn(move |_: SocketAddr| ready(Ok::<_, Infallible>(visitor.clone())))
         };
         let http = async {

@@ -35,15 +35,11 @@ impl Origin {
 
     fn new(scheme: Option<Scheme>, uri: &Uri, headers: &HeaderMap) -> Self {
         // HTTP/2 carries the host in the URI, HTTP/1.1 in a header.
-        let host = uri
-            .authority()
-            .map(|authority| authority.as_str().to_owned());
+        let host = uri.authority().map(|authority| authority.as_str().to_owned());
         let header = || headers.get(header::HOST)?.to_str().ok().map(str::to_owned);
         Self {
             scheme: scheme.unwrap_or(Scheme::Https),
-            host: host
-                .or_else(header)
-                .unwrap_or_else(|| "localhost".to_owned()),
+            host: host.or_else(header).unwrap_or_else(|| "localhost".to_owned()),
         }
     }
 

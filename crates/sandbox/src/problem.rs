@@ -15,26 +15,17 @@ pub struct Problem {
 impl Problem {
     /// The request is not JSON, or not of the right shape.
     pub fn malformed(detail: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            detail: detail.into(),
-        }
+        Self { status: StatusCode::BAD_REQUEST, detail: detail.into() }
     }
 
     /// There is no such thing.
     pub fn unknown(detail: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            detail: detail.into(),
-        }
+        Self { status: StatusCode::NOT_FOUND, detail: detail.into() }
     }
 
     /// The request is well formed but asks for what cannot be.
     pub fn unusable(detail: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            detail: detail.into(),
-        }
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: detail.into() }
     }
 
     /// The status it is answered with.

@@ -35,20 +35,14 @@ pub(crate) struct Broken(pub(crate) Break);
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let acts: Vec<_> = self.acts.iter().map(|act| act.name()).collect();
-        f.debug_struct("Stage")
-            .field("acts", &acts)
-            .finish_non_exhaustive()
+        f.debug_struct("Stage").field("acts", &acts).finish_non_exhaustive()
     }
 }
 
 impl Stage {
     /// A stage with `acts` on it, which were made from the same `backstage`.
     pub fn new(backstage: Backstage, acts: Vec<Box<dyn Act>>) -> Self {
-        Self(Arc::new(Inner {
-            backstage,
-            acts,
-            faults: Faults::default(),
-        }))
+        Self(Arc::new(Inner { backstage, acts, faults: Faults::default() }))
     }
 
     /// All acts and the control interface on one router. Where it is mounted without TLS, add the
@@ -102,9 +96,7 @@ impl Stage {
 
     /// Scripts a fault and returns it with its id.
     pub fn script(&self, fault: Fault) -> Result<Fault, Problem> {
-        self.0
-            .faults
-            .add(fault, self.0.acts.iter().map(AsRef::as_ref))
+        self.0.faults.add(fault, self.0.acts.iter().map(AsRef::as_ref))
     }
 
     /// The faults that are still to come.
@@ -134,21 +126,13 @@ impl Stage {
                 .map(move |credential| (name, credential))
                 .collect::<Vec<_>>()
         };
-        self.0
-            .acts
-            .iter()
-            .flat_map(|act| of(act.as_ref()))
-            .collect()
+        self.0.acts.iter().flat_map(|act| of(act.as_ref())).collect()
     }
 
     /// Everything there is, for a person.
     pub fn world(&self, origin: &Origin) -> Value {
-        let acts: Map<_, _> = self
-            .0
-            .acts
-            .iter()
-            .map(|act| (act.name().to_owned(), act.world(origin)))
-            .collect();
+        let acts: Map<_, _> =
+            self.0.acts.iter().map(|act| (act.name().to_owned(), act.world(origin))).collect();
         json!({
             "seed": self.seed(),
             "now": self.now(),
@@ -161,12 +145,7 @@ impl Stage {
 
     /// The hosts that the acts play.
     pub(crate) fn hosts(&self) -> Vec<&'static str> {
-        self.0
-            .acts
-            .iter()
-            .flat_map(|act| act.hosts())
-            .copied()
-            .collect()
+        self.0.acts.iter().flat_map(|act| act.hosts()).copied().collect()
     }
 
     /// The time everywhere else, which certificates are checked against.
@@ -188,14 +167,8 @@ async fn perform(State(stage): State<Stage>, request: Request, next: Next) -> Re
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let request = evergrant::Request::from_parts(parts, body);
-    let scene = stage
-        .0
-        .acts
-        .iter()
-        .find_map(|act| Some((act, act.scene(&request)?)));
-    let fault = scene
-        .as_ref()
-        .and_then(|(_, scene)| stage.0.faults.strike(scene, &request));
+    let scene = stage.0.acts.iter().find_map(|act| Some((act, act.scene(&request)?)));
+    let fault = scene.as_ref().and_then(|(_, scene)| stage.0.faults.strike(scene, &request));
     let number = stage.ledger().arrived(Seen {
         number: 0,
         at: stage.now(),
@@ -234,16 +207,9 @@ fn hang_up(at: Break) -> Response {
 }
 
 async fn nothing_here(Extension(origin): Extension<Origin>) -> Problem {
-    Problem::unknown(format!(
-        "nobody plays this address; {origin}/ lists what there is"
-    ))
+    Problem::unknown(format!("nobody plays this address; {origin}/ lists what there is"))
 }
 
 fn header(request: &evergrant::Request, name: &str) -> Option<String> {
-    request
-        .headers()
-        .get(name)?
-        .to_str()
-        .ok()
-        .map(str::to_owned)
+    request.headers().get(name)?.to_str().ok().map(str::to_owned)
 }

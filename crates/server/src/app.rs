@@ -70,19 +70,12 @@ impl App {
 
     /// An id for the next request; all are of one length, so that answers are, too.
     pub(crate) fn next_request_id(&self) -> String {
-        format!(
-            "{:08x}-{:08x}",
-            self.0.boot,
-            self.0.requests.fetch_add(1, Ordering::Relaxed)
-        )
+        format!("{:08x}-{:08x}", self.0.boot, self.0.requests.fetch_add(1, Ordering::Relaxed))
     }
 
     /// `path` on this server, as its callers reach it.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!(
-            "{}{path}",
-            self.0.config.public_url.as_str().trim_end_matches('/')
-        )
+        format!("{}{path}", self.0.config.public_url.as_str().trim_end_matches('/'))
     }
 
     /// Adds the link by which the user can reconnect, where that is what helps.
@@ -99,18 +92,13 @@ impl App {
         let link = self.0.vault.reconnect_link(owner, id);
         problem.with(
             "reconnect_url",
-            self.url(&format!(
-                "/api/integrations/oauth/reconnect/{}/",
-                link.expose()
-            )),
+            self.url(&format!("/api/integrations/oauth/reconnect/{}/", link.expose())),
         )
     }
 }
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App")
-            .field("config", &self.0.config)
-            .finish_non_exhaustive()
+        f.debug_struct("App").field("config", &self.0.config).finish_non_exhaustive()
     }
 }

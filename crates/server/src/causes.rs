@@ -20,10 +20,9 @@ impl From<TokenError> for Problem {
                 refused(Code::ReconnectRequired, why).with("since", since.to_string())
             }
             TokenError::Misconfigured(failure) => refused(Code::RegistrationMisconfigured, failure),
-            TokenError::Unavailable {
-                failure,
-                retry_after,
-            } => refused(Code::ProviderUnavailable, failure).retry_after(retry_after),
+            TokenError::Unavailable { failure, retry_after } => {
+                refused(Code::ProviderUnavailable, failure).retry_after(retry_after)
+            }
             TokenError::Refused { retry_after } => {
                 Self::new(Code::ProviderUnavailable, text).retry_after(retry_after)
             }
@@ -60,10 +59,9 @@ impl From<ConnectError> for Problem {
             ConnectError::Misconfigured(failure) => {
                 refused(Code::RegistrationMisconfigured, failure)
             }
-            ConnectError::Unavailable {
-                failure,
-                retry_after,
-            } => refused(Code::ProviderUnavailable, failure).retry_after(retry_after),
+            ConnectError::Unavailable { failure, retry_after } => {
+                refused(Code::ProviderUnavailable, failure).retry_after(retry_after)
+            }
             ConnectError::Conflict => Self::new(Code::Conflict, text),
             ConnectError::Storage(error) => Self::from(&*error),
             ConnectError::Sealed(_) => Self::new(Code::EncryptionKeyMissing, text),
@@ -90,12 +88,7 @@ impl From<CallError> for Problem {
             CallError::Unavailable { retry_after, .. } => {
                 Self::new(Code::ProviderUnavailable, text).retry_after(retry_after.unwrap_or(wait))
             }
-            CallError::Refused {
-                status,
-                code,
-                message,
-                request_id,
-            } => {
+            CallError::Refused { status, code, message, request_id } => {
                 let detail = if message.is_empty() { text } else { message };
                 let problem = Self::new(Code::ProviderRefused, detail)
                     .with("provider_status", status.as_u16())

@@ -31,10 +31,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
             Err(JsonRejection::BytesRejection(error))
                 if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE =>
             {
-                Err(Problem::new(
-                    Code::BodyTooLarge,
-                    "The body is longer than 1 MiB.",
-                ))
+                Err(Problem::new(Code::BodyTooLarge, "The body is longer than 1 MiB."))
             }
             Err(error) => Err(unreadable_body(&error)),
         }

@@ -36,13 +36,7 @@ impl Keys {
                 forgetful.forget(id);
             }
         });
-        Self {
-            store,
-            news,
-            clock,
-            memory,
-            users: papaya::HashMap::default(),
-        }
+        Self { store, news, clock, memory, users: papaya::HashMap::default() }
     }
 
     /// Who these headers speak for.
@@ -64,9 +58,7 @@ impl Keys {
         let expected = known.as_ref().map_or([0; 32], |known| known.secret_hash);
         let same = constant_time::verify_slices_are_equal(&sha256(key), &expected).is_ok();
         let known = known.filter(|known| {
-            same && known
-                .expires_at
-                .is_none_or(|expires_at| expires_at > self.clock.now())
+            same && known.expires_at.is_none_or(|expires_at| expires_at > self.clock.now())
         });
         let known = known.ok_or_else(unauthenticated)?;
         let named = headers
@@ -150,10 +142,7 @@ impl Keys {
 }
 
 fn unauthenticated() -> Problem {
-    Problem::new(
-        Code::Unauthenticated,
-        "The request carries no valid access key.",
-    )
+    Problem::new(Code::Unauthenticated, "The request carries no valid access key.")
 }
 
 struct Known {

@@ -40,10 +40,7 @@ impl Reader {
             return problem.into_response();
         }
         let code = problem.code();
-        let text = format!(
-            "{} Go back to where you began and try again.",
-            problem.detail()
-        );
+        let text = format!("{} Go back to where you began and try again.", problem.detail());
         let mut response = page(code.status(), code.title(), &text);
         response.extensions_mut().insert(code);
         response
@@ -71,9 +68,7 @@ pub(crate) fn page(status: StatusCode, title: &str, text: &str) -> Response {
         text = escape(text),
     );
     let mut response = (status, Html(html)).into_response();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
     response
 }
 

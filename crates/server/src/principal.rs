@@ -30,12 +30,8 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 4] = [
-        Self::IntegrationsRead,
-        Self::IntegrationsWrite,
-        Self::TokensRead,
-        Self::ProfileRead,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::IntegrationsRead, Self::IntegrationsWrite, Self::TokensRead, Self::ProfileRead];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -133,9 +129,7 @@ impl FromRequestParts<App> for Visitor {
         if !parts.headers.contains_key(header::AUTHORIZATION) {
             return Ok(Self(None));
         }
-        Principal::from_request_parts(parts, app)
-            .await
-            .map(|principal| Self(Some(principal)))
+        Principal::from_request_parts(parts, app).await.map(|principal| Self(Some(principal)))
     }
 }
 

@@ -227,12 +227,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Inner {
-            code,
-            detail,
-            more,
-            retry_after,
-        } = *self.0;
+        let Inner { code, detail, more, retry_after } = *self.0;
         let seconds = retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
         let body = ProblemBody {
             r#type: format!("urn:evergrant:problem:{}", code.name()),
@@ -247,10 +242,7 @@ impl IntoResponse for Problem {
         };
         let mut response = (code.status(), Json(body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = seconds {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
@@ -265,11 +257,7 @@ impl IntoResponse for Problem {
 /// Without control characters: what a caller sent may be quoted, and may be shown on a terminal.
 fn plain(text: &str) -> String {
     let plain = |c: char| {
-        if c.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
+        if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }
     };
     text.chars().map(plain).collect()
 }
@@ -281,10 +269,6 @@ fn sentence(text: &str) -> String {
     let Some(first) = chars.next() else {
         return text;
     };
-    let stop = if text.ends_with(['.', '!', '?']) {
-        ""
-    } else {
-        "."
-    };
+    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{}{}{stop}", first.to_uppercase(), chars.as_str())
 }

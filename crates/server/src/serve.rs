@@ -32,11 +32,7 @@ pub fn serve_on(router: Router, listener: TcpListener, tasks: &Tasks) -> io::Res
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
     let timer = hyper_util::rt::TokioTimer::new();
-    server
-        .http_builder()
-        .http1()
-        .timer(timer)
-        .header_read_timeout(HEADERS_WITHIN);
+    server.http_builder().http1().timer(timer).header_read_timeout(HEADERS_WITHIN);
     let stopping = tasks.clone();
     tasks.spawn(async move {
         stopping.stopped().await;

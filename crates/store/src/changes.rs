@@ -43,10 +43,7 @@ pub(crate) async fn changes(db: &Db, after: i64) -> Stored<Vec<Change>> {
         } else {
             Subject::Integration(fields.id("id")?)
         };
-        Ok(Change {
-            subject,
-            revision: fields.int("revision")?,
-        })
+        Ok(Change { subject, revision: fields.int("revision")? })
     };
     rows.iter().map(change).collect()
 }

@@ -137,9 +137,7 @@ pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     if passes {
         StoreError::Unavailable(Box::new(error))
     } else {
-        StoreError::Inconsistent {
-            what: error.to_string(),
-        }
+        StoreError::Inconsistent { what: error.to_string() }
     }
 }
 
@@ -154,11 +152,9 @@ fn refusal_passes(code: &str) -> bool {
     }
     // PostgreSQL: connection lost, read-only replica, sign-in refused, no such database, serialisation and deadlock,
     // out of resources, database closed to connections, lock not available, shut down or cancelled, system error.
-    [
-        "08", "25006", "28", "3D", "40", "53", "55000", "55P03", "57", "58",
-    ]
-    .iter()
-    .any(|class| code.starts_with(class))
+    ["08", "25006", "28", "3D", "40", "53", "55000", "55P03", "57", "58"]
+        .iter()
+        .any(|class| code.starts_with(class))
 }
 
 impl From<i64> for Arg {
@@ -245,12 +241,7 @@ mod tests {
         let row = db.one(sql, args!["one", "two", "three"]).await.unwrap();
         let row = row.unwrap();
         let fields = row.of("none", "id");
-        for (column, value) in [
-            ("a", "one"),
-            ("b", "two"),
-            ("c", "three"),
-            ("again", "three"),
-        ] {
+        for (column, value) in [("a", "one"), ("b", "two"), ("c", "three"), ("again", "three")] {
             assert_eq!(fields.text(column).unwrap(), value, "column {column}");
         }
     }
@@ -259,9 +250,7 @@ mod tests {
     fn what_may_pass_is_told_from_what_never_will() {
         // SQLite: BUSY, BUSY_SNAPSHOT, READONLY, FULL; CONSTRAINT_UNIQUE, CORRUPT, ERROR.
         // PostgreSQL: lost, too many clients, deadlock, cancelled, shut down; unique, no table.
-        for code in [
-            "5", "517", "8", "13", "08006", "53300", "40P01", "57014", "57P01",
-        ] {
+        for code in ["5", "517", "8", "13", "08006", "53300", "40P01", "57014", "57P01"] {
             assert!(refusal_passes(code), "{code}");
         }
         for code in ["2067", "11", "1", "23505", "42P01", "22021"] {

@@ -32,12 +32,7 @@ pub(crate) async fn reserve(db: &Db, intent: &Intent) -> Stored<Reserved> {
                ON CONFLICT (id) DO UPDATE \
                SET attempt = excluded.attempt, deadline = excluded.deadline \
                WHERE intents.deadline <= $4 OR intents.attempt = excluded.attempt";
-    let args = args![
-        intent.id,
-        intent.attempt,
-        intent.deadline,
-        intent.started_at
-    ];
+    let args = args![intent.id, intent.attempt, intent.deadline, intent.started_at];
     let written = tx.run(sql, args).await? == 1;
 
     let Some(row) = tx.one(FIND, args![intent.id]).await? else {
@@ -58,9 +53,7 @@ pub(crate) async fn reserve(db: &Db, intent: &Intent) -> Stored<Reserved> {
     let other = tx.one(sql, args![intent.id]).await?;
     let until = other.map(|row| row.of("intents", "id").time("deadline"));
     tx.rollback().await?;
-    Ok(Reserved::Busy {
-        until: until.transpose()?.unwrap_or(intent.started_at),
-    })
+    Ok(Reserved::Busy { until: until.transpose()?.unwrap_or(intent.started_at) })
 }
 
 pub(crate) async fn release(db: &Db, id: IntegrationId, attempt: AttemptId) -> Stored<()> {
@@ -104,10 +97,7 @@ pub(crate) async fn commit(
     let Some(row) = row else {
         return Ok(Committed::Stale);
     };
-    Ok(Committed::Stored(Version {
-        epoch,
-        generation: row.number("grants", "generation")?,
-    }))
+    Ok(Committed::Stored(Version { epoch, generation: row.number("grants", "generation")? }))
 }
 
 pub(crate) async fn claim_due(
@@ -125,9 +115,7 @@ pub(crate) async fn claim_due(
                    ORDER BY g.due_at, g.id LIMIT $3) \
                RETURNING id";
     let rows = db.all(sql, args![now, again, i64::from(limit)]).await?;
-    rows.iter()
-        .map(|row| row.of("grants", "id").id("id"))
-        .collect()
+    rows.iter().map(|row| row.of("grants", "id").id("id")).collect()
 }
 
 /// The keys that grants are sealed with, and how many are with each.
@@ -146,8 +134,7 @@ pub(crate) async fn next_due(db: &Db) -> Stored<Option<Timestamp>> {
     let sql = "SELECT g.id, g.due_at FROM grants g JOIN integrations i ON i.id = g.id \
                WHERE g.due_at IS NOT NULL AND i.status = 'active' ORDER BY g.due_at LIMIT 1";
     let row = db.one(sql, args![]).await?;
-    row.map(|row| row.of("grants", "id").time("due_at"))
-        .transpose()
+    row.map(|row| row.of("grants", "id").time("due_at")).transpose()
 }
 
 pub(crate) async fn insert(
@@ -231,10 +218,7 @@ pub(crate) fn grant_row(integration: &Row, grant: &Row) -> Stored<GrantRow> {
         provider: whose.text("provider")?.as_str().into(),
         status: status(&whose)?,
         revision: whose.int("revision")?,
-        version: Version {
-            epoch: what.int("epoch")?,
-            generation: what.int("generation")?,
-        },
+        version: Version { epoch: what.int("epoch")?, generation: what.int("generation")? },
         grant: SealedGrant {
             sealed: Sealed {
                 key: what.text("key_id")?.as_str().into(),

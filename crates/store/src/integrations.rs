@@ -34,16 +34,12 @@ pub(crate) async fn find_account(
     account: &str,
 ) -> Stored<Option<Integration>> {
     let sql = live!("owner = $1 AND provider = $2 AND account_id = $3");
-    let row = db
-        .one(sql, args![owner, provider.as_str(), account])
-        .await?;
+    let row = db.one(sql, args![owner, provider.as_str(), account]).await?;
     row.as_ref().map(integration).transpose()
 }
 
 pub(crate) async fn find(db: &Db, owner: UserId, id: IntegrationId) -> Stored<Option<Integration>> {
-    let row = db
-        .one(live!("owner = $1 AND id = $2"), args![owner, id])
-        .await?;
+    let row = db.one(live!("owner = $1 AND id = $2"), args![owner, id]).await?;
     row.as_ref().map(integration).transpose()
 }
 
@@ -63,8 +59,7 @@ pub(crate) async fn list(
 pub(crate) async fn owner_of(db: &Db, id: IntegrationId) -> Stored<Option<UserId>> {
     let sql = "SELECT id, owner FROM integrations WHERE id = $1 AND disconnected_at IS NULL";
     let row = db.one(sql, args![id]).await?;
-    row.map(|row| row.of("integrations", "id").id("owner"))
-        .transpose()
+    row.map(|row| row.of("integrations", "id").id("owner")).transpose()
 }
 
 pub(crate) async fn connect(db: &Db, new: &NewIntegration) -> Stored<bool> {
@@ -143,9 +138,7 @@ pub(crate) async fn edit(
 ) -> Stored<Option<Integration>> {
     let mut tx = db.begin().await?;
     let revision = next_revision(&mut tx).await?;
-    let row = tx
-        .one(live!("owner = $1 AND id = $2"), args![owner, id])
-        .await?;
+    let row = tx.one(live!("owner = $1 AND id = $2"), args![owner, id]).await?;
     let before = row.as_ref().map(integration).transpose()?;
     let mut after = before.clone();
     if let Some(after) = &mut after {
@@ -189,9 +182,7 @@ pub(crate) async fn disconnect(
     tx.run(sql, args![id, now, revision]).await?;
     let ended = grants::delete(&mut tx, id).await?;
     grants::end_intent(&mut tx, id).await?;
-    let ended = ended
-        .map(|grant| grants::grant_row(&row, &grant))
-        .transpose()?;
+    let ended = ended.map(|grant| grants::grant_row(&row, &grant)).transpose()?;
     tx.commit().await?;
     Ok(ended)
 }
@@ -250,10 +241,9 @@ pub(crate) fn status(fields: &Fields<'_>) -> Stored<Status> {
     match fields.text("status")?.as_str() {
         "active" => Ok(Status::Active),
         "paused" => Ok(Status::Paused),
-        "needs_reconnect" => Ok(Status::NeedsReconnect {
-            why: fields.json("why")?,
-            since: fields.time("since")?,
-        }),
+        "needs_reconnect" => {
+            Ok(Status::NeedsReconnect { why: fields.json("why")?, since: fields.time("since")? })
+        }
         other => Err(fields.unreadable("status", format_args!("unknown status {other:?}"))),
     }
 }

@@ -96,10 +96,7 @@ async fn sqlite(path: &str) -> Result<Db, OpenError> {
         }
         _ => {}
     }
-    let not_writable = |source| OpenError::NotWritable {
-        path: path.to_owned(),
-        source,
-    };
+    let not_writable = |source| OpenError::NotWritable { path: path.to_owned(), source };
     create_private(Path::new(path)).map_err(|e| not_writable(e.into()))?;
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -157,9 +154,8 @@ async fn postgres(url: &str, clock: &dyn Clock) -> Result<Db, OpenError> {
             return Err(OpenError::Unreachable { place, source });
         }
     };
-    let commit: Result<String, _> = sqlx::query_scalar("SHOW synchronous_commit")
-        .fetch_one(&mut first)
-        .await;
+    let commit: Result<String, _> =
+        sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut first).await;
     if commit.map_err(|e| why_not(e, place.clone()))? == "off" {
         return Err(OpenError::AsynchronousCommit { place });
     }
@@ -182,15 +178,9 @@ const LIMITS: &str =
 fn why_not(error: sqlx::Error, place: String) -> OpenError {
     match error {
         sqlx::Error::Database(refusal) if !passes(refusal.code().as_deref()) => {
-            OpenError::Refused {
-                place,
-                reason: refusal.message().to_owned(),
-            }
+            OpenError::Refused { place, reason: refusal.message().to_owned() }
         }
-        other => OpenError::Unreachable {
-            place,
-            source: other.into(),
-        },
+        other => OpenError::Unreachable { place, source: other.into() },
     }
 }
 
@@ -207,9 +197,7 @@ mod tests {
     async fn sqlite_writes_ahead_and_syncs_every_commit() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("evergrant.db").display());
-        let db = open(&url, &evergrant::SystemClock::default())
-            .await
-            .unwrap();
+        let db = open(&url, &evergrant::SystemClock::default()).await.unwrap();
         let Db::Sqlite(pool) = &db else {
             panic!("{db:?}");
         };
@@ -229,10 +217,8 @@ mod tests {
                 ("PRAGMA foreign_keys", 1),
                 ("PRAGMA busy_timeout", 10_000),
             ] {
-                let value: i64 = sqlx::query_scalar(pragma)
-                    .fetch_one(&mut **connection)
-                    .await
-                    .unwrap();
+                let value: i64 =
+                    sqlx::query_scalar(pragma).fetch_one(&mut **connection).await.unwrap();
                 assert_eq!(value, expected, "{pragma}");
             }
         }

@@ -31,10 +31,7 @@ impl Row {
     /// The row as one of `table`; `name` says which one, in errors.
     pub(crate) fn of<'a>(&'a self, table: &'static str, name: &'static str) -> Fields<'a> {
         let name = self.get(name).unwrap_or_else(|_| "?".to_owned());
-        Fields {
-            row: self,
-            place: format!("{table} {name}"),
-        }
+        Fields { row: self, place: format!("{table} {name}") }
     }
 
     /// A row that is one number.
@@ -77,10 +74,7 @@ impl Fields<'_> {
     }
 
     pub(crate) fn bytes32(&self, column: &str) -> Stored<[u8; 32]> {
-        let bytes: Vec<u8> = self
-            .row
-            .get(column)
-            .map_err(|e| self.unreadable(column, e))?;
+        let bytes: Vec<u8> = self.row.get(column).map_err(|e| self.unreadable(column, e))?;
         let length = bytes.len();
         <[u8; 32]>::try_from(bytes)
             .map_err(|_| self.unreadable(column, format_args!("{length} bytes where 32 should be")))
@@ -92,10 +86,7 @@ impl Fields<'_> {
     }
 
     pub(crate) fn time_or_null(&self, column: &str) -> Stored<Option<Timestamp>> {
-        let micros: Option<i64> = self
-            .row
-            .get(column)
-            .map_err(|e| self.unreadable(column, e))?;
+        let micros: Option<i64> = self.row.get(column).map_err(|e| self.unreadable(column, e))?;
         let time = micros.map(Timestamp::from_microsecond).transpose();
         time.map_err(|e| self.unreadable(column, e))
     }
@@ -116,8 +107,6 @@ impl Fields<'_> {
     }
 
     pub(crate) fn unreadable(&self, column: &str, why: impl Display) -> StoreError {
-        StoreError::Inconsistent {
-            what: format!("{}, column {column}: {why}", self.place),
-        }
+        StoreError::Inconsistent { what: format!("{}, column {column}: {why}", self.place) }
     }
 }

@@ -46,10 +46,7 @@ pub(crate) async fn read(db: &Db) -> Stored<Schema> {
         }
     }
     let known = migrator(db).iter().map(|migration| migration.version).max();
-    Ok(Schema {
-        applied,
-        known: known.unwrap_or_default(),
-    })
+    Ok(Schema { applied, known: known.unwrap_or_default() })
 }
 
 /// Refuses a database that a newer version has been at.
@@ -90,11 +87,9 @@ pub(crate) async fn migrate(db: &Db) -> Result<(), OpenError> {
 /// What names this database; a copy of it has the same name.
 pub(crate) async fn deployment(db: &Db) -> Stored<String> {
     let row = db.one("SELECT id FROM deployment", args![]).await?;
-    row.ok_or_else(|| StoreError::Inconsistent {
-        what: "deployment has no row".to_owned(),
-    })?
-    .of("deployment", "id")
-    .text("id")
+    row.ok_or_else(|| StoreError::Inconsistent { what: "deployment has no row".to_owned() })?
+        .of("deployment", "id")
+        .text("id")
 }
 
 /// The clock that all replicas share.
@@ -106,10 +101,7 @@ pub(crate) async fn now(db: &Db, clock: &dyn evergrant::Clock) -> Stored<jiff::T
         Db::Sqlite(_) => Ok(clock.now()),
         Db::Postgres(pool) => {
             let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
-            let micros: i64 = sqlx::query_scalar(sql)
-                .fetch_one(pool)
-                .await
-                .map_err(store_error)?;
+            let micros: i64 = sqlx::query_scalar(sql).fetch_one(pool).await.map_err(store_error)?;
             jiff::Timestamp::from_microsecond(micros).map_err(|error| StoreError::Inconsistent {
                 what: format!("the database's clock: {error}"),
             })

@@ -25,18 +25,13 @@ pub(crate) struct Args {
 pub(crate) async fn run(settings: Settings, args: Args) -> anyhow::Result<ExitCode> {
     let parts = Parts::of(settings).await?;
     let owner = parts.owner_of(args.id).await?;
-    let api = Gateway::new(parts.vault.clone())
-        .open(owner, args.id)
-        .await?;
-    let mut request = api
-        .request(args.method, &args.path)?
-        .header(header::ACCEPT, "application/json");
+    let api = Gateway::new(parts.vault.clone()).open(owner, args.id).await?;
+    let mut request =
+        api.request(args.method, &args.path)?.header(header::ACCEPT, "application/json");
     if args.data.is_some() {
         request = request.header(header::CONTENT_TYPE, "application/json");
     }
-    let response = api
-        .send(request.body(Bytes::from(args.data.unwrap_or_default()))?)
-        .await?;
+    let response = api.send(request.body(Bytes::from(args.data.unwrap_or_default()))?).await?;
     let status = response.status();
     let mut out = std::io::stdout().lock();
     out.write_all(response.body())?;

@@ -51,10 +51,7 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
     // Bound to the loopback interface, open only while this command runs (RFC 8252, sections 7.3 and 8.3).
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let port = listener.local_addr()?.port();
-    let manifest = parts
-        .providers
-        .find(&provider)
-        .map(|found| found.manifest());
+    let manifest = parts.providers.find(&provider).map(|found| found.manifest());
     let host = manifest.map_or("127.0.0.1", |manifest| manifest.loopback_host);
     let begun = parts
         .vault
@@ -72,15 +69,9 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
         users::store(&parts, &user).await?;
     }
     let proof = agree(&parts, output, &args, &begun, listener).await?;
-    let connected = parts
-        .vault
-        .finish(Some(user.id), &provider, &begun.state, proof)
-        .await?;
+    let connected = parts.vault.finish(Some(user.id), &provider, &begun.state, proof).await?;
     let body = integrations::entry(&user.name, &connected);
-    output.note(&format!(
-        "connected {} as {}",
-        connected.provider, connected.label
-    ));
+    output.note(&format!("connected {} as {}", connected.provider, connected.label));
     output.value(&body, &connected.id.to_string())?;
     parts.finish().await;
     Ok(())
@@ -91,10 +82,7 @@ async fn whose(parts: &Parts, args: &Args) -> anyhow::Result<(User, bool)> {
     if let Some(id) = args.integration {
         let owner = parts.owner_of(id).await?;
         let user = parts.store.user(owner).await?;
-        return Ok((
-            user.context("the integration's user does not exist")?,
-            false,
-        ));
+        return Ok((user.context("the integration's user does not exist")?, false));
     }
     if let Some(name) = &args.user {
         return Ok((users::find(parts, name).await?, false));
@@ -137,25 +125,20 @@ async fn agree(
     let expected = begun.state.clone();
     let router = Router::new().route(
         "/callback",
-        get(
-            move |Query(query): Query<BTreeMap<String, String>>| async move {
-                // Anything on this machine can call this address; only the browser knows the state.
-                if query.get("state").map(String::as_str) != Some(expected.expose()) {
-                    let page = Html("<p>This is not the sign-in that was begun.</p>");
-                    return (StatusCode::BAD_REQUEST, page);
-                }
-                if let Some(came_back) = came_back
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take()
-                {
-                    // The command may have given up already.
-                    let _ = came_back.send(query);
-                }
-                let page = "<p>Thank you. Go back to the terminal; you can close this page.</p>";
-                (StatusCode::OK, Html(page))
-            },
-        ),
+        get(move |Query(query): Query<BTreeMap<String, String>>| async move {
+            // Anything on this machine can call this address; only the browser knows the state.
+            if query.get("state").map(String::as_str) != Some(expected.expose()) {
+                let page = Html("<p>This is not the sign-in that was begun.</p>");
+                return (StatusCode::BAD_REQUEST, page);
+            }
+            if let Some(came_back) = came_back.lock().unwrap_or_else(PoisonError::into_inner).take()
+            {
+                // The command may have given up already.
+                let _ = came_back.send(query);
+            }
+            let page = "<p>Thank you. Go back to the terminal; you can close this page.</p>";
+            (StatusCode::OK, Html(page))
+        }),
     );
     let patience = until(parts.clock.now(), begun.expires_at);
     let query = tokio::select! {

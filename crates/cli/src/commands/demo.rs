@@ -45,25 +45,16 @@ pub(crate) async fn run(
     args: Args,
 ) -> anyhow::Result<ExitCode> {
     let clock = Arc::new(DemoClock::default());
-    let ambient = Ambient {
-        clock: clock.clone(),
-        ..Ambient::default()
-    };
+    let ambient = Ambient { clock: clock.clone(), ..Ambient::default() };
     let entropy = Arc::clone(&ambient.entropy);
     let folder = Scratch::new(&*entropy)?;
-    settings.database = Database {
-        url: format!("sqlite:{}", folder.0.join("demo.db").display()).into(),
-    };
-    settings.encryption = Encryption {
-        keys: None,
-        key_file: folder.0.join("demo.key"),
-    };
+    settings.database =
+        Database { url: format!("sqlite:{}", folder.0.join("demo.db").display()).into() };
+    settings.encryption = Encryption { keys: None, key_file: folder.0.join("demo.key") };
     settings.server.public_url = None;
-    for address in [
-        &mut settings.server.listen,
-        &mut settings.admin.listen,
-        &mut settings.sandbox.http,
-    ] {
+    for address in
+        [&mut settings.server.listen, &mut settings.admin.listen, &mut settings.sandbox.http]
+    {
         *address = free(*address);
     }
     let http = settings.sandbox.http;
@@ -83,11 +74,7 @@ pub(crate) async fn run(
     }
     drop(tour);
     parts.finish().await;
-    Ok(if passed {
-        ExitCode::SUCCESS
-    } else {
-        Exit::Failed.into()
-    })
+    Ok(if passed { ExitCode::SUCCESS } else { Exit::Failed.into() })
 }
 
 /// A folder that only this user can look into; nothing of a demo is worth keeping.
@@ -139,29 +126,16 @@ impl Tour {
         let (row, key) = new_key(&*parts.clock, &*parts.entropy, holder, &Permission::ALL);
         parts.store.add_key(&row).await?;
         let server = Url::parse(&format!("http://{address}"))?;
-        Ok(Self {
-            http: Arc::clone(&parts.http),
-            stage,
-            clock,
-            server,
-            key,
-            output,
-        })
+        Ok(Self { http: Arc::clone(&parts.http), stage, clock, server, key, output })
     }
 
     /// Every step in order; the first that fails ends the tour.
     async fn walk(&self) -> anyhow::Result<bool> {
         let mut id = String::new();
         let steps: [(&str, &str); 5] = [
-            (
-                "connect",
-                "an account is connected through the provider's own redirects",
-            ),
+            ("connect", "an account is connected through the provider's own redirects"),
             ("token", "a valid access token is handed out"),
-            (
-                "refresh",
-                "the token expires, many callers ask at once, and no call fails",
-            ),
+            ("refresh", "the token expires, many callers ask at once, and no call fails"),
             ("profile", "the provider is called with it"),
             ("list", "the user's integrations"),
         ];
@@ -178,13 +152,10 @@ impl Tour {
             let mark = if ok { "✓" } else { "✗" };
             let mut text = format!("{mark} {step}: {what}");
             for (name, value) in detail.as_object().into_iter().flatten() {
-                let value = value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned);
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 text = format!("{text}\n    {name}: {value}");
             }
-            self.output
-                .value(&json!({ "step": step, "ok": ok, "detail": detail }), &text)?;
+            self.output.value(&json!({ "step": step, "ok": ok, "detail": detail }), &text)?;
             if !ok {
                 return Ok(false);
             }
@@ -194,51 +165,30 @@ impl Tour {
 
     async fn connect(&self, id: &mut String) -> anyhow::Result<Value> {
         let ask = json!({ "provider": "microsoft_calendar" });
-        let begun = self
-            .api(
-                Method::POST,
-                "/api/integrations/oauth/initiate/",
-                Some(&ask),
-            )
-            .await?;
-        let mut url = Url::parse(
-            begun["authorization_url"]
-                .as_str()
-                .context("no address to sign in at")?,
-        )?;
+        let begun = self.api(Method::POST, "/api/integrations/oauth/initiate/", Some(&ask)).await?;
+        let mut url =
+            Url::parse(begun["authorization_url"].as_str().context("no address to sign in at")?)?;
         // What a person would do on the sign-in page.
         url.query_pairs_mut()
             .append_pair("prompt", "none")
             .append_pair("login_hint", "adele@contoso.example");
         let mut redirects = 0;
         loop {
-            let response = self
-                .http
-                .send(http::Request::get(url.as_str()).body(Bytes::new())?)
-                .await?;
+            let response =
+                self.http.send(http::Request::get(url.as_str()).body(Bytes::new())?).await?;
             if !response.status().is_redirection() {
-                ensure!(
-                    response.status().is_success(),
-                    "{} at {}",
-                    response.status(),
-                    url.path()
-                );
+                ensure!(response.status().is_success(), "{} at {}", response.status(), url.path());
                 break;
             }
-            let location = response
-                .headers()
-                .get(header::LOCATION)
-                .context("a redirect to nowhere")?;
+            let location =
+                response.headers().get(header::LOCATION).context("a redirect to nowhere")?;
             url = url.join(location.to_str()?)?;
             redirects += 1;
             ensure!(redirects < 10, "too many redirects");
         }
         let list = self.api(Method::GET, "/api/integrations/", None).await?;
         let integration = &list["results"][0];
-        integration["id"]
-            .as_str()
-            .context("nothing was connected")?
-            .clone_into(id);
+        integration["id"].as_str().context("nothing was connected")?.clone_into(id);
         Ok(json!({
             "integration": id,
             "account": integration["account"]["username"],
@@ -247,9 +197,7 @@ impl Tour {
     }
 
     async fn token(&self, id: &str) -> anyhow::Result<Value> {
-        let body = self
-            .api(Method::GET, &format!("/api/integrations/{id}/token/"), None)
-            .await?;
+        let body = self.api(Method::GET, &format!("/api/integrations/{id}/token/"), None).await?;
         let token = Secret::from(body["access_token"].as_str().context("no token")?);
         Ok(json!({ "access_token": token.hint(), "expires_at": body["expires_at"] }))
     }
@@ -260,23 +208,14 @@ impl Tour {
         self.clock.advance(AGE);
         let path = format!("/api/integrations/{id}/token/");
         let calls = (0..CALLERS).map(|_| self.api(Method::GET, &path, None));
-        let answers: Result<Vec<_>, _> = futures_util::future::join_all(calls)
-            .await
-            .into_iter()
-            .collect();
+        let answers: Result<Vec<_>, _> =
+            futures_util::future::join_all(calls).await.into_iter().collect();
         let failed = answers.as_ref().err().map(|error| format!("{error:#}"));
-        ensure!(
-            failed.is_none(),
-            "a caller failed: {}",
-            failed.unwrap_or_default()
-        );
+        ensure!(failed.is_none(), "a caller failed: {}", failed.unwrap_or_default());
         let after = self.token(id).await?;
         let refreshes = self.stage.ledger().summary().total.refreshes - refreshes;
         ensure!(refreshes == 1, "the provider saw {refreshes} refreshes");
-        ensure!(
-            before["expires_at"] != after["expires_at"],
-            "the token is still the old one"
-        );
+        ensure!(before["expires_at"] != after["expires_at"], "the token is still the old one");
         Ok(json!({
             "callers": CALLERS,
             "failed": 0,
@@ -288,23 +227,14 @@ impl Tour {
     }
 
     async fn profile(&self, id: &str) -> anyhow::Result<Value> {
-        let body = self
-            .api(
-                Method::GET,
-                &format!("/api/integrations/{id}/profile/"),
-                None,
-            )
-            .await?;
+        let body = self.api(Method::GET, &format!("/api/integrations/{id}/profile/"), None).await?;
         Ok(json!({ "name": body["name"], "email": body["email"] }))
     }
 
     async fn list(&self, id: &str) -> anyhow::Result<Value> {
         let body = self.api(Method::GET, "/api/integrations/", None).await?;
         let rows = body["results"].as_array().context("no list")?;
-        ensure!(
-            rows.iter().any(|row| row["id"] == id),
-            "the integration is not in the list"
-        );
+        ensure!(rows.iter().any(|row| row["id"] == id), "the integration is not in the list");
         let lines = rows.iter().map(|row| {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let line = format!(
@@ -323,23 +253,12 @@ impl Tour {
         let request: Request = http::Request::builder()
             .method(method)
             .uri(self.server.join(path)?.as_str())
-            .header(
-                header::AUTHORIZATION,
-                format!("Bearer {}", self.key.expose()),
-            )
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose()))
             .header(header::CONTENT_TYPE, "application/json")
-            .body(
-                body.map(|body| Bytes::from(body.to_string()))
-                    .unwrap_or_default(),
-            )?;
+            .body(body.map(|body| Bytes::from(body.to_string())).unwrap_or_default())?;
         let response: Response = self.http.send(request).await?;
         let answer: Value = serde_json::from_slice(response.body())?;
-        ensure!(
-            response.status().is_success(),
-            "{} {}",
-            response.status(),
-            answer["detail"]
-        );
+        ensure!(response.status().is_success(), "{} {}", response.status(), answer["detail"]);
         Ok(answer)
     }
 
@@ -348,10 +267,7 @@ impl Tour {
             "\nThe server stays up at {} until Ctrl-C; its API is described at {}docs",
             self.server, self.server
         ));
-        output.note(&format!(
-            "Call it with   Authorization: Bearer {}",
-            self.key.expose()
-        ));
+        output.note(&format!("Call it with   Authorization: Bearer {}", self.key.expose()));
     }
 }
 

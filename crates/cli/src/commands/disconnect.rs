@@ -21,9 +21,7 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
         .find(&integration.provider)
         .and_then(|provider| provider.manifest().manage_url.clone());
     if let Some(url) = &manage_url {
-        output.note(&format!(
-            "What you granted at the provider can be removed at {url}"
-        ));
+        output.note(&format!("What you granted at the provider can be removed at {url}"));
     }
     let body = json!({ "id": args.id, "disconnected": true, "manage_url": manage_url });
     output.value(&body, &format!("disconnected {}", args.id))?;

@@ -71,32 +71,20 @@ fn trouble(error: &anyhow::Error) -> (String, ExitCode) {
 }
 
 async fn keys(parts: &Parts) -> anyhow::Result<Finding> {
-    let missing = parts
-        .missing_keys()
-        .await?
-        .into_iter()
-        .map(|(key, grants)| {
-            format!("{grants} need the key {key}: add it to EVERGRANT_ENCRYPTION_KEYS")
-        });
+    let missing = parts.missing_keys().await?.into_iter().map(|(key, grants)| {
+        format!("{grants} need the key {key}: add it to EVERGRANT_ENCRYPTION_KEYS")
+    });
     let missing: Vec<_> = missing.collect();
     let trouble = (!missing.is_empty()).then(|| (missing.join("; "), Exit::Operator.into()));
-    Ok(Finding::new(
-        "the encryption keys open every stored grant",
-        trouble,
-    ))
+    Ok(Finding::new("the encryption keys open every stored grant", trouble))
 }
 
 fn registrations(parts: &Parts, findings: &mut Vec<Finding>) {
     for provider in parts.providers.iter() {
-        let trouble = provider
-            .ready()
-            .err()
-            .map(|failure| (failure.message, Exit::Operator.into()));
+        let trouble =
+            provider.ready().err().map(|failure| (failure.message, Exit::Operator.into()));
         let key = &provider.manifest().key;
-        findings.push(Finding::new(
-            format!("the registration of {key} is complete"),
-            trouble,
-        ));
+        findings.push(Finding::new(format!("the registration of {key} is complete"), trouble));
     }
 }
 
@@ -113,10 +101,7 @@ async fn integration(parts: &Parts, id: IntegrationId, findings: &mut Vec<Findin
         Ok(Status::Active) => None,
         Ok(Status::Paused) => Some(trouble(&TokenError::Paused.into())),
         Ok(Status::NeedsReconnect { why, since }) => {
-            let lost = TokenError::ReconnectRequired {
-                why: why.clone(),
-                since: *since,
-            };
+            let lost = TokenError::ReconnectRequired { why: why.clone(), since: *since };
             Some(trouble(&lost.into()))
         }
         Err(error) => Some(trouble(&error.clone().into())),
@@ -146,9 +131,7 @@ async fn profile(
     owner: evergrant::UserId,
     id: IntegrationId,
 ) -> Result<(), CallError> {
-    let api = evergrant::Gateway::new(parts.vault.clone())
-        .open(owner, id)
-        .await?;
+    let api = evergrant::Gateway::new(parts.vault.clone()).open(owner, id).await?;
     match api.provider().profiles() {
         Some(profiles) => profiles.profile(&api).await.map(drop),
         None => Ok(()),

@@ -45,14 +45,9 @@ fn permission(name: &str) -> Result<Vec<Permission>, String> {
     if name == "all" {
         return Ok(Permission::ALL.to_vec());
     }
-    let found = Permission::ALL
-        .into_iter()
-        .find(|permission| permission.name() == name);
+    let found = Permission::ALL.into_iter().find(|permission| permission.name() == name);
     found.map(|permission| vec![permission]).ok_or_else(|| {
-        let names: Vec<_> = Permission::ALL
-            .iter()
-            .map(|permission| permission.name())
-            .collect();
+        let names: Vec<_> = Permission::ALL.iter().map(|permission| permission.name()).collect();
         format!("there are {}, and all", names.join(", "))
     })
 }
@@ -70,11 +65,7 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
                 }
             };
             let asked: Vec<_> = create.allow.into_iter().flatten().collect();
-            let allowed = if asked.is_empty() {
-                &Permission::ALL[..]
-            } else {
-                &asked
-            };
+            let allowed = if asked.is_empty() { &Permission::ALL[..] } else { &asked };
             let (key, text) = new_key(&*parts.clock, &*parts.entropy, holder, allowed);
             parts.store.add_key(&key).await?;
             let body =
@@ -85,10 +76,7 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
             if !parts.store.revoke_key(id, parts.clock.now()).await? {
                 anyhow::bail!("there is no key {id} in force");
             }
-            output.value(
-                &json!({ "id": id, "revoked": true }),
-                &format!("revoked {id}"),
-            )?;
+            output.value(&json!({ "id": id, "revoked": true }), &format!("revoked {id}"))?;
         }
     }
     parts.finish().await;
@@ -101,19 +89,12 @@ async fn list(parts: &Parts, output: Output) -> anyhow::Result<()> {
     for key in parts.store.keys().await? {
         let (kind, holder) = match &key.holder {
             Holder::User(id) => {
-                let name = users
-                    .iter()
-                    .find(|user| user.id == *id)
-                    .map(|user| user.name.clone());
+                let name = users.iter().find(|user| user.id == *id).map(|user| user.name.clone());
                 ("user", name.unwrap_or_else(|| id.to_string()))
             }
             Holder::Service(name) => ("service", name.clone()),
         };
-        let state = if key.revoked_at.is_some() {
-            "revoked"
-        } else {
-            "active"
-        };
+        let state = if key.revoked_at.is_some() { "revoked" } else { "active" };
         entries.push(json!({
             "id": key.id, kind: holder, "permissions": key.permissions, "created_at": key.created_at,
             "expires_at": key.expires_at, "revoked_at": key.revoked_at,

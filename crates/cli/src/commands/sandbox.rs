@@ -73,13 +73,7 @@ pub(crate) fn stage(config: StageConfig) -> Stage {
 
 /// A stage with everything at its default.
 pub(crate) fn plain(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Stage {
-    stage(StageConfig {
-        seed: 1,
-        strict_rotation: false,
-        access_ttl: None,
-        clock,
-        entropy,
-    })
+    stage(StageConfig { seed: 1, strict_rotation: false, access_ttl: None, clock, entropy })
 }
 
 fn announce(
@@ -110,10 +104,7 @@ fn announce(
         ));
     }
     for (act, credential) in credentials {
-        lines.push(format!(
-            "  {act}: {} = {}",
-            credential.label, credential.value
-        ));
+        lines.push(format!("  {act}: {} = {}", credential.label, credential.value));
     }
     lines.push("everything else: GET /_sandbox/world".to_owned());
     output.value(&body, &lines.join("\n"))

@@ -25,13 +25,7 @@ pub(crate) async fn run(mut settings: Settings, output: Output, args: Args) -> a
     let stage = if args.sandbox {
         let (http, https) = (settings.sandbox.http, settings.sandbox.https);
         let (clock, entropy) = (Arc::clone(&ambient.clock), Arc::clone(&ambient.entropy));
-        Some(Played::new(
-            &mut settings,
-            http,
-            Some(https),
-            clock,
-            entropy,
-        )?)
+        Some(Played::new(&mut settings, http, Some(https), clock, entropy)?)
     } else {
         None
     };
@@ -47,11 +41,7 @@ pub(crate) async fn run(mut settings: Settings, output: Output, args: Args) -> a
             "stored grants need an encryption key that is not configured; add it to EVERGRANT_ENCRYPTION_KEYS"
         );
     }
-    let Up {
-        api,
-        admin,
-        public_url,
-    } = start(&parts)?;
+    let Up { api, admin, public_url } = start(&parts)?;
     tracing::info!(%api, %admin, %public_url, "serving");
     if output.json {
         let body = json!({
@@ -85,11 +75,7 @@ impl Played {
         entropy: Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
         let stage = sandbox::plain(clock, entropy);
-        let listen = Listen {
-            http: Some(http),
-            https,
-            ca: None,
-        };
+        let listen = Listen { http: Some(http), https, ca: None };
         let listening = sandbox::bind(&stage, &listen)?;
         let address = listening.http().context("the sandbox has no address")?;
         let url = Url::parse(&format!("http://localhost:{}", address.port()))?;
@@ -115,11 +101,7 @@ impl Played {
         }
         parts.tasks.spawn(async move {
             let stopped = stopping.clone();
-            if let Err(error) = self
-                .listening
-                .serve(async move { stopped.stopped().await })
-                .await
-            {
+            if let Err(error) = self.listening.serve(async move { stopped.stopped().await }).await {
                 tracing::error!(%error, "the sandbox failed");
             }
         });
@@ -142,9 +124,7 @@ pub(crate) fn start(parts: &Parts) -> anyhow::Result<Up> {
     // Only a bound listener knows its port.
     let public_url = settings.public_url(api.local_addr()?)?;
     parts.tasks.spawn_loop(Arc::clone(&parts.news).run());
-    parts
-        .tasks
-        .spawn_loop(Renewer::new(parts.vault.clone()).run());
+    parts.tasks.spawn_loop(Renewer::new(parts.vault.clone()).run());
     let app = App::new(evergrant_server::Parts {
         vault: parts.vault.clone(),
         store: parts.store.clone(),
@@ -160,11 +140,7 @@ pub(crate) fn start(parts: &Parts) -> anyhow::Result<Up> {
     let admin = evergrant_server::serve_on(admin_router, admin, &parts.tasks)?.address;
     let router = evergrant_server::router(app);
     let api = evergrant_server::serve_on(router, api, &parts.tasks)?.address;
-    Ok(Up {
-        api,
-        admin,
-        public_url,
-    })
+    Ok(Up { api, admin, public_url })
 }
 
 fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
@@ -177,9 +153,8 @@ pub(crate) fn cannot_listen(
     address: SocketAddr,
     setting: &str,
 ) -> anyhow::Error {
-    anyhow::Error::from(error).context(format!(
-        "cannot listen on {address}; set {setting} to another address"
-    ))
+    anyhow::Error::from(error)
+        .context(format!("cannot listen on {address}; set {setting} to another address"))
 }
 
 /// Returns when the process is asked to stop.

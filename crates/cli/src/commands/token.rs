@@ -17,16 +17,10 @@ pub(crate) struct Args {
 pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyhow::Result<()> {
     let parts = Parts::of(settings).await?;
     let owner = parts.owner_of(args.id).await?;
-    let token = parts
-        .vault
-        .token(owner, args.id, MinLife::secs(args.min_seconds))
-        .await?;
+    let token = parts.vault.token(owner, args.id, MinLife::secs(args.min_seconds)).await?;
     let warning = token.warning().map(serde_json::to_value).transpose()?;
     if let Some(warning) = &warning {
-        output.note(&format!(
-            "warning: {}",
-            warning.as_str().unwrap_or_default()
-        ));
+        output.note(&format!("warning: {}", warning.as_str().unwrap_or_default()));
     }
     let secret = token.secret().expose();
     let body = json!({

@@ -29,23 +29,16 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
     match args.action.unwrap_or(Action::List) {
         Action::List => {
             let users = parts.store.users().await?;
-            let list = users
-                .iter()
-                .map(|user| json!({ "id": user.id, "name": user.name }))
-                .collect();
-            let rows: Vec<_> = users
-                .iter()
-                .map(|user| vec![user.id.to_string(), user.name.clone()])
-                .collect();
+            let list =
+                users.iter().map(|user| json!({ "id": user.id, "name": user.name })).collect();
+            let rows: Vec<_> =
+                users.iter().map(|user| vec![user.id.to_string(), user.name.clone()]).collect();
             let none = "there is no user yet; add one with `evergrant users add NAME`";
             output.table(&Value::Array(list), &["ID", "NAME"], &rows, none)?;
         }
         Action::Add { name } => {
             let user = add(&parts, &name).await?;
-            output.value(
-                &json!({ "id": user.id, "name": user.name }),
-                &user.id.to_string(),
-            )?;
+            output.value(&json!({ "id": user.id, "name": user.name }), &user.id.to_string())?;
         }
     }
     parts.finish().await;
@@ -66,11 +59,9 @@ pub(crate) fn new(parts: &Parts, name: &str) -> anyhow::Result<User> {
         return Err(UsageError("a user's name has 1 to 200 visible characters".to_owned()).into());
     }
     if name.starts_with(UserId::PREFIX) {
-        return Err(UsageError(format!(
-            "a user's name does not begin with {}",
-            UserId::PREFIX
-        ))
-        .into());
+        return Err(
+            UsageError(format!("a user's name does not begin with {}", UserId::PREFIX)).into()
+        );
     }
     Ok(User {
         id: UserId::new(&*parts.clock, &*parts.entropy),
@@ -89,15 +80,9 @@ pub(crate) async fn store(parts: &Parts, user: &User) -> anyhow::Result<()> {
 
 /// The user of this name.
 pub(crate) async fn find(parts: &Parts, name: &str) -> anyhow::Result<User> {
-    let user = parts
-        .store
-        .user_named(name)
-        .await
-        .context("cannot read the users")?;
+    let user = parts.store.user_named(name).await.context("cannot read the users")?;
     user.ok_or_else(|| {
-        UsageError(format!(
-            "there is no user {name}; add one with `evergrant users add {name}`"
-        ))
-        .into()
+        UsageError(format!("there is no user {name}; add one with `evergrant users add {name}`"))
+            .into()
     })
 }

@@ -39,14 +39,7 @@ impl Watched {
         bench.set("MICROSOFT_CLIENT_SECRET_FILE", "client.secret");
         let key = bench.user("adele").await;
         let server = bench.serve().await;
-        Self {
-            bench,
-            recorder,
-            server,
-            key,
-            link: String::new(),
-            sinks: Sinks::new(),
-        }
+        Self { bench, recorder, server, key, link: String::new(), sinks: Sinks::new() }
     }
 
     fn keep(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
@@ -62,10 +55,7 @@ impl Watched {
     /// A call whose answer must hold no secret.
     async fn call(&mut self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let name = format!("{method} {path}");
-        let answer = self
-            .server
-            .call(&self.key, method, path, body.as_ref())
-            .await;
+        let answer = self.server.call(&self.key, method, path, body.as_ref()).await;
         self.keep_answer(&name, &answer);
         answer
     }
@@ -103,49 +93,30 @@ async fn a_life_with_errors(watched: &mut Watched) -> String {
     let initiate = "/api/integrations/oauth/initiate/";
     let callback = "/api/integrations/oauth/callback/";
     let ask = json!({ "provider": PROVIDER });
-    let begun = watched
-        .call(Method::POST, initiate, Some(ask.clone()))
-        .await
-        .expect(200);
-    let connected = watched
-        .sign_in(begun["authorization_url"].as_str().unwrap())
-        .await;
+    let begun = watched.call(Method::POST, initiate, Some(ask.clone())).await.expect(200);
+    let connected = watched.sign_in(begun["authorization_url"].as_str().unwrap()).await;
     assert_eq!(connected.status, 200);
-    let list = watched
-        .call(Method::GET, "/api/integrations/", None)
-        .await
-        .expect(200);
+    let list = watched.call(Method::GET, "/api/integrations/", None).await.expect(200);
     let id = list["results"][0]["id"].as_str().unwrap().to_owned();
     let profile = format!("/api/integrations/{id}/profile/");
     watched.server.token(&watched.key, &id).await.expect(200);
     watched.call(Method::GET, &profile, None).await.expect(200);
 
     // A code that comes with the wrong state, twice, or not at all.
-    let begun = watched
-        .call(Method::POST, initiate, Some(ask.clone()))
-        .await
-        .expect(200);
+    let begun = watched.call(Method::POST, initiate, Some(ask.clone())).await.expect(200);
     let address = begun["authorization_url"].as_str().unwrap();
     let back = watched.bench.sign_in(address, ADELE).await;
     let (_, code) = back.query_pairs().find(|(name, _)| name == "code").unwrap();
     let body = json!({ "provider": PROVIDER, "state": "wrong", "code": code });
-    watched
-        .call(Method::POST, callback, Some(body))
-        .await
-        .expect(400);
-    let mut strange = Url::parse(&watched.server.api)
-        .unwrap()
-        .join(&format!("{callback}{PROVIDER}/"))
-        .unwrap();
+    watched.call(Method::POST, callback, Some(body)).await.expect(400);
+    let mut strange =
+        Url::parse(&watched.server.api).unwrap().join(&format!("{callback}{PROVIDER}/")).unwrap();
     strange.set_query(Some(&format!("code={code}&state=wrong")));
     let answer = Answer::of(watched.bench.http.get(strange).send().await.unwrap()).await;
     assert_eq!(answer.status, 400);
     watched.keep_answer("a callback with a wrong state", &answer);
     let body = json!({ "provider": PROVIDER, "state": begun["state"], "code": format!("{code}x") });
-    watched
-        .call(Method::POST, callback, Some(body))
-        .await
-        .expect(400);
+    watched.call(Method::POST, callback, Some(body)).await.expect(400);
 
     // A refusal of the API costs a refresh; the token endpoint fails in several ways.
     watched.bench.sandbox.revoke_access_tokens().await;
@@ -156,11 +127,7 @@ async fn a_life_with_errors(watched: &mut Watched) -> String {
         json!({ "drop_after_commit": true }),
         json!({ "status": 200, "body": "not JSON" }),
     ] {
-        watched
-            .bench
-            .sandbox
-            .fault("microsoft.token", 1, fault)
-            .await;
+        watched.bench.sandbox.fault("microsoft.token", 1, fault).await;
         let done = watched.bench.run(&["doctor", &id]).await;
         assert_ne!(done.code, 0, "{done:?}");
         watched.keep("a doctor's finding", format!("{}{}", done.out, done.err));
@@ -190,25 +157,17 @@ async fn the_end_of_it(watched: &mut Watched, id: &str) {
     watched.keep_answer("the reconnect link", &onward);
     let address = onward.headers["location"].to_str().unwrap().to_owned();
     assert_eq!(watched.sign_in(&address).await.status, 200);
-    let terminal = watched
-        .bench
-        .start(&["connect", PROVIDER, "--no-browser", "--integration", id]);
+    let terminal = watched.bench.start(&["connect", PROVIDER, "--no-browser", "--integration", id]);
     let address = terminal.line_of_stderr("http://").await;
     let address = &address[address.find("http://").unwrap()..];
     let back = watched.bench.sign_in(address, ADELE).await;
     watched.bench.http.get(back).send().await.unwrap();
     let done = terminal.done().await;
     assert_eq!(done.code, 0, "{done:?}");
-    watched.keep(
-        "a connect from the terminal",
-        format!("{}{}", done.out, done.err),
-    );
+    watched.keep("a connect from the terminal", format!("{}{}", done.out, done.err));
     watched.call(Method::GET, &profile, None).await.expect(200);
 
-    watched
-        .call(Method::DELETE, &format!("/api/integrations/{id}/"), None)
-        .await
-        .expect(204);
+    watched.call(Method::DELETE, &format!("/api/integrations/{id}/"), None).await.expect(204);
     watched.command(1, &["token", id]).await;
     watched.command(0, &["keys"]).await;
     watched.command(0, &["integrations", "--json"]).await;
@@ -231,17 +190,12 @@ async fn no_secret_is_found_where_it_does_not_belong() {
     server.terminate().await;
     until("the server has ended", async || {
         let state = std::fs::read_to_string(format!("/proc/{}/stat", server.id()));
-        state
-            .map_or(true, |state| state.contains(") Z "))
-            .then_some(())
+        state.map_or(true, |state| state.contains(") Z ")).then_some(())
     })
     .await;
     let (out, err) = (server.stdout(), server.stderr());
     assert!(err.contains("\"DEBUG\""), "the logs are not turned up");
-    assert!(
-        !err.contains("\"target\":\"hyper"),
-        "the HTTP client tells what it carries"
-    );
+    assert!(!err.contains("\"target\":\"hyper"), "the HTTP client tells what it carries");
     watched.keep("the server's stdout", out);
     watched.keep("the server's stderr", err);
     watched.look_around("after the end");

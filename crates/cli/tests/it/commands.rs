@@ -17,24 +17,16 @@ async fn token_prints_the_token_and_a_line_feed_and_nothing_else() {
     let token = done.out.strip_suffix('\n').expect("a line");
     assert_eq!(token.split('.').count(), 3, "{token}");
     assert!(
-        token
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)),
+        token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)),
         "{token:?}"
     );
-    let me = bench
-        .http
-        .get(format!("{}/v1.0/me", bench.sandbox.https))
-        .bearer_auth(token);
+    let me = bench.http.get(format!("{}/v1.0/me", bench.sandbox.https)).bearer_auth(token);
     assert_eq!(me.send().await.unwrap().status(), 200);
     let body = json(&bench.ok(&["token", &id, "--json"]).await);
     assert_eq!(body["access_token"], token);
     assert_eq!(body["token_type"], "Bearer");
     assert_eq!(body["warning"], Value::Null);
-    assert!(
-        body["expires_at"].is_string() && body["scopes"].is_array(),
-        "{body}"
-    );
+    assert!(body["expires_at"].is_string() && body["scopes"].is_array(), "{body}");
 }
 
 #[tokio::test]
@@ -49,11 +41,7 @@ async fn every_command_does_its_job() {
 
     let table = bench.ok(&["integrations"]).await;
     assert!(table.starts_with("ID ") && table.contains(&id), "{table}");
-    let list = json(
-        &bench
-            .ok(&["integrations", "--user", "adele", "--json"])
-            .await,
-    );
+    let list = json(&bench.ok(&["integrations", "--user", "adele", "--json"]).await);
     assert_eq!(list[0]["id"], id.as_str());
     assert_eq!(list[0]["provider"], PROVIDER);
     assert_eq!(list[0]["status"], "active");
@@ -63,10 +51,7 @@ async fn every_command_does_its_job() {
     assert!(!bench.ok(&["doctor"]).await.contains("FAIL"));
     let doctor = json(&bench.ok(&["doctor", &id, "--json"]).await);
     let checks = doctor.as_array().unwrap();
-    assert!(
-        checks.len() >= 5 && checks.iter().all(|check| check["ok"] == true),
-        "{doctor}"
-    );
+    assert!(checks.len() >= 5 && checks.iter().all(|check| check["ok"] == true), "{doctor}");
     let migrated = json(&bench.ok(&["migrate", "--json"]).await);
     assert_eq!(migrated["before"], migrated["after"]);
 
@@ -74,10 +59,7 @@ async fn every_command_does_its_job() {
     assert_eq!(gone["disconnected"], true);
     assert!(gone["manage_url"].is_string(), "{gone}");
     assert_eq!(bench.run(&["token", &id]).await.code, 1);
-    assert_eq!(
-        json(&bench.ok(&["integrations", "--json"]).await),
-        Value::Array(vec![])
-    );
+    assert_eq!(json(&bench.ok(&["integrations", "--json"]).await), Value::Array(vec![]));
 }
 
 #[tokio::test]
@@ -88,10 +70,7 @@ async fn a_revoked_key_opens_nothing_within_a_second() {
     server.get(&key, "/api/integrations/").await.expect(200);
     let keys = json(&bench.ok(&["keys", "--json"]).await);
     let id = keys[0]["id"].as_str().unwrap();
-    assert!(
-        !bench.ok(&["keys"]).await.contains(&key),
-        "a list shows a key"
-    );
+    assert!(!bench.ok(&["keys"]).await.contains(&key), "a list shows a key");
     bench.ok(&["keys", "revoke", id]).await;
     until("the key is refused", async || {
         (server.get(&key, "/api/integrations/").await.status == 401).then_some(())

@@ -54,15 +54,9 @@ async fn a_refusal_is_said_and_nothing_is_connected() {
     let bench = Bench::new().await;
     let (connecting, page, _) = begun(&bench, &[]).await;
     let declined = json!({ "aadsts": 65_004 });
-    bench
-        .sandbox
-        .fault("microsoft.authorize", 1, declined)
-        .await;
+    bench.sandbox.fault("microsoft.authorize", 1, declined).await;
     let redirect = bench.sign_in(page.as_str(), ADELE).await;
-    assert!(
-        redirect.as_str().contains("error=access_denied"),
-        "{redirect}"
-    );
+    assert!(redirect.as_str().contains("error=access_denied"), "{redirect}");
     bench.http.get(redirect).send().await.unwrap();
     let done = connecting.done().await;
     assert_eq!((done.code, done.out.as_str()), (1, ""), "{done:?}");
@@ -74,12 +68,7 @@ async fn a_refusal_is_said_and_nothing_is_connected() {
 async fn a_stranger_at_the_port_changes_nothing() {
     let bench = Bench::new().await;
     let (connecting, page, back) = begun(&bench, &[]).await;
-    for query in [
-        "code=stolen&state=wrong",
-        "code=stolen",
-        "error=access_denied&state=x",
-        "",
-    ] {
+    for query in ["code=stolen&state=wrong", "code=stolen", "error=access_denied&state=x", ""] {
         let mut attack = back.clone();
         attack.set_query(Some(query));
         let answer = bench.http.get(attack).send().await.unwrap();
@@ -106,10 +95,7 @@ async fn another_account_does_not_take_the_place_of_a_lost_one() {
     bench.http.get(redirect).send().await.unwrap();
     let done = connecting.done().await;
     assert_eq!(done.code, 1, "{done:?}");
-    assert!(
-        done.err.contains(ALEX) && done.err.contains(ADELE),
-        "{done:?}"
-    );
+    assert!(done.err.contains(ALEX) && done.err.contains(ADELE), "{done:?}");
     assert_eq!(bench.connect(&["--integration", &id]).await, id);
     bench.ok(&["token", &id]).await;
 }

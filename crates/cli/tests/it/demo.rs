@@ -14,26 +14,14 @@ async fn demo_once_shows_every_step_and_leaves_nothing_behind() {
     // Taken here or by somebody else: either way the demo cannot have its usual ports.
     let taken = [8400, 8401, 8410].map(|port| TcpListener::bind(("127.0.0.1", port)));
     let mut command = binary(folder.path(), &["demo", "--once", "--json"]);
-    let done = Process::start(command.env("TMPDIR", &temporary))
-        .done()
-        .await;
+    let done = Process::start(command.env("TMPDIR", &temporary)).done().await;
     drop(taken);
     assert_eq!((done.code, done.err.as_str()), (0, ""), "{}", done.out);
-    let lines: Vec<Value> = done
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let steps: Vec<_> = lines
-        .iter()
-        .map(|line| line["step"].as_str().unwrap())
-        .collect();
+    let lines: Vec<Value> =
+        done.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let steps: Vec<_> = lines.iter().map(|line| line["step"].as_str().unwrap()).collect();
     assert_eq!(steps, ["connect", "token", "refresh", "profile", "list"]);
-    assert!(
-        lines
-            .iter()
-            .all(|line| line["ok"] == true && line["detail"].is_object())
-    );
+    assert!(lines.iter().all(|line| line["ok"] == true && line["detail"].is_object()));
     let refresh = &lines[2]["detail"];
     assert_eq!(refresh["refreshes_at_the_provider"], 1);
     assert_eq!(refresh["failed"], 0);
@@ -48,10 +36,7 @@ async fn a_demo_that_is_stopped_leaves_nothing_behind() {
     let demo = Process::start(command.env("TMPDIR", folder.path()));
     demo.line_of_stderr("stays up").await;
     let told = demo.stderr();
-    assert!(
-        told.contains("http://127.0.0.1:") && told.contains("evg_"),
-        "{told}"
-    );
+    assert!(told.contains("http://127.0.0.1:") && told.contains("evg_"), "{told}");
     let done = demo.stop().await;
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!(walk(folder.path()), [""; 0]);

@@ -34,31 +34,21 @@ async fn a_disconnect_in_one_process_ends_the_tokens_of_all() {
         server.token(&key, &id).await.expect(200);
     }
     let path = format!("/api/integrations/{id}/");
-    here.call(&key, Method::DELETE, &path, None)
-        .await
-        .expect(204);
+    here.call(&key, Method::DELETE, &path, None).await.expect(204);
     let since = Instant::now();
     let command = async {
         let done = bench.run(&["token", &id]).await;
         assert_eq!((done.code, done.out.as_str()), (1, ""), "{done:?}");
     };
     let watching = || watch(&there, &key, &id, since);
-    let (one, two, own, ()) = tokio::join!(
-        watching(),
-        watching(),
-        watch(&here, &key, &id, since),
-        command
-    );
-    assert!(
-        own.iter().all(|seen| seen.status == 404),
-        "the process that disconnected"
-    );
+    let (one, two, own, ()) =
+        tokio::join!(watching(), watching(), watch(&here, &key, &id, since), command);
+    assert!(own.iter().all(|seen| seen.status == 404), "the process that disconnected");
     let elsewhere: Vec<_> = one.into_iter().chain(two).collect();
     assert!(elsewhere.len() > 50, "only {} answers", elsewhere.len());
     // Judged from when it was asked: the answer was decided at some later moment.
-    let late = elsewhere
-        .iter()
-        .filter(|seen| seen.status == 200 && seen.asked > Duration::from_secs(1));
+    let late =
+        elsewhere.iter().filter(|seen| seen.status == 200 && seen.asked > Duration::from_secs(1));
     assert_eq!(late.count(), 0, "a token was handed out too late");
     let last = elsewhere.iter().max_by_key(|seen| seen.asked).unwrap();
     assert_eq!(last.status, 404);

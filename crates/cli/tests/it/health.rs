@@ -5,15 +5,7 @@ use serde_json::Value;
 use crate::bench::{Answer, Bench, until};
 
 async fn ask(bench: &Bench, base: &str, path: &str) -> Answer {
-    Answer::of(
-        bench
-            .http
-            .get(format!("{base}{path}"))
-            .send()
-            .await
-            .unwrap(),
-    )
-    .await
+    Answer::of(bench.http.get(format!("{base}{path}")).send().await.unwrap()).await
 }
 
 #[tokio::test]
@@ -26,12 +18,7 @@ async fn both_listeners_say_that_all_is_well() {
         }
     }
     // The operators' listener has nothing of the API.
-    assert_eq!(
-        ask(&bench, &server.admin, "/api/integrations/")
-            .await
-            .status,
-        404
-    );
+    assert_eq!(ask(&bench, &server.admin, "/api/integrations/").await.status, 404);
     let told: Value = serde_json::from_str(&server.process.stdout()).unwrap();
     assert_eq!(told["public_url"], format!("{}/", server.api));
 }

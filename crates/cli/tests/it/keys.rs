@@ -12,12 +12,7 @@ const OTHER: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
 async fn the_first_start_makes_a_key_for_its_owner_alone_and_says_so() {
     let bench = Bench::new().await;
     let first = bench.run(&["users"]).await;
-    let mode = bench
-        .path("evergrant.key")
-        .metadata()
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = bench.path("evergrant.key").metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(
         first.err.contains("made an encryption key") && first.err.contains("evergrant.key"),
@@ -25,13 +20,7 @@ async fn the_first_start_makes_a_key_for_its_owner_alone_and_says_so() {
     );
     let key = std::fs::read_to_string(bench.path("evergrant.key")).unwrap();
     assert!(!first.err.contains(key.trim()), "the key itself is said");
-    assert!(
-        !bench
-            .run(&["users"])
-            .await
-            .err
-            .contains("made an encryption key")
-    );
+    assert!(!bench.run(&["users"]).await.err.contains("made an encryption key"));
     let server = bench.serve().await;
     assert!(!server.process.stderr().contains("made an encryption key"));
     let left = std::fs::read_dir(bench.path("")).unwrap();
@@ -49,9 +38,8 @@ async fn processes_that_start_at_once_agree_on_one_key() {
     std::fs::remove_file(bench.path("evergrant.key")).unwrap();
     let servers: [Server; 4] =
         tokio::join!(bench.serve(), bench.serve(), bench.serve(), bench.serve()).into();
-    let made = servers
-        .iter()
-        .filter(|server| server.process.stderr().contains("made an encryption key"));
+    let made =
+        servers.iter().filter(|server| server.process.stderr().contains("made an encryption key"));
     assert_eq!(made.count(), 1);
     let id = servers[0].connect(&bench, &key).await;
     for server in &servers {

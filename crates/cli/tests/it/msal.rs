@@ -15,10 +15,7 @@ async fn an_unmodified_msal_takes_the_sandbox_for_microsoft() {
     let bench = Bench::new().await;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python/msal_check.py");
     let mut command = Command::new(python);
-    command
-        .arg(script)
-        .args(["--base", &bench.sandbox.https, "--ca"])
-        .arg(bench.path("ca.pem"));
+    command.arg(script).args(["--base", &bench.sandbox.https, "--ca"]).arg(bench.path("ca.pem"));
     let done = Process::start(&mut command).done().await;
     assert_eq!(done.code, 0, "{}{}", done.out, done.err);
     assert!(done.out.lines().count() > 10, "{}", done.out);

@@ -31,10 +31,7 @@ async fn while_the_token_is_good_no_caller_notices_that_the_provider_is_down() {
         None
     })
     .await;
-    assert!(
-        unaware > 0 && warned > 0,
-        "{unaware} without and {warned} with a warning"
-    );
+    assert!(unaware > 0 && warned > 0, "{unaware} without and {warned} with a warning");
     let over = end.expect(503);
     assert_eq!(over["code"], "provider_unavailable");
     assert!(end.headers.contains_key("retry-after"), "{end:?}");

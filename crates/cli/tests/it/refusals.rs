@@ -15,9 +15,7 @@ async fn the_user_must_reconnect_is_3() {
     let mut transcript = Transcript::default();
     transcript.run(&bench, 3, &["token", &id]).await;
     transcript.run(&bench, 3, &["token", &id, "--json"]).await;
-    transcript
-        .run(&bench, 3, &["call", &id, "GET", "/me"])
-        .await;
+    transcript.run(&bench, 3, &["call", &id, "GET", "/me"]).await;
     transcript.run(&bench, 3, &["doctor", &id]).await;
     transcript.run(&bench, 0, &["integrations"]).await;
     assert_eq!(bench.connect(&["--integration", &id]).await, id);
@@ -31,30 +29,16 @@ async fn try_again_later_is_4() {
     let mut bench = Bench::new().await;
     let id = bench.expired(&[]).await;
     let mut transcript = Transcript::default();
-    bench
-        .sandbox
-        .fault("microsoft.token", 3, json!({ "status": 503 }))
-        .await;
+    bench.sandbox.fault("microsoft.token", 3, json!({ "status": 503 })).await;
     transcript.run(&bench, 4, &["token", &id]).await;
     transcript.run(&bench, 4, &["token", &id, "--json"]).await;
     transcript.run(&bench, 4, &["doctor", &id]).await;
     bench.ok(&["token", &id]).await;
-    bench
-        .sandbox
-        .fault("graph", 1, json!({ "status": 503 }))
-        .await;
-    transcript
-        .run(&bench, 4, &["call", &id, "GET", "/me"])
-        .await;
+    bench.sandbox.fault("graph", 1, json!({ "status": 503 })).await;
+    transcript.run(&bench, 4, &["call", &id, "GET", "/me"]).await;
     transcript.remark("a database that nobody answers for");
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    bench.set(
-        "EVERGRANT_DATABASE_URL",
-        &format!("postgres://evergrant:hunter2@{free}/evergrant"),
-    );
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    bench.set("EVERGRANT_DATABASE_URL", &format!("postgres://evergrant:hunter2@{free}/evergrant"));
     transcript.run(&bench, 4, &["token", &id]).await;
     transcript.run(&bench, 4, &["serve"]).await;
     transcript.run(&bench, 4, &["doctor"]).await;
@@ -75,13 +59,7 @@ async fn the_operator_must_act_is_5() {
     bench.ok(&["token", &id]).await;
     transcript.remark("without MICROSOFT_CLIENT_ID");
     let client = bench.environment.remove("MICROSOFT_CLIENT_ID").unwrap();
-    transcript
-        .run(
-            &bench,
-            5,
-            &["connect", "microsoft_calendar", "--no-browser"],
-        )
-        .await;
+    transcript.run(&bench, 5, &["connect", "microsoft_calendar", "--no-browser"]).await;
     transcript.run(&bench, 5, &["doctor"]).await;
     bench.set("MICROSOFT_CLIENT_ID", &client);
     transcript.remark("with something else than a key");
@@ -118,10 +96,7 @@ async fn a_configuration_that_cannot_be_read_is_2_and_says_where() {
         ("EVERGRANT_SEVER_LISTEN", "127.0.0.1:1"),
         ("EVERGRANT_LISTEN", "127.0.0.1:1"),
         ("EVERGRANT_MICROSOFT_GRAPH_URL", "http://graph.example"),
-        (
-            "EVERGRANT_DATABASE_URL",
-            "mysql://evergrant:hunter2@localhost/evergrant",
-        ),
+        ("EVERGRANT_DATABASE_URL", "mysql://evergrant:hunter2@localhost/evergrant"),
         ("MICROSOFT_CLIENT_SECRET_FILE", "secret"),
     ];
     for (name, value) in variables {
@@ -143,12 +118,8 @@ async fn a_configuration_that_cannot_be_read_is_2_and_says_where() {
         transcript.run(&bench, 2, &["users"]).await;
     }
     std::fs::remove_file(bench.path("evergrant.toml")).unwrap();
-    transcript
-        .run(&bench, 2, &["users", "--config", "missing.toml"])
-        .await;
-    transcript
-        .run(&bench, 2, &["users", "--config", "missing.toml", "--json"])
-        .await;
+    transcript.run(&bench, 2, &["users", "--config", "missing.toml"]).await;
+    transcript.run(&bench, 2, &["users", "--config", "missing.toml", "--json"]).await;
     transcript.check("configuration");
 }
 

@@ -11,10 +11,7 @@ async fn from_an_empty_database_to_a_token_and_back() {
     bench.ok(&["users", "add", "adele"]).await;
     let created = bench.run(&["keys", "create", "--user", "adele"]).await;
     let key = created.out.strip_suffix('\n').unwrap();
-    assert!(
-        key.starts_with("evg_") && !key.contains(char::is_whitespace),
-        "{created:?}"
-    );
+    assert!(key.starts_with("evg_") && !key.contains(char::is_whitespace), "{created:?}");
 
     let server = bench.serve().await;
     let (address, _) = server.initiate(key).await;
@@ -36,9 +33,7 @@ async fn from_an_empty_database_to_a_token_and_back() {
     assert_eq!(token.headers["cache-control"], "no-store");
     let token = token.expect(200);
     assert_eq!(token["token_type"], "Bearer");
-    let profile = server
-        .get(key, &format!("/api/integrations/{id}/profile/"))
-        .await;
+    let profile = server.get(key, &format!("/api/integrations/{id}/profile/")).await;
     assert_eq!(profile.expect(200)["email"], ADELE);
 
     let path = format!("/api/integrations/{id}/");
@@ -46,28 +41,13 @@ async fn from_an_empty_database_to_a_token_and_back() {
     let renamed = server.call(key, Method::PATCH, &path, Some(&rename)).await;
     assert_eq!(renamed.expect(200)["label"], "Work");
     let pause = json!({ "paused": true });
-    server
-        .call(key, Method::PATCH, &path, Some(&pause))
-        .await
-        .expect(200);
-    assert_eq!(
-        server.token(key, id).await.expect(409)["code"],
-        "integration_paused"
-    );
+    server.call(key, Method::PATCH, &path, Some(&pause)).await.expect(200);
+    assert_eq!(server.token(key, id).await.expect(409)["code"], "integration_paused");
     let resume = json!({ "paused": false });
-    server
-        .call(key, Method::PATCH, &path, Some(&resume))
-        .await
-        .expect(200);
+    server.call(key, Method::PATCH, &path, Some(&resume)).await.expect(200);
     server.token(key, id).await.expect(200);
-    server
-        .call(key, Method::DELETE, &path, None)
-        .await
-        .expect(204);
-    assert_eq!(
-        server.token(key, id).await.expect(404)["code"],
-        "integration_not_found"
-    );
+    server.call(key, Method::DELETE, &path, None).await.expect(204);
+    assert_eq!(server.token(key, id).await.expect(404)["code"], "integration_not_found");
     assert_eq!(server.get(key, &path).await.status, 404);
 }
 
@@ -81,15 +61,9 @@ async fn an_application_can_post_the_code_itself() {
     let (_, code) = back.query_pairs().find(|(name, _)| name == "code").unwrap();
     let body = json!({ "provider": PROVIDER, "state": state, "code": code });
     let path = "/api/integrations/oauth/callback/";
-    let connected = server
-        .call(&key, Method::POST, path, Some(&body))
-        .await
-        .expect(201);
+    let connected = server.call(&key, Method::POST, path, Some(&body)).await.expect(201);
     assert_eq!(connected["account"]["username"], ALEX);
-    let again = server
-        .call(&key, Method::POST, path, Some(&body))
-        .await
-        .expect(400);
+    let again = server.call(&key, Method::POST, path, Some(&body)).await.expect(400);
     assert_eq!(again["code"], "invalid_state");
     assert_eq!(bench.sandbox.count("code_redemptions").await, 1);
 }

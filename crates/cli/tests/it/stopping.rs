@@ -40,11 +40,7 @@ async fn a_caller_that_hangs_up_does_not_cut_the_refresh() {
         () = bench.sandbox.refresh_under_way() => {}
         answer = caller => panic!("it was not held back: {answer:?}"),
     }
-    assert_eq!(
-        bench.sandbox.count("refreshes").await,
-        0,
-        "it was too late to hang up"
-    );
+    assert_eq!(bench.sandbox.count("refreshes").await, 0, "it was too late to hang up");
     let hung_up = Instant::now();
     until("the refresh is done", async || {
         (bench.sandbox.count("refreshes").await == 1).then_some(())
@@ -94,9 +90,5 @@ async fn an_idle_process_stops_at_once() {
     let asked = Instant::now();
     let done = server.process.stop().await;
     assert_eq!(done.code, 0, "{}", done.err);
-    assert!(
-        asked.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }

@@ -15,10 +15,7 @@ const SHARING: usize = 50;
 async fn burst(servers: &[&Server], key: &str, path: &str) -> Vec<Value> {
     let mut calls = JoinSet::new();
     for connection in 0..CALLERS / SHARING {
-        let client = reqwest::Client::builder()
-            .http2_prior_knowledge()
-            .build()
-            .unwrap();
+        let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
         let server = servers[connection % servers.len()];
         for _ in 0..SHARING {
             let call = client.get(format!("{}{path}", server.api)).bearer_auth(key);
@@ -48,10 +45,8 @@ async fn one_refresh_for_all(bench: &Bench, processes: usize) {
     bench.sandbox.refresh_under_way().await;
     let path = format!("/api/integrations/{id}/token/");
     let answers = burst(&servers.iter().collect::<Vec<_>>(), &key, &path).await;
-    let tokens: BTreeSet<_> = answers
-        .iter()
-        .map(|body| body["access_token"].as_str().unwrap())
-        .collect();
+    let tokens: BTreeSet<_> =
+        answers.iter().map(|body| body["access_token"].as_str().unwrap()).collect();
     assert_eq!(tokens.len(), 1, "everybody has the same token");
     assert_eq!(bench.sandbox.count("refreshes").await, 1);
     assert_eq!(bench.sandbox.count("refreshes_refused").await, 0);

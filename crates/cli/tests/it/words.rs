@@ -32,34 +32,22 @@ async fn help_texts() {
 async fn a_first_session() {
     let bench = Bench::new().await;
     let mut transcript = Transcript::default();
-    for command in [
-        "users",
-        "integrations",
-        "keys",
-        "users add adele",
-        "users",
-        "users list --json",
-    ] {
+    for command in
+        ["users", "integrations", "keys", "users add adele", "users", "users list --json"]
+    {
         let arguments: Vec<_> = command.split(' ').collect();
         transcript.run(&bench, 0, &arguments).await;
     }
-    for command in [
-        "keys create --user adele",
-        "keys create --service ops --allow tokens:read",
-        "keys",
-    ] {
+    for command in
+        ["keys create --user adele", "keys create --service ops --allow tokens:read", "keys"]
+    {
         let arguments: Vec<_> = command.split(' ').collect();
         transcript.run(&bench, 0, &arguments).await;
     }
     let id = bench.connect(&[]).await;
-    for command in [
-        "integrations",
-        "integrations --json",
-        "token ID",
-        "doctor",
-        "doctor ID",
-        "migrate",
-    ] {
+    for command in
+        ["integrations", "integrations --json", "token ID", "doctor", "doctor ID", "migrate"]
+    {
         let command = command.replace("ID", &id);
         let arguments: Vec<_> = command.split(' ').collect();
         transcript.run(&bench, 0, &arguments).await;
@@ -84,10 +72,7 @@ async fn wrong_usage() {
         (1, "doctor int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708"),
         (2, "connect google"),
         (2, "connect google --json"),
-        (
-            2,
-            "connect microsoft_calendar --no-browser --scopes Files.Read",
-        ),
+        (2, "connect microsoft_calendar --no-browser --scopes Files.Read"),
         (2, "connect microsoft_calendar --user nobody"),
         (2, "keys create"),
         (2, "keys create --user nobody"),
@@ -102,22 +87,10 @@ async fn wrong_usage() {
     transcript.run(&bench, 2, &["users", "add", "adele"]).await;
     transcript.run(&bench, 2, &["users", "add", " "]).await;
     bench.ok(&["users", "add", "alex"]).await;
-    transcript
-        .run(&bench, 2, &["connect", "microsoft_calendar"])
-        .await;
+    transcript.run(&bench, 2, &["connect", "microsoft_calendar"]).await;
     let id = bench.connect(&["--user", "alex"]).await;
-    transcript
-        .run(&bench, 2, &["token", &id, "--min-seconds", "100000"])
-        .await;
-    transcript
-        .run(
-            &bench,
-            2,
-            &["call", &id, "GET", "https://elsewhere.example/"],
-        )
-        .await;
-    transcript
-        .run(&bench, 1, &["call", &id, "GET", "/nothing"])
-        .await;
+    transcript.run(&bench, 2, &["token", &id, "--min-seconds", "100000"]).await;
+    transcript.run(&bench, 2, &["call", &id, "GET", "https://elsewhere.example/"]).await;
+    transcript.run(&bench, 1, &["call", &id, "GET", "/nothing"]).await;
     transcript.check("wrong_usage");
 }

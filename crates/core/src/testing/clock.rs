@@ -37,15 +37,8 @@ impl Default for TestClock {
 impl TestClock {
     /// A clock that says `now`.
     pub fn at(now: Timestamp) -> Self {
-        let state = State {
-            now,
-            uptime: Duration::ZERO,
-            sleepers: BinaryHeap::new(),
-        };
-        Self(Arc::new(Shared {
-            state: Mutex::new(state),
-            moved: Notify::new(),
-        }))
+        let state = State { now, uptime: Duration::ZERO, sleepers: BinaryHeap::new() };
+        Self(Arc::new(Shared { state: Mutex::new(state), moved: Notify::new() }))
     }
 
     /// Lets time pass and wakes who waited for it.

@@ -41,11 +41,7 @@ struct State {
 type AccountKey = (UserId, ProviderKey, String);
 
 fn account_key(integration: &Integration) -> AccountKey {
-    (
-        integration.owner,
-        integration.provider.clone(),
-        integration.account.id.clone(),
-    )
+    (integration.owner, integration.provider.clone(), integration.account.id.clone())
 }
 
 #[derive(Debug)]
@@ -66,10 +62,7 @@ struct Kept {
 impl MemoryStore {
     /// An empty store; `clock` is the one that all replicas share.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            clock,
-            state: Arc::default(),
-        }
+        Self { clock, state: Arc::default() }
     }
 
     /// From now on every call fails, or works again.
@@ -110,9 +103,7 @@ impl State {
 
     /// Whether another live integration than `new` has its account.
     fn account_taken(&self, new: &Integration) -> bool {
-        self.accounts
-            .get(&account_key(new))
-            .is_some_and(|other| *other != new.id)
+        self.accounts.get(&account_key(new)).is_some_and(|other| *other != new.id)
     }
 
     fn changed(&mut self, id: IntegrationId, revision: i64) {
@@ -130,20 +121,14 @@ impl Row {
             provider: self.integration.provider.clone(),
             status: self.integration.status.clone(),
             revision: self.revision,
-            version: Version {
-                epoch: self.integration.epoch,
-                generation: kept.generation,
-            },
+            version: Version { epoch: self.integration.epoch, generation: kept.generation },
             grant: kept.grant.clone(),
         })
     }
 
     fn due_at(&self) -> Option<Timestamp> {
         let active = self.integration.status == Status::Active;
-        self.kept
-            .as_ref()
-            .filter(|_| active)
-            .and_then(|kept| kept.grant.due_at)
+        self.kept.as_ref().filter(|_| active).and_then(|kept| kept.grant.due_at)
     }
 }
 
@@ -184,9 +169,7 @@ impl GrantStore for MemoryStore {
         account: &str,
     ) -> Stored<Option<Integration>> {
         self.call(|state| {
-            let id = state
-                .accounts
-                .get(&(owner, provider.clone(), account.to_owned()))?;
+            let id = state.accounts.get(&(owner, provider.clone(), account.to_owned()))?;
             state.rows.get(id).map(|row| row.integration.clone())
         })
     }
@@ -202,11 +185,7 @@ impl GrantStore for MemoryStore {
             let row = Row {
                 integration: new.integration.clone(),
                 revision,
-                kept: Some(Kept {
-                    generation: 0,
-                    grant: new.grant.clone(),
-                    intent: None,
-                }),
+                kept: Some(Kept { generation: 0, grant: new.grant.clone(), intent: None }),
             };
             state.accounts.insert(account_key(&new.integration), id);
             state.rows.insert(id, row);
@@ -257,9 +236,8 @@ impl GrantStore for MemoryStore {
         limit: u32,
     ) -> Stored<Vec<Integration>> {
         self.call(|state| {
-            let mine = state
-                .live()
-                .filter(|i| i.owner == owner && after.is_none_or(|after| i.id > after));
+            let mine =
+                state.live().filter(|i| i.owner == owner && after.is_none_or(|after| i.id > after));
             mine.take(limit as usize).cloned().collect()
         })
     }
@@ -380,10 +358,7 @@ impl GrantStore for MemoryStore {
             } else if kept.grant.lineage != grant.lineage {
                 return Committed::Stale;
             }
-            Committed::Stored(Version {
-                epoch,
-                generation: kept.generation,
-            })
+            Committed::Stored(Version { epoch, generation: kept.generation })
         })
     }
 
@@ -406,10 +381,7 @@ impl GrantStore for MemoryStore {
             if !current || row.integration.status != Status::Active {
                 return false;
             }
-            row.integration.status = Status::NeedsReconnect {
-                why: why.clone(),
-                since,
-            };
+            row.integration.status = Status::NeedsReconnect { why: why.clone(), since };
             row.integration.updated_at = since;
             row.revision = revision;
             state.changed(id, revision);
@@ -447,18 +419,12 @@ impl GrantStore for MemoryStore {
     async fn changes(&self, after: i64) -> Stored<Vec<Change>> {
         self.call(|state| {
             let last = |revision: i64, id: &IntegrationId| {
-                state
-                    .rows
-                    .get(id)
-                    .is_some_and(|row| row.revision == revision)
+                state.rows.get(id).is_some_and(|row| row.revision == revision)
             };
             let newer = state.changes.range(after.saturating_add(1)..);
             newer
                 .filter(|(revision, id)| last(**revision, id))
-                .map(|(&revision, &id)| Change {
-                    subject: Subject::Integration(id),
-                    revision,
-                })
+                .map(|(&revision, &id)| Change { subject: Subject::Integration(id), revision })
                 .take(1_000)
                 .collect()
         })

@@ -41,18 +41,11 @@ impl Cache {
     /// one is already there. `false` in the first case alone.
     pub(super) fn put(&self, token: &Arc<LiveToken>) -> bool {
         let floors = self.floors.lock().unwrap_or_else(PoisonError::into_inner);
-        if floors
-            .by_id
-            .get(&token.id)
-            .is_some_and(|floor| floor.revision > token.revision)
-        {
+        if floors.by_id.get(&token.id).is_some_and(|floor| floor.revision > token.revision) {
             return false;
         }
         let tokens = self.tokens.pin();
-        if tokens
-            .get(&token.id)
-            .is_none_or(|held| held.version <= token.version)
-        {
+        if tokens.get(&token.id).is_none_or(|held| held.version <= token.version) {
             tokens.insert(token.id, Arc::clone(token));
         }
         true
@@ -68,17 +61,9 @@ impl Cache {
         let mut floors = self.floors.lock().unwrap_or_else(PoisonError::into_inner);
         if uptime.saturating_sub(floors.pruned) >= FLOOR_KEPT {
             floors.pruned = uptime;
-            floors
-                .by_id
-                .retain(|_, floor| uptime.saturating_sub(floor.since) < FLOOR_KEPT);
+            floors.by_id.retain(|_, floor| uptime.saturating_sub(floor.since) < FLOOR_KEPT);
         }
-        floors.by_id.insert(
-            id,
-            Floor {
-                revision,
-                since: uptime,
-            },
-        );
+        floors.by_id.insert(id, Floor { revision, since: uptime });
         let tokens = self.tokens.pin();
         if tokens.get(&id).is_some_and(|held| held.revision < revision) {
             tokens.remove(&id);

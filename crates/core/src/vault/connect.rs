@@ -88,9 +88,8 @@ impl Vault {
         let mut login_hint = None;
         if let Some(id) = ask.integration {
             let existing = parts.store.integration(owner, id).await?;
-            let existing = existing
-                .filter(|i| i.provider == ask.provider)
-                .ok_or(ConnectError::NotFound)?;
+            let existing =
+                existing.filter(|i| i.provider == ask.provider).ok_or(ConnectError::NotFound)?;
             login_hint = existing.account.username;
         }
         let (state, nonce, verifier) = (self.random_text(), self.random_text(), self.random_text());
@@ -116,9 +115,7 @@ impl Vault {
         // Neither contains a space.
         let plain = Zeroizing::new(format!("{} {}", verifier.expose(), nonce.expose()));
         let subject = hex(&state_hash);
-        let sealed = parts
-            .seal
-            .seal(self.place(&subject, Field::Flow, 0), plain.as_bytes());
+        let sealed = parts.seal.seal(self.place(&subject, Field::Flow, 0), plain.as_bytes());
         let now = parts.clock.now();
         let expires_at = later(now, FLOW_LIFE);
         let flow = Flow {
@@ -132,11 +129,7 @@ impl Vault {
             expires_at,
         };
         parts.store.put_flow(&flow, now).await?;
-        Ok(Begun {
-            state,
-            expires_at,
-            next,
-        })
+        Ok(Begun { state, expires_at, next })
     }
 
     /// Completes a connect: the proof becomes a stored integration.
@@ -180,9 +173,7 @@ impl Vault {
             Proof::Form(fields) if form => Evidence::Form(fields),
             Proof::Code(code) if !form => {
                 let subject = hex(&flow.state_hash);
-                let plain = parts
-                    .seal
-                    .open(self.place(&subject, Field::Flow, 0), &flow.sealed)?;
+                let plain = parts.seal.open(self.place(&subject, Field::Flow, 0), &flow.sealed)?;
                 let (verifier, nonce) = std::str::from_utf8(&plain)
                     .ok()
                     .and_then(|plain| plain.split_once(' '))
@@ -199,9 +190,7 @@ impl Vault {
             Proof::Code(_) => return Err(ConnectError::WrongProof(flow.provider, "`fields`")),
             Proof::Form(_) => return Err(ConnectError::WrongProof(flow.provider, "a `code`")),
         };
-        let redeemed = provider
-            .redeem(&*parts.http, parts.clock.now(), evidence)
-            .await?;
+        let redeemed = provider.redeem(&*parts.http, parts.clock.now(), evidence).await?;
         if redeemed.grant.refresh.is_none() && provider.manifest().replay != Replay::None {
             return Err(ConnectError::Rejected(no_refresh_token(provider)));
         }
@@ -222,10 +211,7 @@ impl Vault {
                 Some(known.ok_or(ConnectError::NotFound)?)
             } else {
                 let account = &redeemed.account.id;
-                parts
-                    .store
-                    .find_account(flow.owner, &flow.provider, account)
-                    .await?
+                parts.store.find_account(flow.owner, &flow.provider, account).await?
             };
             let now = parts.clock.now();
             let scopes = redeemed.grant.scopes.clone();
@@ -286,11 +272,7 @@ impl Vault {
     async fn end(&self, owner: UserId, id: IntegrationId) -> Result<(), TokenError> {
         let parts = self.parts();
         let now = parts.clock.now();
-        let row = parts
-            .store
-            .disconnect(owner, id, now)
-            .await?
-            .ok_or(TokenError::NotFound)?;
+        let row = parts.store.disconnect(owner, id, now).await?.ok_or(TokenError::NotFound)?;
         let uptime = parts.clock.uptime();
         self.0.cache.raise(id, row.revision + 1, uptime);
         self.0.flights.rested(id);
@@ -327,11 +309,7 @@ impl Vault {
         owner: UserId,
         id: IntegrationId,
     ) -> Result<Integration, TokenError> {
-        self.parts()
-            .store
-            .integration(owner, id)
-            .await?
-            .ok_or(TokenError::NotFound)
+        self.parts().store.integration(owner, id).await?.ok_or(TokenError::NotFound)
     }
 
     /// The owner's integrations after `after`, oldest first, at most `limit`.
@@ -360,11 +338,8 @@ impl Vault {
     pub fn follow_link(&self, link: &Secret) -> Result<(UserId, IntegrationId), ConnectError> {
         let sealed = Sealed::from_text(link.expose()).ok_or(ConnectError::InvalidState)?;
         let place = self.place("reconnect", Field::Link, 0);
-        let plain = self
-            .parts()
-            .seal
-            .open(place, &sealed)
-            .map_err(|_| ConnectError::InvalidState)?;
+        let plain =
+            self.parts().seal.open(place, &sealed).map_err(|_| ConnectError::InvalidState)?;
         let parsed = || {
             let mut words = std::str::from_utf8(&plain).ok()?.split(' ');
             let owner = words.next()?.parse().ok()?;
@@ -408,16 +383,10 @@ impl Vault {
     }
 
     fn provider(&self, key: &ProviderKey) -> Result<&Arc<dyn Provider>, ConnectError> {
-        self.providers()
-            .find(key)
-            .ok_or_else(|| ConnectError::UnknownProvider {
-                asked: key.to_string(),
-                known: self
-                    .providers()
-                    .iter()
-                    .map(|p| p.manifest().key.to_string())
-                    .collect(),
-            })
+        self.providers().find(key).ok_or_else(|| ConnectError::UnknownProvider {
+            asked: key.to_string(),
+            known: self.providers().iter().map(|p| p.manifest().key.to_string()).collect(),
+        })
     }
 
     /// 256 random bits in 43 URL-safe characters: a state, a nonce, or a PKCE verifier (RFC 7636, 4.1).
@@ -449,18 +418,12 @@ fn wanted_scopes(
     if unknown.is_empty() {
         Ok(wanted)
     } else {
-        Err(ConnectError::UnknownScopes {
-            unknown,
-            known: known.clone(),
-        })
+        Err(ConnectError::UnknownScopes { unknown, known: known.clone() })
     }
 }
 
 fn display_name(account: &crate::integration::Account) -> String {
-    account
-        .username
-        .clone()
-        .unwrap_or_else(|| account.name.clone())
+    account.username.clone().unwrap_or_else(|| account.name.clone())
 }
 
 fn denied(error: &str, description: Option<String>) -> Failure {

@@ -182,11 +182,7 @@ impl From<AuthError> for ConnectError {
         match error {
             AuthError::Rejected(failure) => Self::Rejected(failure),
             AuthError::Misconfigured(failure) => Self::Misconfigured(failure),
-            AuthError::Unavailable {
-                failure,
-                retry_after,
-                ..
-            } => Self::Unavailable {
+            AuthError::Unavailable { failure, retry_after, .. } => Self::Unavailable {
                 failure,
                 retry_after: retry_after.unwrap_or(Duration::from_secs(5)),
             },

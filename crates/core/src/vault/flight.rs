@@ -57,10 +57,7 @@ impl Flights {
 
     /// Ends a rest: the integration was reconnected or refreshed.
     pub(super) fn rested(&self, id: IntegrationId) {
-        self.rests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&id);
+        self.rests.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 }
 
@@ -73,11 +70,7 @@ struct Landing {
 impl Drop for Landing {
     fn drop(&mut self) {
         let flights = &self.vault.0.flights;
-        flights
-            .flying
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.id);
+        flights.flying.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 
@@ -87,21 +80,13 @@ impl Vault {
     /// The flight runs on whether or not anybody still waits for it.
     pub(super) async fn fly(&self, id: IntegrationId, beyond: Version, refused: u8) -> Outcome {
         let mut landed = {
-            let mut flying = self
-                .0
-                .flights
-                .flying
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut flying = self.0.flights.flying.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(flight) = flying.get(&id) {
                 flight.clone()
             } else {
                 let (land, landed) = watch::channel(None);
                 flying.insert(id, landed.clone());
-                let landing = Landing {
-                    vault: self.clone(),
-                    id,
-                };
+                let landing = Landing { vault: self.clone(), id };
                 self.0.parts.tasks.spawn(async move {
                     let vault = &landing.vault;
                     vault.flight(id, beyond, refused, &land).await;
@@ -160,21 +145,12 @@ impl Vault {
             if let Some(back_for) = parts.news.back_for()
                 && back_for < COMMITS_FIRST
             {
-                parts
-                    .clock
-                    .sleep(COMMITS_FIRST.saturating_sub(back_for))
-                    .await;
+                parts.clock.sleep(COMMITS_FIRST.saturating_sub(back_for)).await;
                 continue;
             }
             let started_at = parts.store.now().await?;
             let deadline = later(started_at, INTENT_LIFE);
-            let intent = Intent {
-                id,
-                seen: row.version,
-                attempt,
-                started_at,
-                deadline,
-            };
+            let intent = Intent { id, seen: row.version, attempt, started_at, deadline };
             match parts.store.reserve(&intent).await? {
                 Reserved::Granted(row) => break (row, spent, provider),
                 Reserved::Moved(_) => {}
@@ -184,10 +160,7 @@ impl Vault {
         };
         let began = parts.clock.now();
         match provider.refresh(&*parts.http, began, &spent).await {
-            Ok(grant) => {
-                self.store_refreshed(&row, attempt, &spent, &grant, refused, land)
-                    .await
-            }
+            Ok(grant) => self.store_refreshed(&row, attempt, &spent, &grant, refused, land).await,
             Err(error) => self.refused(&row, attempt, error).await,
         }
     }
@@ -220,11 +193,7 @@ impl Vault {
         let sealed = self.sealed(id, epoch, &row.provider, lineage, grant);
         let mut served = false;
         let committed = loop {
-            match parts
-                .store
-                .commit(id, attempt, epoch, row.grant.lineage, &sealed)
-                .await
-            {
+            match parts.store.commit(id, attempt, epoch, row.grant.lineage, &sealed).await {
                 Ok(committed) => break committed,
                 Err(error @ StoreError::Unavailable(_)) => {
                     let outcome = if served {
@@ -232,10 +201,8 @@ impl Vault {
                         Err(error.into())
                     } else {
                         tracing::warn!(%id, %error, "a refreshed grant waits in memory for the database");
-                        let next = Version {
-                            generation: row.version.generation + 1,
-                            ..row.version
-                        };
+                        let next =
+                            Version { generation: row.version.generation + 1, ..row.version };
                         self.remember(row, grant, next, refused)
                     };
                     served = true;
@@ -274,19 +241,15 @@ impl Vault {
         lineage: Lineage,
         grant: &Grant,
     ) -> SealedGrant {
-        let renewal = self
-            .0
-            .parts
-            .providers
-            .find(provider)
-            .map(|p| p.manifest().renewal);
+        let renewal = self.0.parts.providers.find(provider).map(|p| p.manifest().renewal);
         let spread = u16::from_be_bytes(crate::entropy::random(&*self.0.parts.entropy));
         let place_of = id.to_string();
         SealedGrant {
-            sealed: self.0.parts.seal.seal(
-                self.place(&place_of, Field::Grant, epoch),
-                &grant.to_plain(),
-            ),
+            sealed: self
+                .0
+                .parts
+                .seal
+                .seal(self.place(&place_of, Field::Grant, epoch), &grant.to_plain()),
             lineage,
             expires_at: grant.expires_at,
             due_at: (renewal == Some(Renewal::Ahead) && grant.refresh.is_some())
@@ -297,12 +260,7 @@ impl Vault {
     /// Nothing was obtained: who must act?
     async fn refused(&self, row: &GrantRow, attempt: AttemptId, error: AuthError) -> Outcome {
         let store = &self.0.parts.store;
-        let replay = self
-            .0
-            .parts
-            .providers
-            .find(&row.provider)
-            .map(|p| p.manifest().replay);
+        let replay = self.0.parts.providers.find(&row.provider).map(|p| p.manifest().replay);
         // After an unknown outcome a strict provider must not see the token again soon: the
         // intent stays in force until its deadline.
         let unknown = matches!(&error, AuthError::Unavailable { sent: true, .. });
@@ -327,20 +285,13 @@ impl Vault {
                 Err(TokenError::Changed)
             }
             AuthError::Misconfigured(failure) => Err(misconfigured(row)(failure)),
-            AuthError::Unavailable {
-                failure,
-                retry_after,
-                ..
-            } => {
+            AuthError::Unavailable { failure, retry_after, .. } => {
                 tracing::warn!(
                     id = %row.id, code = %failure.code, provider_code = failure.provider_code,
                     trace_id = failure.trace_id, "a refresh failed and will be tried again"
                 );
                 let retry_after = retry_after.unwrap_or(REST.0).min(LONGEST_RETRY_AFTER);
-                Err(TokenError::Unavailable {
-                    failure,
-                    retry_after,
-                })
+                Err(TokenError::Unavailable { failure, retry_after })
             }
         }
     }
@@ -354,26 +305,12 @@ impl Vault {
             _ => return,
         };
         let parts = &self.0.parts;
-        let mut rests = self
-            .0
-            .flights
-            .rests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut rests = self.0.flights.rests.lock().unwrap_or_else(PoisonError::into_inner);
         let failures = rests.get(&id).map_or(0, |rest| rest.failures);
         let [jitter] = crate::entropy::random(&*parts.entropy);
-        let wait = (REST.0 * 2_u32.saturating_pow(failures.min(8)))
-            .min(REST.1)
-            .max(asked);
+        let wait = (REST.0 * 2_u32.saturating_pow(failures.min(8))).min(REST.1).max(asked);
         let until = parts.clock.uptime() + wait + wait / 5 * u32::from(jitter) / 255;
-        rests.insert(
-            id,
-            Rest {
-                failures: failures + 1,
-                until,
-                error: error.clone(),
-            },
-        );
+        rests.insert(id, Rest { failures: failures + 1, until, error: error.clone() });
     }
 }
 

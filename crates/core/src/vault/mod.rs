@@ -137,12 +137,7 @@ impl Vault {
                 rests.rested(id);
             }
         });
-        Self(Arc::new(Inner {
-            parts,
-            cache,
-            flights,
-            due: tokio::sync::Notify::new(),
-        }))
+        Self(Arc::new(Inner { parts, cache, flights, due: tokio::sync::Notify::new() }))
     }
 
     /// What can be connected.
@@ -193,8 +188,7 @@ impl Vault {
     /// Refreshes only if `rejected` is still the current token: a storm of refusals costs one refresh.
     pub async fn replace(&self, rejected: &AccessToken) -> Result<AccessToken, TokenError> {
         let old = rejected.live();
-        self.obtain(old.owner, old.id, MinLife::default(), Some(rejected))
-            .await
+        self.obtain(old.owner, old.id, MinLife::default(), Some(rejected)).await
     }
 
     /// A token to use instead of `refused`, by its text: for callers who call the provider themselves
@@ -289,11 +283,8 @@ impl Vault {
                 return self.settle(held, usable, error);
             }
             let beyond = than.map_or(held.version, |than| than.max(held.version));
-            let patience = if usable {
-                PATIENCE.min(remaining.saturating_sub(least))
-            } else {
-                CALLER_LIMIT
-            };
+            let patience =
+                if usable { PATIENCE.min(remaining.saturating_sub(least)) } else { CALLER_LIMIT };
             let flown = tokio::select! {
                 biased;
                 flown = self.fly(id, beyond, refused) => flown,
@@ -316,9 +307,8 @@ impl Vault {
                 Err(error) => return self.settle(held, usable, error),
             }
         }
-        Err(longest.map_or_else(TokenError::interrupted, |longest| {
-            TokenError::Unattainable { longest }
-        }))
+        Err(longest
+            .map_or_else(TokenError::interrupted, |longest| TokenError::Unattainable { longest }))
     }
 
     /// Serves the old token where it is still good and waiting is all that helps.
@@ -374,10 +364,7 @@ impl Vault {
             Status::Active => {}
             Status::Paused => return Err(TokenError::Paused),
             Status::NeedsReconnect { why, since } => {
-                return Err(TokenError::ReconnectRequired {
-                    why: why.clone(),
-                    since: *since,
-                });
+                return Err(TokenError::ReconnectRequired { why: why.clone(), since: *since });
             }
         }
         if let Some(token) = self.0.cache.find(row.id)
@@ -414,11 +401,7 @@ impl Vault {
             refused,
             accepted: false.into(),
         });
-        if self.0.cache.put(&token) {
-            Ok(token)
-        } else {
-            Err(TokenError::Changed)
-        }
+        if self.0.cache.put(&token) { Ok(token) } else { Err(TokenError::Changed) }
     }
 
     fn open(&self, row: &GrantRow) -> Result<Grant, TokenError> {
@@ -429,12 +412,7 @@ impl Vault {
     }
 
     fn place<'a>(&'a self, subject: &'a str, field: Field, epoch: i64) -> Place<'a> {
-        Place {
-            tenant: &self.0.parts.tenant,
-            subject,
-            field,
-            epoch,
-        }
+        Place { tenant: &self.0.parts.tenant, subject, field, epoch }
     }
 
     fn remaining(&self, token: &LiveToken) -> Duration {
@@ -450,8 +428,6 @@ impl Vault {
 
 impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Vault")
-            .field("providers", &self.0.parts.providers)
-            .finish_non_exhaustive()
+        f.debug_struct("Vault").field("providers", &self.0.parts.providers).finish_non_exhaustive()
     }
 }

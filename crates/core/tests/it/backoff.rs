@@ -13,17 +13,11 @@ async fn failures_do_not_hammer_the_provider() {
     stage.world.fail_always(Some(Fault::Down(0)));
     for _ in 0..600 {
         let refused = stage.run(process.token(id)).await;
-        assert!(
-            matches!(refused, Err(TokenError::Unavailable { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(TokenError::Unavailable { .. })), "{refused:?}");
         stage.pass(Duration::from_secs(1)).await;
     }
     let attempts = stage.world.refreshes();
-    assert!(
-        (12..=16).contains(&attempts),
-        "{attempts} attempts in ten minutes"
-    );
+    assert!((12..=16).contains(&attempts), "{attempts} attempts in ten minutes");
 }
 
 #[tokio::test]
@@ -71,9 +65,7 @@ async fn a_reconnect_anywhere_ends_the_rest() {
         stage.pass(Duration::from_hours(2)).await;
         stage.world.fail_next(Fault::Down(900));
         stage.run(process.token(id)).await.unwrap_err();
-        stage
-            .world
-            .with(|ledger| ledger.lifetime = Duration::from_mins(1));
+        stage.world.with(|ledger| ledger.lifetime = Duration::from_mins(1));
         let at = if elsewhere { &other } else { &process };
         stage.sign_in(at, "acme", "ada", Some(id)).await.unwrap();
         if elsewhere {
@@ -111,18 +103,13 @@ async fn what_is_adopted_during_a_rest_is_alive_and_long_enough() {
     stage.pass(Duration::from_hours(2)).await;
     stage.world.fail_next(Fault::Down(900));
     stage.run(process.token(id)).await.unwrap_err();
-    stage
-        .world
-        .with(|ledger| ledger.lifetime = Duration::from_mins(1));
+    stage.world.with(|ledger| ledger.lifetime = Duration::from_mins(1));
     stage.run(other.token(id)).await.unwrap();
 
     for (passed, want) in [(0, 61), (0, 120), (90, 0)] {
         stage.pass(Duration::from_secs(passed)).await;
         process.poll_news().await;
         let refused = stage.run(process.token_for(id, want)).await;
-        assert!(
-            refused.is_err(),
-            "{refused:?} after {passed} for {want} seconds"
-        );
+        assert!(refused.is_err(), "{refused:?} after {passed} for {want} seconds");
     }
 }

@@ -25,26 +25,17 @@ async fn a_state_that_is_not_under_way_here_is_refused_without_a_provider_call()
     let invented = Secret::from("invented");
     let unknown = process.finish("acme", &invented, code("c")).await;
     let other_provider = process.finish("lazy", &flow, code("c")).await;
-    let foreign = process
-        .vault
-        .finish(Some(stranger), &"acme".into(), &flow, code("c"))
-        .await;
+    let foreign = process.vault.finish(Some(stranger), &"acme".into(), &flow, code("c")).await;
     stage.pass(Duration::from_mins(10)).await;
     let expired = process.finish("acme", &flow, code("c")).await;
     for refused in [unknown, other_provider, foreign, expired] {
-        assert!(
-            matches!(refused, Err(ConnectError::InvalidState)),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(ConnectError::InvalidState)), "{refused:?}");
     }
 
     let (flow, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
     process.finish("acme", &flow, proof).await.unwrap();
     let replayed = process.finish("acme", &flow, code("c")).await;
-    assert!(
-        matches!(replayed, Err(ConnectError::InvalidState)),
-        "{replayed:?}"
-    );
+    assert!(matches!(replayed, Err(ConnectError::InvalidState)), "{replayed:?}");
     assert_eq!(stage.world.with(|ledger| ledger.exchanges), 1);
 }
 
@@ -55,9 +46,7 @@ async fn a_state_that_others_tried_in_vain_still_works() {
     let stranger = stage.stranger();
     let (flow, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
     let provider = "acme".into();
-    let foreign = process
-        .vault
-        .finish(Some(stranger), &provider, &flow, code("c"));
+    let foreign = process.vault.finish(Some(stranger), &provider, &flow, code("c"));
     foreign.await.unwrap_err();
     process.finish("lazy", &flow, code("c")).await.unwrap_err();
     process.finish("acme", &flow, proof).await.unwrap();
@@ -70,10 +59,7 @@ async fn two_callbacks_with_one_state_make_one_exchange() {
     let (flow, proof) = stage.agree(&one, "acme", "ada", None).await.unwrap();
     let Proof::Code(text) = &proof else { panic!() };
     let again = Proof::Code(text.clone());
-    let both = join(
-        one.finish("acme", &flow, proof),
-        two.finish("acme", &flow, again),
-    );
+    let both = join(one.finish("acme", &flow, proof), two.finish("acme", &flow, again));
     let (first, second) = stage.run(both).await;
     assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
     assert_eq!(stage.world.with(|ledger| ledger.exchanges), 1);
@@ -85,9 +71,7 @@ async fn a_sign_in_without_a_refresh_token_connects_nothing() {
     let process = stage.process().await;
     stage.world.with(|ledger| ledger.offline = false);
     let refused = stage.sign_in(&process, "acme", "ada", None).await;
-    let Err(ConnectError::Rejected(failure)) = refused else {
-        panic!("{refused:?}")
-    };
+    let Err(ConnectError::Rejected(failure)) = refused else { panic!("{refused:?}") };
     assert_eq!(failure.code, "no_refresh_token");
     let all = stage.store.integrations(stage.owner, None, 10).await;
     assert!(all.unwrap().is_empty());
@@ -131,10 +115,8 @@ async fn an_account_connected_twice_keeps_its_id_and_takes_the_newer_grant() {
 async fn two_connects_of_one_account_at_once_make_one_integration() {
     let mut stage = Stage::new();
     let (one, two) = (stage.process().await, stage.process().await);
-    let both = join(
-        stage.sign_in(&one, "acme", "ada", None),
-        stage.sign_in(&two, "acme", "ada", None),
-    );
+    let both =
+        join(stage.sign_in(&one, "acme", "ada", None), stage.sign_in(&two, "acme", "ada", None));
     let (first, second) = stage.run(both).await;
     let id = first.unwrap().id;
     assert_eq!(second.unwrap().id, id);
@@ -147,22 +129,14 @@ async fn scopes_may_be_fewer_and_are_spelt_as_the_provider_spells_them() {
     let process = stage.process().await;
     let asked = async |scopes: Option<&[&str]>| {
         let scopes = scopes.map(|scopes| scopes.iter().map(|&s| s.to_owned()).collect());
-        let ask = Begin {
-            scopes,
-            ..begin("acme")
-        };
+        let ask = Begin { scopes, ..begin("acme") };
         let begun = process.vault.begin(stage.owner, ask).await?;
-        let Next::Authorize(url) = begun.next else {
-            panic!("a page to open")
-        };
+        let Next::Authorize(url) = begun.next else { panic!("a page to open") };
         let scope = url.query_pairs().find(|(name, _)| name == "scope");
         Ok::<_, ConnectError>(scope.unwrap().1.into_owned())
     };
     assert_eq!(asked(None).await.unwrap(), "Read write send");
-    assert_eq!(
-        asked(Some(&["read", "WRITE", "Read"])).await.unwrap(),
-        "Read write"
-    );
+    assert_eq!(asked(Some(&["read", "WRITE", "Read"])).await.unwrap(), "Read write");
     let refused = asked(Some(&["read", "delete", "admin"])).await;
     let Err(ConnectError::UnknownScopes { unknown, known }) = refused else {
         panic!("{refused:?}")
@@ -177,14 +151,8 @@ async fn the_challenge_is_the_s256_of_a_verifier_and_nothing_secret_is_used_twic
     let process = stage.process().await;
     let mut seen = BTreeSet::new();
     for account in ["ada", "bob", "cyd"] {
-        let begun = process
-            .vault
-            .begin(stage.owner, begin("acme"))
-            .await
-            .unwrap();
-        let Next::Authorize(url) = begun.next else {
-            panic!("a page to open")
-        };
+        let begun = process.vault.begin(stage.owner, begin("acme")).await.unwrap();
+        let Next::Authorize(url) = begun.next else { panic!("a page to open") };
         for (name, value) in url.query_pairs() {
             if matches!(&*name, "state" | "nonce" | "challenge") {
                 assert_eq!(value.len(), 43, "{name}");
@@ -197,17 +165,10 @@ async fn the_challenge_is_the_s256_of_a_verifier_and_nothing_secret_is_used_twic
         let proof = code(&stage.world.agree(&url, account));
         process.finish("acme", &begun.state, proof).await.unwrap();
     }
-    let begun = process
-        .vault
-        .begin(stage.owner, begin("acme"))
-        .await
-        .unwrap();
+    let begun = process.vault.begin(stage.owner, begin("acme")).await.unwrap();
     let wrong = stage.world.agree_to("another challenge", "ada");
     let refused = process.finish("acme", &begun.state, code(&wrong)).await;
-    assert!(
-        matches!(refused, Err(ConnectError::Rejected(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(ConnectError::Rejected(_))), "{refused:?}");
 }
 
 #[tokio::test]
@@ -225,11 +186,7 @@ async fn a_caller_that_hangs_up_during_finish_is_connected_all_the_same() {
         }
         drop(finish);
         stage.settle().await;
-        let all = stage
-            .store
-            .integrations(stage.owner, None, 10)
-            .await
-            .unwrap();
+        let all = stage.store.integrations(stage.owner, None, 10).await.unwrap();
         assert_eq!(all.len(), 1, "hung up after {polls} polls");
         stage.assert_healthy(&process, all[0].id).await;
     }
@@ -250,10 +207,7 @@ async fn a_caller_that_hangs_up_during_disconnect_leaves_nothing_alive() {
         stage.settle().await;
         let token = process.token(id).await;
         assert!(matches!(token, Err(TokenError::NotFound)), "{token:?}");
-        assert!(
-            stage.world.with(|ledger| ledger.families[0].ended),
-            "after {polls} polls"
-        );
+        assert!(stage.world.with(|ledger| ledger.families[0].ended), "after {polls} polls");
     }
 }
 
@@ -267,30 +221,16 @@ async fn a_denied_or_misshapen_proof_connects_nothing() {
         description: Some("no\nthanks".to_owned()),
     };
     let refused = process.finish("acme", &flow, denied).await;
-    let Err(ConnectError::Rejected(failure)) = refused else {
-        panic!("{refused:?}")
-    };
+    let Err(ConnectError::Rejected(failure)) = refused else { panic!("{refused:?}") };
     assert_eq!(failure.provider_code.as_deref(), Some("access_denied: no"));
 
     let (flow, _) = stage.agree(&process, "acme", "ada", None).await.unwrap();
-    let refused = process
-        .finish("acme", &flow, Proof::Form(BTreeMap::new()))
-        .await;
-    assert!(
-        matches!(refused, Err(ConnectError::WrongProof(..))),
-        "{refused:?}"
-    );
-    let form = process
-        .vault
-        .begin(stage.owner, begin("form"))
-        .await
-        .unwrap();
+    let refused = process.finish("acme", &flow, Proof::Form(BTreeMap::new())).await;
+    assert!(matches!(refused, Err(ConnectError::WrongProof(..))), "{refused:?}");
+    let form = process.vault.begin(stage.owner, begin("form")).await.unwrap();
     assert!(matches!(&form.next, Next::Form(fields) if fields[0].secret));
     let refused = process.finish("form", &form.state, code("c")).await;
-    assert!(
-        matches!(refused, Err(ConnectError::WrongProof(..))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(ConnectError::WrongProof(..))), "{refused:?}");
     let unknown = process.vault.begin(stage.owner, begin("nobody")).await;
     assert!(matches!(unknown, Err(ConnectError::UnknownProvider { .. })));
     assert_eq!(stage.world.with(|ledger| ledger.exchanges), 0);
@@ -303,9 +243,6 @@ async fn a_grant_that_could_not_be_stored_is_revoked() {
     let (flow, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
     process.line.cut(Some(Cut::Calls("connect")));
     let refused = process.finish("acme", &flow, proof).await;
-    assert!(
-        matches!(refused, Err(ConnectError::Storage(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(ConnectError::Storage(_))), "{refused:?}");
     assert!(stage.world.with(|ledger| ledger.families[0].ended));
 }

@@ -41,9 +41,7 @@ fn every_token_python_made_is_made_again_to_the_byte() {
     for vector in vectors() {
         let fernet = Fernet::from_text(&vector.key).unwrap();
         let plain = STANDARD.decode(&vector.plain).unwrap();
-        let iv = URL_SAFE.decode(&vector.token).unwrap()[9..25]
-            .try_into()
-            .unwrap();
+        let iv = URL_SAFE.decode(&vector.token).unwrap()[9..25].try_into().unwrap();
         assert_eq!(fernet.encrypt(&plain, vector.seconds, iv), vector.token);
     }
 }

@@ -150,10 +150,7 @@ async fn a_lost_answer_keeps_a_strict_provider_from_seeing_the_token_again_soon(
             stage.pass(Duration::from_secs(1)).await;
         }
         let waited = stage.clock_secs() - began;
-        assert!(
-            (soonest..soonest + 5).contains(&waited),
-            "{rotation:?} {waited}"
-        );
+        assert!((soonest..soonest + 5).contains(&waited), "{rotation:?} {waited}");
         stage.assert_healthy(&process, id).await;
     }
 }
@@ -165,10 +162,7 @@ async fn a_panic_in_a_provider_gives_its_waiters_an_error_and_the_next_call_work
     stage.world.fail_next(Fault::Panic);
     let waiters = join_all((0..3).map(|_| process.token(id)));
     for outcome in stage.run(waiters).await {
-        assert!(
-            matches!(outcome, Err(TokenError::Unavailable { .. })),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Err(TokenError::Unavailable { .. })), "{outcome:?}");
     }
     stage.run(process.token(id)).await.unwrap();
     stage.assert_healthy(&process, id).await;
@@ -181,10 +175,7 @@ async fn a_caller_without_a_token_waits_90_seconds_and_the_refresh_goes_on() {
     stage.world.requests.close();
     let began = stage.clock_secs();
     let refused = stage.run(process.token(id)).await;
-    assert!(
-        matches!(refused, Err(TokenError::Unavailable { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(TokenError::Unavailable { .. })), "{refused:?}");
     assert_eq!(stage.clock_secs() - began, 90);
     stage.world.requests.open();
     stage.settle().await;
@@ -219,10 +210,7 @@ async fn a_grant_that_cannot_be_opened_or_has_no_provider_leaves_no_intent_behin
     let bare = stage.process_with(std::iter::empty().collect()).await;
     stage.pass(Duration::from_hours(2)).await;
     let refused = stage.run(bare.token(id)).await;
-    assert!(
-        matches!(refused, Err(TokenError::Misconfigured(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(TokenError::Misconfigured(_))), "{refused:?}");
     let began = stage.clock_secs();
     stage.run(process.token(id)).await.unwrap();
     assert_eq!(stage.clock_secs(), began, "it had to wait");

@@ -14,9 +14,7 @@ async fn stage() -> (Stage, Process, Api) {
 }
 
 fn to(uri: &str) -> Request {
-    http::Request::get(uri)
-        .body(Bytes::new())
-        .expect("a request")
+    http::Request::get(uri).body(Bytes::new()).expect("a request")
 }
 
 #[tokio::test]
@@ -43,10 +41,7 @@ async fn a_foreign_host_is_refused_before_a_token_is_attached() {
         "api.test",
     ] {
         let refused = api.send(to(uri)).await;
-        assert!(
-            matches!(refused, Err(CallError::ForeignHost { .. })),
-            "{uri}: {refused:?}"
-        );
+        assert!(matches!(refused, Err(CallError::ForeignHost { .. })), "{uri}: {refused:?}");
     }
     assert!(stage.world.with(|ledger| ledger.calls.is_empty()));
     for uri in ["https://api.test/v1/me", "https://API.TEST/v1/me"] {
@@ -58,9 +53,7 @@ async fn a_foreign_host_is_refused_before_a_token_is_attached() {
 async fn a_host_header_cannot_lead_a_token_elsewhere() {
     let (stage, _, api) = stage().await;
     let mut request = to("https://api.test/v1/me");
-    request
-        .headers_mut()
-        .insert("host", "evil.test".parse().unwrap());
+    request.headers_mut().insert("host", "evil.test".parse().unwrap());
     api.send(request).await.unwrap();
     let seen = stage.world.with(|ledger| ledger.calls.pop().unwrap());
     assert_eq!(seen.headers().get("host"), None);
@@ -77,10 +70,7 @@ async fn a_refused_token_is_replayed_exactly_once() {
 
     stage.world.with(|ledger| ledger.api_refuses = true);
     let refused = stage.run(api.send(to("https://api.test/v1/me"))).await;
-    assert!(
-        matches!(refused, Err(CallError::TokenRefused)),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(CallError::TokenRefused)), "{refused:?}");
     assert_eq!(stage.world.with(|ledger| ledger.calls.len()), 4);
 }
 
@@ -117,11 +107,7 @@ async fn a_token_that_worked_before_it_was_refused_is_replaced_every_time() {
         for _ in 0..20 {
             let call = async |token: &evergrant::AccessToken| {
                 let alive = stage.world.alive(token.secret().expose());
-                if alive {
-                    Ok(())
-                } else {
-                    Err(CallError::TokenRefused)
-                }
+                if alive { Ok(()) } else { Err(CallError::TokenRefused) }
             };
             if own_client {
                 stage.run(api.with_token(call)).await.unwrap();
@@ -142,11 +128,7 @@ async fn an_operation_with_a_client_of_its_own_runs_at_most_twice() {
     let first = stage.run(api.with_token(async |token| {
         runs.set(runs.get() + 1);
         let token = token.secret().expose().to_owned();
-        if runs.get() == 1 {
-            Err(CallError::TokenRefused)
-        } else {
-            Ok(token)
-        }
+        if runs.get() == 1 { Err(CallError::TokenRefused) } else { Ok(token) }
     }));
     assert!(stage.world.alive(&first.await.unwrap()));
     assert_eq!((runs.get(), stage.world.refreshes()), (2, 1));
@@ -183,14 +165,8 @@ async fn a_request_is_made_below_the_base_url() {
     for (path, uri) in [
         ("/me", "https://api.test/v1/me"),
         ("me", "https://api.test/v1/me"),
-        (
-            "/me?$select=id&x=a/../b",
-            "https://api.test/v1/me?$select=id&x=a/../b",
-        ),
-        (
-            "/users/ada@acme.test/mail",
-            "https://api.test/v1/users/ada@acme.test/mail",
-        ),
+        ("/me?$select=id&x=a/../b", "https://api.test/v1/me?$select=id&x=a/../b"),
+        ("/users/ada@acme.test/mail", "https://api.test/v1/users/ada@acme.test/mail"),
         ("/a%20b", "https://api.test/v1/a%20b"),
         ("", "https://api.test/v1/"),
     ] {
@@ -198,8 +174,5 @@ async fn a_request_is_made_below_the_base_url() {
         assert_eq!(request.uri().to_string(), uri);
     }
     api.get("/me").await.unwrap();
-    assert!(matches!(
-        api.get("/../me").await,
-        Err(CallError::InvalidPath(_))
-    ));
+    assert!(matches!(api.get("/../me").await, Err(CallError::InvalidPath(_))));
 }

@@ -27,9 +27,7 @@ async fn a_life_longer_than_the_provider_gives_is_unattainable_and_no_storm() {
     let (stage, process, id) = Stage::connected().await;
     for _ in 0..360 {
         let refused = stage.run(process.token_for(id, 7_200)).await;
-        let Err(TokenError::Unattainable { longest }) = refused else {
-            panic!("{refused:?}")
-        };
+        let Err(TokenError::Unattainable { longest }) = refused else { panic!("{refused:?}") };
         assert_eq!(longest, HOUR);
         stage.pass(Duration::from_secs(10)).await;
     }
@@ -51,9 +49,7 @@ async fn tokens_that_are_dead_on_arrival_are_no_storm() {
 #[tokio::test]
 async fn tokens_of_two_seconds_work() {
     let (stage, process, id) = Stage::connected().await;
-    stage
-        .world
-        .with(|ledger| ledger.lifetime = Duration::from_secs(2));
+    stage.world.with(|ledger| ledger.lifetime = Duration::from_secs(2));
     stage.pass(2 * HOUR).await;
     for _ in 0..100 {
         let token = stage.run(process.token(id)).await.unwrap();
@@ -92,9 +88,7 @@ async fn a_wall_clock_set_back_does_not_lengthen_the_pause_after_refusals() {
     while let Ok(token) = stage.run(process.vault.replace(&last)).await {
         last = token;
     }
-    stage
-        .clock
-        .set(stage.clock.now() - SignedDuration::from_hours(1));
+    stage.clock.set(stage.clock.now() - SignedDuration::from_hours(1));
     stage.pass(Duration::from_secs(61)).await;
     stage.run(process.vault.replace(&last)).await.unwrap();
 }
@@ -103,9 +97,7 @@ async fn a_wall_clock_set_back_does_not_lengthen_the_pause_after_refusals() {
 async fn a_wall_clock_set_forward_costs_one_refresh() {
     let (stage, process, id) = Stage::connected().await;
     process.token(id).await.unwrap();
-    stage
-        .clock
-        .set(stage.clock.now() + SignedDuration::from_hours(10));
+    stage.clock.set(stage.clock.now() + SignedDuration::from_hours(10));
     for _ in 0..10 {
         let token = stage.run(process.token(id)).await.unwrap();
         assert!(stage.world.alive(token.secret().expose()));

@@ -14,10 +14,7 @@ async fn a_link_leads_to_its_integration_for_a_day() {
     assert_eq!(followed.unwrap(), (stage.owner, id));
     stage.pass(Duration::from_hours(24)).await;
     let followed = process.vault.follow_link(&link);
-    assert!(
-        matches!(followed, Err(ConnectError::InvalidState)),
-        "{followed:?}"
-    );
+    assert!(matches!(followed, Err(ConnectError::InvalidState)), "{followed:?}");
 }
 
 #[tokio::test]
@@ -38,9 +35,6 @@ async fn a_link_that_was_made_up_or_changed_leads_nowhere() {
     }
     for text in wrong {
         let followed = process.vault.follow_link(&Secret::from(text.as_str()));
-        assert!(
-            matches!(followed, Err(ConnectError::InvalidState)),
-            "{text:?}"
-        );
+        assert!(matches!(followed, Err(ConnectError::InvalidState)), "{text:?}");
     }
 }

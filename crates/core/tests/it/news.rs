@@ -19,10 +19,7 @@ impl Ending {
         match self {
             Self::Disconnect => process.vault.disconnect(stage.owner, id).await.unwrap(),
             Self::Pause => {
-                let edit = Edit {
-                    paused: Some(true),
-                    ..Edit::default()
-                };
+                let edit = Edit { paused: Some(true), ..Edit::default() };
                 process.vault.edit(stage.owner, id, &edit).await.unwrap();
             }
         }
@@ -37,10 +34,7 @@ impl Ending {
 }
 
 fn rename(label: &str) -> Edit {
-    Edit {
-        label: Some(label.to_owned()),
-        ..Edit::default()
-    }
+    Edit { label: Some(label.to_owned()), ..Edit::default() }
 }
 
 #[tokio::test]
@@ -144,9 +138,7 @@ async fn a_machine_that_slept_does_not_rely_on_what_it_remembers() {
     process.token(id).await.unwrap();
     Ending::Disconnect.happen(&stage, &other, id).await;
     // The monotonic clock stands still meanwhile.
-    stage
-        .clock
-        .set(stage.clock.now() + SignedDuration::from_mins(10));
+    stage.clock.set(stage.clock.now() + SignedDuration::from_mins(10));
     process.token(id).await.unwrap_err();
 }
 
@@ -232,12 +224,9 @@ async fn a_strangers_edit_or_disconnect_harms_nothing() {
 #[tokio::test]
 async fn a_rename_at_any_moment_disturbs_no_caller() {
     for expired in [false, true] {
-        for (call, late) in [
-            ("grant", true),
-            ("reserve", true),
-            ("commit", false),
-            ("commit", true),
-        ] {
+        for (call, late) in
+            [("grant", true), ("reserve", true), ("commit", false), ("commit", true)]
+        {
             if !expired && call != "grant" {
                 continue;
             }
@@ -266,10 +255,7 @@ async fn a_resumed_integration_works_at_once() {
     let (stage, process, id) = Stage::connected().await;
     Ending::Pause.happen(&stage, &process, id).await;
     process.token(id).await.unwrap_err();
-    let resume = Edit {
-        paused: Some(false),
-        ..Edit::default()
-    };
+    let resume = Edit { paused: Some(false), ..Edit::default() };
     process.vault.edit(stage.owner, id, &resume).await.unwrap();
     process.token(id).await.unwrap();
     stage.assert_healthy(&process, id).await;

@@ -83,10 +83,7 @@ async fn without_the_database_no_refresh_token_is_spent_and_valid_tokens_are_ser
 
     stage.pass(Duration::from_mins(10)).await;
     let refused = stage.run(process.token(id)).await;
-    assert!(
-        matches!(refused, Err(TokenError::Storage(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(TokenError::Storage(_))), "{refused:?}");
     assert_eq!(stage.world.refreshes(), 0);
 
     stage.store.set_available(true);
@@ -103,10 +100,7 @@ async fn a_database_that_fails_after_the_answer_is_told_once_it_is_back() {
     assert!(stage.world.alive(token.secret().expose()));
     process.line.cut(Some(Cut::Calls("")));
     stage.live(Duration::from_mins(1)).await;
-    assert_eq!(
-        stage.run(process.token(id)).await.unwrap().secret(),
-        token.secret()
-    );
+    assert_eq!(stage.run(process.token(id)).await.unwrap().secret(), token.secret());
     process.line.cut(None);
     stage.live(Duration::from_secs(2)).await;
     assert_eq!(stage.world.refreshes(), 1);
@@ -146,16 +140,10 @@ async fn a_token_that_dies_waiting_for_the_database_is_an_error_of_the_database(
     let token = stage.run(process.token(id)).await.unwrap();
     stage.live(Duration::from_secs(2)).await;
     let refused = stage.run(process.vault.replace(&token)).await;
-    assert!(
-        matches!(refused, Err(TokenError::Storage(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(TokenError::Storage(_))), "{refused:?}");
     stage.live(Duration::from_hours(1)).await;
     let refused = stage.run(process.token(id)).await;
-    assert!(
-        matches!(refused, Err(TokenError::Storage(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(TokenError::Storage(_))), "{refused:?}");
     assert_eq!(stage.world.refreshes(), 1);
 
     process.line.cut(None);
@@ -182,10 +170,7 @@ async fn a_rejection_is_marked_once_and_the_provider_is_not_asked_again() {
     let before = stage.revision().await;
     for _ in 0..10 {
         let refused = stage.run(process.token(id)).await;
-        assert!(
-            matches!(refused, Err(TokenError::ReconnectRequired { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(TokenError::ReconnectRequired { .. })), "{refused:?}");
         stage.pass(Duration::from_mins(5)).await;
     }
     assert_eq!(stage.world.refreshes(), 1);
@@ -199,8 +184,6 @@ async fn an_answer_counts_though_the_database_cannot_tidy_up_after_it() {
     stage.world.fail_next(Fault::Down(600));
     process.line.cut(Some(Cut::Calls("release")));
     let refused = stage.run(process.token(id)).await;
-    let Err(TokenError::Unavailable { retry_after, .. }) = refused else {
-        panic!("{refused:?}")
-    };
+    let Err(TokenError::Unavailable { retry_after, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(retry_after, Duration::from_mins(10));
 }

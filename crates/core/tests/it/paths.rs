@@ -172,16 +172,10 @@ async fn no_trick_of_a_path_becomes_a_request() {
     let api = process.gateway.open(stage.owner, id).await.unwrap();
     for path in TRICKS {
         let request = api.request(Method::GET, path);
-        assert!(
-            matches!(request, Err(CallError::InvalidPath(_))),
-            "{path:?}"
-        );
+        assert!(matches!(request, Err(CallError::InvalidPath(_))), "{path:?}");
     }
     let long = format!("/{}", "a".repeat(8 << 10));
-    assert!(matches!(
-        api.request(Method::GET, &long),
-        Err(CallError::InvalidPath(_))
-    ));
+    assert!(matches!(api.request(Method::GET, &long), Err(CallError::InvalidPath(_))));
 }
 
 #[tokio::test]
@@ -236,10 +230,7 @@ async fn whatever_path_is_taken_leads_below_the_base_url() {
                 let url = url::Url::parse(&request.uri().to_string()).unwrap();
                 let below = url.path().starts_with("/v1/") && !url.path().contains("//");
                 let home = url.host_str() == Some("api.test") && url.scheme() == "https";
-                assert!(
-                    below && home && url.username().is_empty(),
-                    "{path:?} leads to {url}"
-                );
+                assert!(below && home && url.username().is_empty(), "{path:?} leads to {url}");
                 taken += 1;
             }
         }

@@ -88,13 +88,8 @@ async fn who_was_refused_gets_the_newer_token_there_is() {
     while let Ok(token) = stage.run(process.vault.replace(&last)).await {
         last = token;
     }
-    stage
-        .world
-        .with(|ledger| ledger.lifetime = Duration::from_mins(1));
-    stage
-        .sign_in(&process, "acme", "ada", Some(id))
-        .await
-        .unwrap();
+    stage.world.with(|ledger| ledger.lifetime = Duration::from_mins(1));
+    stage.sign_in(&process, "acme", "ada", Some(id)).await.unwrap();
     // Young, and near its end all the same.
     for waited in [0, 50] {
         stage.pass(Duration::from_secs(waited)).await;

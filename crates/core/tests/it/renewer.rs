@@ -10,19 +10,12 @@ use crate::support::{Fault, Process, Stage};
 const MINUTE: Duration = Duration::from_mins(1);
 
 fn start(process: &Process) {
-    process
-        .tasks
-        .spawn_loop(Renewer::new(process.vault.clone()).run());
+    process.tasks.spawn_loop(Renewer::new(process.vault.clone()).run());
 }
 
 async fn connect_many(stage: &Stage, process: &Process, count: usize) -> Vec<IntegrationId> {
     let accounts: Vec<_> = (0..count).map(|n| format!("user-{n}")).collect();
-    join_all(
-        accounts
-            .iter()
-            .map(|account| stage.connect(process, account)),
-    )
-    .await
+    join_all(accounts.iter().map(|account| stage.connect(process, account))).await
 }
 
 #[tokio::test]
@@ -57,9 +50,7 @@ async fn a_claim_that_lapsed_in_the_queue_is_not_refreshed_twice() {
     let mut stage = Stage::new();
     let (one, two) = (stage.process().await, stage.process().await);
     connect_many(&stage, &one, 200).await;
-    stage
-        .world
-        .with(|ledger| ledger.latency = Duration::from_secs(25));
+    stage.world.with(|ledger| ledger.latency = Duration::from_secs(25));
     stage.pass(50 * MINUTE).await;
     start(&one);
     start(&two);
@@ -95,10 +86,7 @@ async fn a_herd_of_two_thousand_is_refreshed_twenty_at_a_time_and_keeps_no_calle
 
     let began = stage.clock_secs();
     stage.run(process.token(ids[1_999])).await.unwrap();
-    assert!(
-        stage.clock_secs() - began <= 1,
-        "a caller waits behind the herd"
-    );
+    assert!(stage.clock_secs() - began <= 1, "a caller waits behind the herd");
     stage.live(105 * Duration::from_secs(1)).await;
     assert_eq!(stage.world.refreshes(), 2_000);
     assert!(stage.world.with(|ledger| ledger.most_under_way) <= 21);
@@ -124,9 +112,7 @@ async fn a_new_grant_wakes_the_renewer_early_enough() {
     let process = stage.process().await;
     start(&process);
     stage.live(Duration::from_secs(1)).await;
-    stage
-        .world
-        .with(|ledger| ledger.lifetime = Duration::from_secs(8));
+    stage.world.with(|ledger| ledger.lifetime = Duration::from_secs(8));
     stage.connect(&process, "ada").await;
     stage.live(Duration::from_secs(7)).await;
     assert_eq!(stage.world.refreshes(), 1);
@@ -149,10 +135,7 @@ async fn a_database_that_was_away_does_not_end_the_renewer() {
 #[tokio::test]
 async fn a_paused_or_ended_grant_is_not_renewed() {
     let (stage, process, id) = Stage::connected().await;
-    let edit = evergrant::store::Edit {
-        paused: Some(true),
-        ..Default::default()
-    };
+    let edit = evergrant::store::Edit { paused: Some(true), ..Default::default() };
     process.vault.edit(stage.owner, id, &edit).await.unwrap();
     let other = stage.connect(&process, "bob").await;
     process.vault.disconnect(stage.owner, other).await.unwrap();

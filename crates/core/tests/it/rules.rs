@@ -73,10 +73,7 @@ async fn rule_3_without_an_intent_no_refresh_token_is_spent() {
     stage.pass(Duration::from_hours(2)).await;
     process.line.cut(Some(Cut::Calls("reserve")));
     let refused = stage.run(process.token(id)).await;
-    assert!(
-        matches!(refused, Err(TokenError::Storage(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(TokenError::Storage(_))), "{refused:?}");
     assert_eq!(stage.world.refreshes(), 0);
 }
 
@@ -113,14 +110,10 @@ async fn rule_5_a_provider_talks_through_the_transport_it_is_handed() {
     let (stage, process, id) = Stage::connected().await;
     stage.pass(Duration::from_hours(2)).await;
     stage.run(process.token(id)).await.unwrap();
-    stage
-        .run(process.vault.disconnect(stage.owner, id))
-        .await
-        .unwrap();
+    stage.run(process.vault.disconnect(stage.owner, id)).await.unwrap();
     stage.settle().await;
-    let seen = stage
-        .world
-        .with(|ledger| (ledger.exchanges, ledger.refreshes, ledger.revoked.len()));
+    let seen =
+        stage.world.with(|ledger| (ledger.exchanges, ledger.refreshes, ledger.revoked.len()));
     assert_eq!(seen, (1, 1, 1));
 }
 
@@ -185,23 +178,13 @@ async fn rule_8_a_registration_that_needs_the_operator_never_marks_an_integratio
     assert_eq!(token.warning(), Some(Warning::RegistrationMisconfigured));
     stage.pass(Duration::from_hours(1)).await;
     let refused = stage.run(process.token(id)).await;
-    assert!(
-        matches!(refused, Err(TokenError::Misconfigured(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(TokenError::Misconfigured(_))), "{refused:?}");
     assert_eq!(stage.status(id).await, Status::Active);
 
     // The operator mends it; nobody has to tell the vault.
     stage.world.fail_always(None);
     stage.pass(Duration::from_mins(2)).await;
-    assert!(
-        stage
-            .run(process.token(id))
-            .await
-            .unwrap()
-            .warning()
-            .is_none()
-    );
+    assert!(stage.run(process.token(id)).await.unwrap().warning().is_none());
 }
 
 #[tokio::test]
@@ -262,11 +245,7 @@ async fn rule_10_nothing_deletes_a_refresh_token_because_of_an_error() {
                 let outcome = stage.run(process.token(id)).await;
                 stage.pass(SECOND).await;
                 assert!(outcome.is_err(), "{fault:?} {cut:?}");
-                assert_eq!(
-                    stage.stored_refresh(&process, id).await,
-                    before,
-                    "{fault:?} {cut:?}"
-                );
+                assert_eq!(stage.stored_refresh(&process, id).await, before, "{fault:?} {cut:?}");
             }
         }
     }

@@ -21,12 +21,7 @@ fn seal(keys: &[&Secret]) -> Seal {
     Seal::new(ring(keys), Arc::new(TestClock::default()), entropy)
 }
 
-const HOME: Place<'_> = Place {
-    tenant: "acme",
-    subject: "int_1",
-    field: Field::Grant,
-    epoch: 1,
-};
+const HOME: Place<'_> = Place { tenant: "acme", subject: "int_1", field: Field::Grant, epoch: 1 };
 
 #[test]
 fn a_value_opens_at_its_own_place_and_at_no_other() {
@@ -37,12 +32,7 @@ fn a_value_opens_at_its_own_place_and_at_no_other() {
         for subject in ["", "a", "b", "grant", "flow\0"] {
             for field in [Field::Grant, Field::Answer, Field::Flow] {
                 for epoch in [0, 1, -1] {
-                    places.push(Place {
-                        tenant,
-                        subject,
-                        field,
-                        epoch,
-                    });
+                    places.push(Place { tenant, subject, field, epoch });
                 }
             }
         }
@@ -80,10 +70,7 @@ fn the_first_key_encrypts_and_any_decrypts() {
 fn an_unknown_key_is_named_by_its_id() {
     let sealed = seal(&[&key(1)]).seal(HOME, b"x");
     let refused = seal(&[&key(2)]).open(HOME, &sealed).unwrap_err();
-    assert_eq!(
-        refused,
-        SealError::UnknownKey(sealed.key.as_str().to_owned())
-    );
+    assert_eq!(refused, SealError::UnknownKey(sealed.key.as_str().to_owned()));
     assert!(refused.to_string().contains(sealed.key.as_str()));
 }
 
@@ -115,20 +102,12 @@ fn a_list_of_keys_is_read_with_commas_and_white_space() {
     let first = |list: &str| {
         let entropy = Arc::new(SeededEntropy::default());
         let ring = Ring::parse(&list.into()).unwrap();
-        Seal::new(ring, Arc::new(TestClock::default()), entropy)
-            .seal(HOME, b"")
-            .key
+        Seal::new(ring, Arc::new(TestClock::default()), entropy).seal(HOME, b"").key
     };
     let (a, b) = (one.expose(), two.expose());
     assert_eq!(first(&format!(" {a}\n,{b} ")), first(a));
     assert_eq!(first(&format!("{b}\t{a}")), first(b));
     assert_eq!(Ring::parse(&" ,\n".into()).unwrap_err(), RingError::Empty);
-    let wrong = RingError::Key {
-        position: 2,
-        source: InvalidKey,
-    };
-    assert_eq!(
-        Ring::parse(&format!("{a},{}", &b[1..]).into()).unwrap_err(),
-        wrong
-    );
+    let wrong = RingError::Key { position: 2, source: InvalidKey };
+    assert_eq!(Ring::parse(&format!("{a},{}", &b[1..]).into()).unwrap_err(), wrong);
 }

@@ -29,9 +29,7 @@ pub(super) fn sign(request: &mut Request, token: &AccessToken) {
 pub(super) fn judge(response: &Response) -> Verdict {
     match response.status() {
         StatusCode::UNAUTHORIZED => Verdict::TokenRejected { claims: None },
-        StatusCode::TOO_MANY_REQUESTS => Verdict::Throttled {
-            retry_after: retry_after(response),
-        },
+        StatusCode::TOO_MANY_REQUESTS => Verdict::Throttled { retry_after: retry_after(response) },
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
             Verdict::Unavailable
         }
@@ -74,10 +72,7 @@ pub(super) fn read<T: for<'de> Deserialize<'de>>(response: &Response) -> Result<
         _ => {}
     }
     let ErrorBody { error } = serde_json::from_slice(response.body()).unwrap_or_default();
-    let header = response
-        .headers()
-        .get("request-id")
-        .and_then(|v| v.to_str().ok());
+    let header = response.headers().get("request-id").and_then(|v| v.to_str().ok());
     Err(CallError::Refused {
         status,
         code: error.code,

@@ -101,16 +101,12 @@ impl IdTokens {
         let id_token = id_token.ok_or_else(|| distrust("the answer has no id token"))?;
         let header = jsonwebtoken::decode_header(id_token.expose())
             .map_err(|_| distrust("the id token is not a signed token"))?;
-        let kid = header
-            .kid
-            .ok_or_else(|| distrust("the id token names no key"))?;
+        let kid = header.kid.ok_or_else(|| distrust("the id token names no key"))?;
         let mut published = self.published.lock().await;
         if published.as_ref().is_none_or(|p| stale(p, &kid, now)) {
             *published = Some(fetch(http, now, &self.discovery).await?);
         }
-        let known = published
-            .as_ref()
-            .and_then(|p| Some((p, p.keys.get(&kid)?)));
+        let known = published.as_ref().and_then(|p| Some((p, p.keys.get(&kid)?)));
         let (authority, key) =
             known.ok_or_else(|| distrust("the id token is signed with an unknown key"))?;
         let mut rules = Validation::new(Algorithm::RS256);
@@ -142,19 +138,13 @@ fn check(
     if claims.iss != filled(&authority.issuer) {
         return Err(distrust("the id token's issuer is another"));
     }
-    if key
-        .issuer
-        .as_deref()
-        .is_some_and(|issuer| claims.iss != filled(issuer))
-    {
+    if key.issuer.as_deref().is_some_and(|issuer| claims.iss != filled(issuer)) {
         return Err(distrust("the id token's key is not good for its issuer"));
     }
     let seconds = |at: Timestamp| at.as_second();
     let earliest = now.saturating_sub(SKEW).unwrap_or(now);
     if claims.exp <= seconds(earliest)
-        || claims
-            .nbf
-            .is_some_and(|nbf| nbf > seconds(later(now, SKEW)))
+        || claims.nbf.is_some_and(|nbf| nbf > seconds(later(now, SKEW)))
     {
         return Err(distrust(
             "the id token is expired or not yet valid; is this machine's clock right?",
@@ -195,31 +185,15 @@ async fn fetch(
     let found: Discovery = get(http, discovery).await?;
     // Keys from elsewhere would let that place sign in as anyone.
     if Url::parse(discovery).ok().map(|url| url.origin()) != Some(found.jwks_uri.origin()) {
-        return Err(distrust(
-            "the provider's keys are published at another host",
-        ));
+        return Err(distrust("the provider's keys are published at another host"));
     }
     let set: KeySet = get(http, found.jwks_uri.as_str()).await?;
-    let keys = set
-        .keys
-        .into_iter()
-        .filter(|key| key.kty == "RSA")
-        .filter_map(|key| {
-            let verifying =
-                DecodingKey::from_rsa_components(key.n.as_deref()?, key.e.as_deref()?).ok()?;
-            Some((
-                key.kid?,
-                Key {
-                    verifying,
-                    issuer: key.issuer,
-                },
-            ))
-        });
-    Ok(Published {
-        issuer: found.issuer,
-        keys: keys.collect(),
-        fetched_at: now,
-    })
+    let keys = set.keys.into_iter().filter(|key| key.kty == "RSA").filter_map(|key| {
+        let verifying =
+            DecodingKey::from_rsa_components(key.n.as_deref()?, key.e.as_deref()?).ok()?;
+        Some((key.kid?, Key { verifying, issuer: key.issuer }))
+    });
+    Ok(Published { issuer: found.issuer, keys: keys.collect(), fetched_at: now })
 }
 
 async fn get<T: DeserializeOwned>(http: &dyn Transport, url: &str) -> Result<T, AuthError> {
@@ -237,10 +211,7 @@ async fn get<T: DeserializeOwned>(http: &dyn Transport, url: &str) -> Result<T, 
     let request = http::Request::get(url)
         .body(bytes::Bytes::new())
         .map_err(|error| unavailable(error.to_string()))?;
-    let response = http
-        .send(request)
-        .await
-        .map_err(|error| unavailable(error.to_string()))?;
+    let response = http.send(request).await.map_err(|error| unavailable(error.to_string()))?;
     serde_json::from_slice(response.body())
         .map_err(|_| unavailable(format!("status {}", response.status().as_u16())))
 }

@@ -48,11 +48,7 @@ impl Identity {
     pub(super) fn authorize_url(&self, ask: &AuthorizeAsk<'_>) -> Url {
         let mut url = self.endpoint("authorize");
         let mut scopes: Vec<&str> = ask.scopes.iter().map(String::as_str).collect();
-        scopes.extend(
-            ALWAYS
-                .iter()
-                .filter(|always| !ask.scopes.iter().any(|s| s == *always)),
-        );
+        scopes.extend(ALWAYS.iter().filter(|always| !ask.scopes.iter().any(|s| s == *always)));
         url.query_pairs_mut()
             .append_pair("client_id", self.client_id.as_deref().unwrap_or_default())
             .append_pair("response_type", "code")
@@ -75,14 +71,7 @@ impl Identity {
         now: Timestamp,
         evidence: Evidence,
     ) -> Result<Redeemed, AuthError> {
-        let Evidence::Code {
-            code,
-            verifier,
-            nonce,
-            redirect_uri,
-            scopes,
-        } = evidence
-        else {
+        let Evidence::Code { code, verifier, nonce, redirect_uri, scopes } = evidence else {
             return Err(AuthError::Rejected(Failure::new(
                 "code_expected",
                 Actor::Operator,
@@ -101,14 +90,9 @@ impl Identity {
             )
             .await?;
         let client_id = self.client_id.as_deref().unwrap_or_default();
-        let account = self
-            .id_tokens
-            .verify(http, now, client_id, &nonce, answer.id_token.as_ref())
-            .await?;
-        Ok(Redeemed {
-            grant: granted(&answer, now, None, &scopes),
-            account,
-        })
+        let account =
+            self.id_tokens.verify(http, now, client_id, &nonce, answer.id_token.as_ref()).await?;
+        Ok(Redeemed { grant: granted(&answer, now, None, &scopes), account })
     }
 
     /// Leaves `scope` out, so that the new token carries what the last one did.
@@ -125,10 +109,7 @@ impl Identity {
                 "This connection was made without a refresh token. Connect the account again.",
             )));
         };
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh.expose()),
-        ];
+        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
         let answer = self.exchange(http, &form).await?;
         Ok(granted(&answer, now, Some(grant), &[]))
     }
@@ -140,10 +121,7 @@ impl Identity {
     ) -> Result<TokenAnswer, AuthError> {
         let mut form = grant.to_vec();
         form.push(("client_id", self.client_id.as_deref().unwrap_or_default()));
-        form.push((
-            "client_secret",
-            self.client_secret.as_ref().map_or("", Secret::expose),
-        ));
+        form.push(("client_secret", self.client_secret.as_ref().map_or("", Secret::expose)));
         oauth2::exchange(http, &self.endpoint("token"), &form, words::explain).await
     }
 

@@ -48,11 +48,7 @@ const KEYS: [(&str, &str, &[&str]); 3] = [
             "User.Read",
         ],
     ),
-    (
-        "microsoft_teams",
-        "Microsoft Teams",
-        &["OnlineMeetings.ReadWrite", "User.Read"],
-    ),
+    ("microsoft_teams", "Microsoft Teams", &["OnlineMeetings.ReadWrite", "User.Read"]),
 ];
 
 /// The operator's registration, and where Microsoft is.
@@ -92,9 +88,7 @@ pub(crate) fn providers(settings: &Settings) -> impl Iterator<Item = Arc<dyn Pro
         let manifest = Manifest {
             key: key.into(),
             label: label.to_owned(),
-            connect: Connect::Redirect {
-                scopes: scopes.iter().map(|&s| s.to_owned()).collect(),
-            },
+            connect: Connect::Redirect { scopes: scopes.iter().map(|&s| s.to_owned()).collect() },
             hosts: vec![authority(&base_url)],
             base_url: base_url.clone(),
             // Spending a refresh token does not end it (contract, section 2.8).
@@ -104,10 +98,7 @@ pub(crate) fn providers(settings: &Settings) -> impl Iterator<Item = Arc<dyn Pro
             // `127.0.0.1` can be registered only by editing the registration's manifest.
             loopback_host: "localhost",
         };
-        Arc::new(Microsoft {
-            manifest,
-            identity: Arc::clone(&identity),
-        }) as Arc<dyn Provider>
+        Arc::new(Microsoft { manifest, identity: Arc::clone(&identity) }) as Arc<dyn Provider>
     })
 }
 
@@ -190,6 +181,5 @@ impl Profiles for Microsoft {
 /// `host`, with the port if it is not the scheme's own.
 fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

@@ -18,11 +18,7 @@ pub(super) fn explain(error: &OAuthError, retry_after: Option<Duration>) -> Opti
             .then(|| AuthError::Rejected(error.failure(code, actor, message)))
     };
     let operator = |code, message| {
-        Some(AuthError::Misconfigured(error.failure(
-            code,
-            Actor::Operator,
-            message,
-        )))
+        Some(AuthError::Misconfigured(error.failure(code, Actor::Operator, message)))
     };
     match number {
         // Sent as `invalid_grant`, but the grant is good: we asked too often.

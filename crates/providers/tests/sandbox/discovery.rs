@@ -16,9 +16,7 @@ async fn discovery_has_the_members_and_the_issuer_quirk_of_the_real_one() {
         (TENANT, "tenant"),
         ("contoso.example", "tenant"),
     ] {
-        let answer = play
-            .get(&format!("/{segment}/v2.0/.well-known/openid-configuration"))
-            .await;
+        let answer = play.get(&format!("/{segment}/v2.0/.well-known/openid-configuration")).await;
         let name = format!("openid-configuration.{example}.response");
         assert_like(&name, &answer);
         let expected = fixture(&name)["response"]["body"].clone();
@@ -34,16 +32,11 @@ async fn discovery_has_the_members_and_the_issuer_quirk_of_the_real_one() {
 
 #[tokio::test]
 async fn an_unknown_tenant_is_named() {
-    let answer = Play::new()
-        .get("/nosuchtenant.example/v2.0/.well-known/openid-configuration")
-        .await;
+    let answer =
+        Play::new().get("/nosuchtenant.example/v2.0/.well-known/openid-configuration").await;
     assert_like("openid-configuration.unknown-tenant.response", &answer);
     assert_eq!(answer.refused(), (400, "invalid_tenant", 90_002));
-    assert!(
-        answer
-            .text
-            .contains("Tenant 'nosuchtenant.example' not found.")
-    );
+    assert!(answer.text.contains("Tenant 'nosuchtenant.example' not found."));
 }
 
 #[tokio::test]
@@ -67,18 +60,11 @@ async fn tokens_are_signed_by_the_newest_key_of_the_set() {
     let keys = play.get("/common/discovery/v2.0/keys").await;
     assert_like("jwks.common.response", &keys);
     let before = play.sign_in().await;
-    let rotated = play
-        .control("POST", "world/microsoft/rotate-keys", &json!({}))
-        .await
-        .ok();
+    let rotated = play.control("POST", "world/microsoft/rotate-keys", &json!({})).await.ok();
     let after = play.sign_in().await;
     let keys = play.get("/common/discovery/v2.0/keys").await.ok();
-    let published: Vec<_> = keys["keys"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|key| key["kid"].clone())
-        .collect();
+    let published: Vec<_> =
+        keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect();
     assert_eq!(published.len(), 2);
     assert_eq!(published[0], rotated["kid"]);
     for (response, kid) in [(&after, &published[0]), (&before, &published[1])] {

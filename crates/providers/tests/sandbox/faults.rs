@@ -13,11 +13,8 @@ use crate::play::{
 
 /// Examples of answers that the fault of the same number does not give: they belong to other
 /// endpoints or to other causes of the same number.
-const OTHERWISE: &[&str] = &[
-    "authorization_declined",
-    "interaction_required.obo.50079",
-    "invalid_grant.9002313",
-];
+const OTHERWISE: &[&str] =
+    &["authorization_declined", "interaction_required.obo.50079", "invalid_grant.9002313"];
 
 #[tokio::test]
 async fn every_example_error_can_be_scripted() {
@@ -35,22 +32,15 @@ async fn every_example_error_can_be_scripted() {
         }
         let expected = fixture(name)["response"].clone();
         let number = &expected["body"]["error_codes"][0];
-        play.fault(json!({ "where": "microsoft.token", "do": { "aadsts": number } }))
-            .await;
+        play.fault(json!({ "where": "microsoft.token", "do": { "aadsts": number } })).await;
         let answer = play.post(TOKEN, &[]).await;
         assert_like(name, &answer);
         for member in ["error", "error_codes", "suberror", "claims"] {
-            assert_eq!(
-                answer.json.get(member),
-                expected["body"].get(member),
-                "{name}.{member}"
-            );
+            assert_eq!(answer.json.get(member), expected["body"].get(member), "{name}.{member}");
         }
         let telemetry = &expected["headers"]["x-ms-clitelem"];
         assert_eq!(telemetry, answer.header("x-ms-clitelem"), "{name}");
-        let wait = expected["headers"]["Retry-After"]
-            .as_str()
-            .unwrap_or_default();
+        let wait = expected["headers"]["Retry-After"].as_str().unwrap_or_default();
         assert_eq!(answer.header("retry-after"), wait, "{name}");
         tried += 1;
     }
@@ -62,8 +52,7 @@ async fn every_number_of_the_table_can_be_scripted() {
     let play = Play::new();
     for (error, numbers) in TABLE {
         for number in *numbers {
-            play.fault(json!({ "where": "microsoft.token", "do": { "aadsts": number } }))
-                .await;
+            play.fault(json!({ "where": "microsoft.token", "do": { "aadsts": number } })).await;
             let answer = play.post(TOKEN, &[]).await;
             assert_eq!(answer.json["error"], *error, "{number}");
             assert_eq!(answer.json["error_codes"], json!([number]));
@@ -83,20 +72,14 @@ async fn a_scripted_number_reaches_the_application_by_redirect_or_not_at_all() {
         "authorize.error.server_error",
     ] {
         let expected = fixture(name)["redirectParameters"].clone();
-        let (_, number) = expected["error_uri"]
-            .as_str()
-            .unwrap()
-            .split_once("code=")
-            .unwrap();
+        let (_, number) = expected["error_uri"].as_str().unwrap().split_once("code=").unwrap();
         let number: u32 = number.parse().unwrap();
-        play.fault(json!({ "where": "microsoft.authorize", "do": { "aadsts": number } }))
-            .await;
+        play.fault(json!({ "where": "microsoft.authorize", "do": { "aadsts": number } })).await;
         let returned = play.authorize(&[]).await.returned();
         assert_same_shape(name, &expected, &serde_json::to_value(&returned).unwrap());
         assert_eq!(returned["error"], expected["error"].as_str().unwrap());
     }
-    play.fault(json!({ "where": "microsoft.authorize", "do": { "aadsts": 700_016 } }))
-        .await;
+    play.fault(json!({ "where": "microsoft.authorize", "do": { "aadsts": 700_016 } })).await;
     let page = play.authorize(&[]).await;
     assert!(page.status == 400 && page.text.contains("AADSTS700016"));
 }
@@ -104,15 +87,9 @@ async fn a_scripted_number_reaches_the_application_by_redirect_or_not_at_all() {
 #[tokio::test]
 async fn a_fault_strikes_whom_it_is_meant_for_and_as_often_as_it_says() {
     let play = Play::new();
-    let adele = play.sign_in().await["refresh_token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let adele = play.sign_in().await["refresh_token"].as_str().unwrap().to_owned();
     let code = play.code(&[("login_hint", ALEX)]).await;
-    let alex = play.redeem(&code, &[]).await.ok()["refresh_token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let alex = play.redeem(&code, &[]).await.ok()["refresh_token"].as_str().unwrap().to_owned();
     play.fault(json!({
         "where": "microsoft.token",
         "match": { "account": ADELE, "grant_type": "refresh_token", "path": "/common/" },
@@ -126,21 +103,11 @@ async fn a_fault_strikes_whom_it_is_meant_for_and_as_often_as_it_says() {
         let answer = play.refresh(&adele, &[]).await;
         assert_eq!((answer.status, answer.header("retry-after")), (429, "2"));
         let listed = play.control("GET", "faults", &Value::Null).await.ok();
-        assert_eq!(
-            listed
-                .get(0)
-                .map_or(0, |fault| fault["times"].as_u64().unwrap()),
-            left
-        );
+        assert_eq!(listed.get(0).map_or(0, |fault| fault["times"].as_u64().unwrap()), left);
     }
     play.refresh(&adele, &[]).await.ok();
     assert_eq!(play.stage.ledger().summary().faults, 2);
-    let struck = play
-        .stage
-        .ledger()
-        .requests()
-        .into_iter()
-        .filter(|seen| seen.fault.is_some());
+    let struck = play.stage.ledger().requests().into_iter().filter(|seen| seen.fault.is_some());
     assert!(
         struck
             .into_iter()
@@ -151,10 +118,7 @@ async fn a_fault_strikes_whom_it_is_meant_for_and_as_often_as_it_says() {
 #[tokio::test]
 async fn graph_fails_in_its_own_words() {
     let play = Play::new();
-    let token = play.sign_in().await["access_token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let token = play.sign_in().await["access_token"].as_str().unwrap().to_owned();
     for (status, name) in [
         (401, "error.401.expired_token"),
         (429, "error.429.request_limit"),
@@ -165,16 +129,12 @@ async fn graph_fails_in_its_own_words() {
         if let Some(wait) = fixture(name)["response"]["headers"].get("Retry-After") {
             deed["retry_after"] = json!(wait.as_str().unwrap().parse::<u64>().unwrap());
         }
-        play.fault(json!({ "where": "graph", "match": { "account": ADELE }, "do": deed }))
-            .await;
+        play.fault(json!({ "where": "graph", "match": { "account": ADELE }, "do": deed })).await;
         let answer = play.graph("GET", "/v1.0/me", &token).await;
         assert_like(name, &answer);
         let expected = fixture(name)["response"]["body"].clone();
         assert_eq!(answer.json["error"]["code"], expected["error"]["code"]);
-        assert_eq!(
-            answer.json["error"]["message"],
-            expected["error"]["message"]
-        );
+        assert_eq!(answer.json["error"]["message"], expected["error"]["message"]);
     }
     let deed = json!({ "status": 403, "code": "ErrorQuotaExceeded", "message": "full" });
     play.fault(json!({ "where": "graph", "do": deed })).await;
@@ -183,32 +143,24 @@ async fn graph_fails_in_its_own_words() {
     let deed = json!({ "status": 502, "body": "<html>bad gateway</html>" });
     play.fault(json!({ "where": "graph", "do": deed })).await;
     let answer = play.graph("GET", "/v1.0/me", &token).await;
-    assert_eq!(
-        (answer.status, answer.text.as_str()),
-        (502, "<html>bad gateway</html>")
-    );
+    assert_eq!((answer.status, answer.text.as_str()), (502, "<html>bad gateway</html>"));
 }
 
 #[tokio::test]
 async fn a_broken_connection_has_or_has_not_had_its_effect() {
     let play = Play::new();
-    let token = play.sign_in().await["refresh_token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let token = play.sign_in().await["refresh_token"].as_str().unwrap().to_owned();
     let form = [
         ("grant_type", "refresh_token"),
         ("client_id", "sandbox-client"),
         ("client_secret", "sandbox-secret"),
         ("refresh_token", &token),
     ];
-    play.fault(json!({ "where": "microsoft.token", "do": { "drop": true } }))
-        .await;
+    play.fault(json!({ "where": "microsoft.token", "do": { "drop": true } })).await;
     let unsent = play.try_post(TOKEN, &form).await;
     assert!(matches!(unsent, Err(TransportError::Unsent { .. })));
     assert_eq!(play.counts().refreshes, 0);
-    play.fault(json!({ "where": "microsoft.token", "do": { "drop_after_commit": true } }))
-        .await;
+    play.fault(json!({ "where": "microsoft.token", "do": { "drop_after_commit": true } })).await;
     let unanswered = play.try_post(TOKEN, &form).await;
     assert!(matches!(unanswered, Err(TransportError::Unanswered { .. })));
     assert_eq!(play.counts().refreshes, 1);
@@ -218,12 +170,8 @@ async fn a_broken_connection_has_or_has_not_had_its_effect() {
 #[tokio::test]
 async fn a_delay_waits_on_the_base_clock_and_then_goes_on() {
     let clock = Arc::new(Impatient::default());
-    let play = Play::with(StageConfig {
-        clock: Arc::clone(&clock) as _,
-        ..config()
-    });
-    play.fault(json!({ "where": "microsoft.discovery", "do": { "delay_ms": 1500 } }))
-        .await;
+    let play = Play::with(StageConfig { clock: Arc::clone(&clock) as _, ..config() });
+    play.fault(json!({ "where": "microsoft.discovery", "do": { "delay_ms": 1500 } })).await;
     play.get("/common/discovery/v2.0/keys").await.ok();
     assert_eq!(*clock.0.lock().unwrap(), [Duration::from_millis(1500)]);
 }
@@ -232,59 +180,26 @@ async fn a_delay_waits_on_the_base_clock_and_then_goes_on() {
 async fn a_fault_that_makes_no_sense_is_refused_with_a_reason() {
     let play = Play::new();
     for (fault, reason) in [
-        (
-            json!({ "where": "nowhere", "do": { "status": 500 } }),
-            "no site `nowhere`",
-        ),
+        (json!({ "where": "nowhere", "do": { "status": 500 } }), "no site `nowhere`"),
         (json!({ "where": "graph", "do": {} }), "does nothing"),
-        (
-            json!({ "where": "graph", "do": { "status": 99 } }),
-            "`status`",
-        ),
-        (
-            json!({ "where": "graph", "do": { "status": "x" } }),
-            "invalid type",
-        ),
-        (
-            json!({ "where": "graph", "do": { "aadsts": 50_173 } }),
-            "`aadsts`",
-        ),
-        (
-            json!({ "where": "graph", "do": { "explode": true } }),
-            "explode",
-        ),
-        (
-            json!({ "where": "graph", "do": { "retry_after": 3 } }),
-            "retry_after",
-        ),
-        (
-            json!({ "where": "graph", "do": { "drop": true, "status": 500 } }),
-            "exclude",
-        ),
-        (
-            json!({ "where": "graph", "times": 0, "do": { "status": 500 } }),
-            "`times`",
-        ),
+        (json!({ "where": "graph", "do": { "status": 99 } }), "`status`"),
+        (json!({ "where": "graph", "do": { "status": "x" } }), "invalid type"),
+        (json!({ "where": "graph", "do": { "aadsts": 50_173 } }), "`aadsts`"),
+        (json!({ "where": "graph", "do": { "explode": true } }), "explode"),
+        (json!({ "where": "graph", "do": { "retry_after": 3 } }), "retry_after"),
+        (json!({ "where": "graph", "do": { "drop": true, "status": 500 } }), "exclude"),
+        (json!({ "where": "graph", "times": 0, "do": { "status": 500 } }), "`times`"),
         (
             json!({ "where": "graph", "match": { "colour": "red" }, "do": { "status": 500 } }),
             "colour",
         ),
-        (
-            json!({ "where": "graph", "do": { "status": 500 }, "when": "now" }),
-            "when",
-        ),
-        (
-            json!({ "where": "microsoft.token", "do": { "aadsts": 1 } }),
-            "AADSTS1",
-        ),
+        (json!({ "where": "graph", "do": { "status": 500 }, "when": "now" }), "when"),
+        (json!({ "where": "microsoft.token", "do": { "aadsts": 1 } }), "AADSTS1"),
         (
             json!({ "where": "microsoft.token", "do": { "aadsts": 50_173, "status": 500 } }),
             "its own status",
         ),
-        (
-            json!({ "where": "microsoft.token", "do": { "body": "x" } }),
-            "`status`",
-        ),
+        (json!({ "where": "microsoft.token", "do": { "body": "x" } }), "`status`"),
     ] {
         let answer = play.control("POST", "faults", &fault).await;
         assert_eq!(answer.status, 422, "{fault}");
@@ -302,10 +217,7 @@ async fn faults_can_be_taken_back() {
     let play = Play::new();
     play.fault(json!({ "where": "microsoft.discovery", "times": 9, "do": { "status": 500 } }))
         .await;
-    assert_eq!(
-        play.control("DELETE", "faults", &Value::Null).await.status,
-        204
-    );
+    assert_eq!(play.control("DELETE", "faults", &Value::Null).await.status, 204);
     play.get("/common/discovery/v2.0/keys").await.ok();
 }
 
@@ -349,24 +261,14 @@ const TABLE: &[(&str, &[u32])] = &[
             7_000_222, 1_000_502, 65_005, 650_052, 650_054, 650_056, 650_057,
         ],
     ),
-    (
-        "unauthorized_client",
-        &[70_001, 700_016, 700_011, 7_000_112],
-    ),
+    ("unauthorized_client", &[70_001, 700_016, 700_011, 7_000_112]),
     ("unsupported_grant_type", &[70_003]),
     ("unsupported_response_type", &[70_005, 700_051, 700_054]),
     ("login_required", &[50_058]),
-    (
-        "access_denied",
-        &[
-            50_105, 52_004, 54_000, 65_004, 90_093, 90_094, 90_095, 90_099,
-        ],
-    ),
+    ("access_denied", &[50_105, 52_004, 54_000, 65_004, 90_093, 90_094, 90_095, 90_099]),
     (
         "temporarily_unavailable",
-        &[
-            50_033, 50_087, 90_006, 90_012, 90_090, 70_012, 90_024, 90_033, 90_055, 90_091,
-        ],
+        &[50_033, 50_087, 90_006, 90_012, 90_090, 70_012, 90_024, 90_033, 90_055, 90_091],
     ),
     ("server_error", &[90_036, 90_092]),
     ("invalid_tenant", &[90_002]),

@@ -6,10 +6,7 @@ use crate::play::{ADELE, ALEX, BASE, Play, assert_like};
 
 async fn token(play: &Play, scope: &str) -> String {
     let code = play.code(&[("scope", scope)]).await;
-    play.redeem(&code, &[]).await.ok()["access_token"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    play.redeem(&code, &[]).await.ok()["access_token"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -18,10 +15,7 @@ async fn me_is_the_account_by_every_name() {
     let token = token(&play, "User.Read").await;
     let me = play.graph("GET", "/v1.0/me", &token).await;
     assert_like("me.response", &me);
-    assert_eq!(
-        me.json["@odata.context"],
-        format!("{BASE}/v1.0/$metadata#users/$entity").as_str()
-    );
+    assert_eq!(me.json["@odata.context"], format!("{BASE}/v1.0/$metadata#users/$entity").as_str());
     let oid = me.json["id"].as_str().unwrap();
     for path in [
         "/beta/me".to_owned(),
@@ -31,11 +25,7 @@ async fn me_is_the_account_by_every_name() {
         format!("/v1.0/users/{oid}"),
         format!("/v1.0/users('{oid}')"),
     ] {
-        assert_eq!(
-            play.graph("GET", &path, &token).await.ok()["id"],
-            oid,
-            "{path}"
-        );
+        assert_eq!(play.graph("GET", &path, &token).await.ok()["id"], oid, "{path}");
     }
 }
 
@@ -52,12 +42,7 @@ async fn a_selection_holds_what_was_selected() {
             json!({ "@odata.context": context, "displayName": "Adele Vance", "mail": ADELE })
         );
     }
-    assert_eq!(
-        play.graph("GET", "/v1.0/me?$select=shoeSize", &token)
-            .await
-            .status,
-        400
-    );
+    assert_eq!(play.graph("GET", "/v1.0/me?$select=shoeSize", &token).await.status, 400);
 }
 
 #[tokio::test]
@@ -67,10 +52,7 @@ async fn the_gate_refuses_as_the_real_one_does() {
     let (head, signature) = good.rsplit_once('.').unwrap();
     let forged = format!("{head}.{}", signature.chars().rev().collect::<String>());
     assert_like("error.401.empty_token", &play.get("/v1.0/me").await);
-    assert_like(
-        "error.401.malformed_token",
-        &play.graph("GET", "/v1.0/me", "rubbish").await,
-    );
+    assert_like("error.401.malformed_token", &play.graph("GET", "/v1.0/me", "rubbish").await);
     assert_eq!(play.graph("GET", "/v1.0/me", &forged).await.status, 401);
 
     play.advance(5400);
@@ -80,11 +62,7 @@ async fn the_gate_refuses_as_the_real_one_does() {
         expired.json["error"]["message"],
         "Lifetime validation failed, the token is expired."
     );
-    assert!(
-        expired
-            .header("www-authenticate")
-            .starts_with("Bearer realm=\"\"")
-    );
+    assert!(expired.header("www-authenticate").starts_with("Bearer realm=\"\""));
     assert_eq!(play.counts().access_tokens_refused, 1);
 }
 
@@ -94,11 +72,7 @@ async fn a_token_can_be_void_before_its_time() {
     for (change, back) in [("revoke-access-tokens", "enable"), ("disable", "enable")] {
         let token = token(&play, "User.Read").await;
         play.change(ADELE, change).await;
-        assert_eq!(
-            play.graph("GET", "/v1.0/me", &token).await.status,
-            401,
-            "{change}"
-        );
+        assert_eq!(play.graph("GET", "/v1.0/me", &token).await.status, 401, "{change}");
         play.change(ADELE, back).await;
     }
 }
@@ -123,27 +97,19 @@ async fn permissions_are_asked_for() {
     let own = token(&play, "User.Read").await;
     assert_eq!(play.graph("GET", &other, &own).await.status, 403);
     let all = token(&play, "User.ReadBasic.All").await;
-    assert_eq!(
-        play.graph("GET", &other, &all).await.ok()["userPrincipalName"],
-        ALEX
-    );
+    assert_eq!(play.graph("GET", &other, &all).await.ok()["userPrincipalName"], ALEX);
 }
 
 #[tokio::test]
 async fn what_does_not_exist_is_named() {
     let play = Play::new();
     let token = token(&play, "User.Read").await;
-    let nobody = play
-        .graph("GET", "/v1.0/users/nobody@contoso.example", &token)
-        .await;
+    let nobody = play.graph("GET", "/v1.0/users/nobody@contoso.example", &token).await;
     assert_like("error.404.user_not_found", &nobody);
     for path in ["/v1.0/me/evnts", "/v1.0/evnts"] {
         let unknown = play.graph("GET", path, &token).await;
         assert_like("error.400.unknown_segment", &unknown);
-        assert_eq!(
-            unknown.json["error"]["message"],
-            "Resource not found for the segment 'evnts'."
-        );
+        assert_eq!(unknown.json["error"]["message"], "Resource not found for the segment 'evnts'.");
     }
     assert_eq!(play.graph("DELETE", "/v1.0/me", &token).await.status, 405);
 }
@@ -152,9 +118,7 @@ async fn what_does_not_exist_is_named() {
 async fn the_clients_request_id_comes_back_twice() {
     let play = Play::new();
     let id = "99990000-aaaa-bbbb-cccc-ddddeeeeffff";
-    let answer = play
-        .get_with("/v1.0/me", &[("client-request-id", id)])
-        .await;
+    let answer = play.get_with("/v1.0/me", &[("client-request-id", id)]).await;
     assert_eq!(answer.header("client-request-id"), id);
     assert_eq!(answer.json["error"]["innerError"]["client-request-id"], id);
     let seen = play.stage.ledger().requests().pop().unwrap();
@@ -165,10 +129,7 @@ async fn the_clients_request_id_comes_back_twice() {
 async fn userinfo_needs_openid() {
     let play = Play::new();
     let without = token(&play, "User.Read").await;
-    assert_eq!(
-        play.graph("GET", "/oidc/userinfo", &without).await.status,
-        403
-    );
+    assert_eq!(play.graph("GET", "/oidc/userinfo", &without).await.status, 403);
     let with = token(&play, "openid User.Read").await;
     for method in ["GET", "POST"] {
         let answer = play.graph(method, "/oidc/userinfo", &with).await;
@@ -182,20 +143,9 @@ async fn a_user_can_end_all_sessions() {
     let play = Play::new();
     let tokens = play.sign_in().await;
     let text = |name: &str| tokens.get(name).and_then(Value::as_str).unwrap();
-    let answer = play
-        .graph(
-            "POST",
-            "/v1.0/me/revokeSignInSessions",
-            text("access_token"),
-        )
-        .await;
+    let answer = play.graph("POST", "/v1.0/me/revokeSignInSessions", text("access_token")).await;
     assert_eq!(answer.ok()["value"], true);
     let refused = play.refresh(text("refresh_token"), &[]).await;
     assert_eq!(refused.refused(), (400, "invalid_grant", 50_173));
-    assert_eq!(
-        play.graph("GET", "/v1.0/me", text("access_token"))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(play.graph("GET", "/v1.0/me", text("access_token")).await.status, 200);
 }

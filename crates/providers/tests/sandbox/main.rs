@@ -1,10 +1,6 @@
 //! The sandbox against the wire contract: its payloads, its rules, its faults, its three mounts.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "the helpers of tests are tests, too"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests are tests, too")]
 
 mod control;
 mod discovery;

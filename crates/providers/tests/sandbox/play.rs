@@ -51,11 +51,7 @@ impl Play {
     pub(crate) fn with(config: StageConfig) -> Self {
         let stage = evergrant_providers::sandbox::stage(config);
         let http = Box::new(InProcess::new(&stage));
-        Self {
-            stage,
-            http,
-            base: BASE.to_owned(),
-        }
+        Self { stage, http, base: BASE.to_owned() }
     }
 
     pub(crate) async fn send(&self, request: Request) -> Result<Answer, TransportError> {
@@ -82,9 +78,7 @@ impl Play {
     }
 
     pub(crate) async fn get_with(&self, path: &str, headers: Form<'_>) -> Answer {
-        self.send(self.request("GET", path, headers, String::new()))
-            .await
-            .unwrap()
+        self.send(self.request("GET", path, headers, String::new())).await.unwrap()
     }
 
     pub(crate) async fn post(&self, path: &str, form: Form<'_>) -> Answer {
@@ -97,16 +91,13 @@ impl Play {
         form: Form<'_>,
     ) -> Result<Answer, TransportError> {
         let headers = &[("content-type", "application/x-www-form-urlencoded")];
-        self.send(self.request("POST", path, headers, encode(form)))
-            .await
+        self.send(self.request("POST", path, headers, encode(form))).await
     }
 
     /// A control request.
     pub(crate) async fn control(&self, method: &str, path: &str, body: &Value) -> Answer {
         let path = format!("/_sandbox/{path}");
-        self.send(self.request(method, &path, &[], body.to_string()))
-            .await
-            .unwrap()
+        self.send(self.request(method, &path, &[], body.to_string())).await.unwrap()
     }
 
     pub(crate) async fn fault(&self, fault: Value) {
@@ -177,9 +168,7 @@ impl Play {
     }
 
     async fn post_raw(&self, path: &str, body: String) -> Answer {
-        self.send(self.request("POST", path, &[], body))
-            .await
-            .unwrap()
+        self.send(self.request("POST", path, &[], body)).await.unwrap()
     }
 
     /// The token response of a whole sign-in.
@@ -191,9 +180,7 @@ impl Play {
     pub(crate) async fn graph(&self, method: &str, path: &str, token: &str) -> Answer {
         let bearer = format!("Bearer {token}");
         let headers = &[("authorization", bearer.as_str())];
-        self.send(self.request(method, path, headers, String::new()))
-            .await
-            .unwrap()
+        self.send(self.request(method, path, headers, String::new())).await.unwrap()
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -220,9 +207,7 @@ impl From<Response> for Answer {
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.head
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.head.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The body of a success.
@@ -233,9 +218,7 @@ impl Answer {
 
     /// `error` and number of a refusal by the identity platform.
     pub(crate) fn refused(&self) -> (u16, &str, u64) {
-        let code = self.json["error_codes"][0]
-            .as_u64()
-            .expect("an error of the platform");
+        let code = self.json["error_codes"][0].as_u64().expect("an error of the platform");
         (self.status, self.json["error"].as_str().unwrap(), code)
     }
 
@@ -243,18 +226,13 @@ impl Answer {
     pub(crate) fn returned(&self) -> HashMap<String, String> {
         assert_eq!(self.status, 302, "{}", self.text);
         let (_, parameters) = self.header("location").split_once(['?', '#']).unwrap();
-        parse(parameters.trim_end_matches('#').as_bytes())
-            .into_owned()
-            .collect()
+        parse(parameters.trim_end_matches('#').as_bytes()).into_owned().collect()
     }
 
     /// The value of a hidden field of a page.
     pub(crate) fn hidden(&self, name: &str) -> String {
         let marker = format!("name=\"{name}\" value=\"");
-        let (_, rest) = self
-            .text
-            .split_once(&marker)
-            .unwrap_or_else(|| panic!("{}", self.text));
+        let (_, rest) = self.text.split_once(&marker).unwrap_or_else(|| panic!("{}", self.text));
         rest.split_once('"').unwrap().0.to_owned()
     }
 }
@@ -284,10 +262,7 @@ impl Clock for Impatient {
     }
 
     async fn sleep_until(&self, at: Timestamp) {
-        self.0
-            .lock()
-            .unwrap()
-            .push(evergrant::clock::until(self.now(), at));
+        self.0.lock().unwrap().push(evergrant::clock::until(self.now(), at));
     }
 }
 
@@ -297,13 +272,9 @@ pub(crate) fn encode(form: Form<'_>) -> String {
 
 /// The usual parameters with some replaced; an empty value removes one.
 fn merged(usual: Form<'_>, changes: Form<'_>) -> String {
-    let kept = usual
-        .iter()
-        .filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+    let kept = usual.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
     let added = changes.iter().filter(|(_, value)| !value.is_empty());
-    Serializer::new(String::new())
-        .extend_pairs(kept.chain(added))
-        .finish()
+    Serializer::new(String::new()).extend_pairs(kept.chain(added)).finish()
 }
 
 /// The claims of a token.
@@ -319,10 +290,7 @@ pub(crate) fn part(token: &str, index: usize) -> Value {
 
 /// An example payload of the contract.
 pub(crate) fn fixture(name: &str) -> Value {
-    let path = format!(
-        "{}/src/microsoft/fixtures/{name}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let path = format!("{}/src/microsoft/fixtures/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(&path).expect(&path)).unwrap()
 }
 
@@ -346,11 +314,7 @@ pub(crate) fn assert_same_shape(what: &str, expected: &Value, actual: &Value) {
         }
         (expected, actual) => {
             let kind = |value: &Value| std::mem::discriminant(value);
-            assert_eq!(
-                kind(expected),
-                kind(actual),
-                "type of {what}: {expected} and {actual}"
-            );
+            assert_eq!(kind(expected), kind(actual), "type of {what}: {expected} and {actual}");
         }
     }
 }
@@ -358,22 +322,11 @@ pub(crate) fn assert_same_shape(what: &str, expected: &Value, actual: &Value) {
 /// Asserts that an answer has the status, the headers and the shape of an example.
 pub(crate) fn assert_like(name: &str, answer: &Answer) {
     let expected = &fixture(name)["response"];
-    assert_eq!(
-        expected["status"], answer.status,
-        "status of {name}: {}",
-        answer.text
-    );
+    assert_eq!(expected["status"], answer.status, "status of {name}: {}", answer.text);
     for header in expected["headers"].as_object().unwrap().keys() {
-        assert!(
-            answer.head.contains_key(header.as_str()),
-            "{name} has the header {header}"
-        );
+        assert!(answer.head.contains_key(header.as_str()), "{name} has the header {header}");
     }
     let kind = expected["headers"]["Content-Type"].as_str().unwrap();
-    assert_eq!(
-        answer.header("content-type"),
-        kind,
-        "content type of {name}"
-    );
+    assert_eq!(answer.header("content-type"), kind, "content type of {name}");
     assert_same_shape(name, &expected["body"], &answer.json);
 }

@@ -24,11 +24,7 @@ fn wired() -> Wired {
         ..config()
     });
     let any_port = Some(([127, 0, 0, 1], 0).into());
-    let listen = Listen {
-        http: any_port,
-        https: any_port,
-        ca: None,
-    };
+    let listen = Listen { http: any_port, https: any_port, ca: None };
     let listening = Listening::bind(stage.clone(), &listen).unwrap();
     let base = format!("https://localhost:{}", listening.https().unwrap().port());
     let plain = format!("http://localhost:{}", listening.http().unwrap().port());
@@ -39,27 +35,13 @@ fn wired() -> Wired {
     server.spawn(listening.serve(async {
         let _ = stopped.await;
     }));
-    let play = Play {
-        stage,
-        http: Box::new(http),
-        base,
-    };
-    Wired {
-        play,
-        plain,
-        stop,
-        server,
-    }
+    let play = Play { stage, http: Box::new(http), base };
+    Wired { play, plain, stop, server }
 }
 
 #[tokio::test]
 async fn a_client_that_trusts_the_authority_goes_all_the_way() {
-    let Wired {
-        mut play,
-        plain,
-        stop,
-        mut server,
-    } = wired();
+    let Wired { mut play, plain, stop, mut server } = wired();
     let tokens = play.sign_in().await;
     let token = tokens["access_token"].as_str().unwrap();
     assert_eq!(play.graph("GET", "/v1.0/me", token).await.status, 200);
@@ -69,11 +51,7 @@ async fn a_client_that_trusts_the_authority_goes_all_the_way() {
 
     play.base = plain;
     let issuer = play.get(discovery).await.ok()["issuer"].clone();
-    assert_eq!(
-        issuer,
-        format!("{}/{{tenantid}}/v2.0", play.base).as_str(),
-        "no TLS, no https"
-    );
+    assert_eq!(issuer, format!("{}/{{tenantid}}/v2.0", play.base).as_str(), "no TLS, no https");
 
     stop.send(()).unwrap();
     server.join_next().await.unwrap().unwrap().unwrap();
@@ -81,34 +59,16 @@ async fn a_client_that_trusts_the_authority_goes_all_the_way() {
 
 #[tokio::test]
 async fn a_client_that_does_not_trust_the_authority_goes_nowhere() {
-    let Wired {
-        play,
-        stop: _stop,
-        server: _server,
-        ..
-    } = wired();
+    let Wired { play, stop: _stop, server: _server, .. } = wired();
     let stranger = HttpTransport::new(HttpLimits::default(), None).unwrap();
-    let outcome = stranger
-        .send(play.request("GET", "/", &[], String::new()))
-        .await;
-    assert!(
-        matches!(outcome, Err(TransportError::Unsent { .. })),
-        "{outcome:?}"
-    );
+    let outcome = stranger.send(play.request("GET", "/", &[], String::new())).await;
+    assert!(matches!(outcome, Err(TransportError::Unsent { .. })), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn the_connection_breaks_without_an_answer_and_the_effect_stays() {
-    let Wired {
-        play,
-        stop: _stop,
-        server: _server,
-        ..
-    } = wired();
-    let token = play.sign_in().await["refresh_token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let Wired { play, stop: _stop, server: _server, .. } = wired();
+    let token = play.sign_in().await["refresh_token"].as_str().unwrap().to_owned();
     let form = [
         ("grant_type", "refresh_token"),
         ("client_id", "sandbox-client"),
@@ -116,13 +76,9 @@ async fn the_connection_breaks_without_an_answer_and_the_effect_stays() {
         ("refresh_token", token.as_str()),
     ];
     for (deed, refreshes) in [("drop", 0), ("drop_after_commit", 1)] {
-        play.fault(json!({ "where": "microsoft.token", "do": { deed: true } }))
-            .await;
+        play.fault(json!({ "where": "microsoft.token", "do": { deed: true } })).await;
         let outcome = play.try_post(TOKEN, &form).await;
-        assert!(
-            matches!(outcome, Err(TransportError::Unanswered { .. })),
-            "{deed}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Err(TransportError::Unanswered { .. })), "{deed}: {outcome:?}");
         assert_eq!(play.counts().refreshes, refreshes, "{deed}");
     }
     play.refresh(&token, &[]).await.ok();
@@ -132,14 +88,8 @@ async fn the_connection_breaks_without_an_answer_and_the_effect_stays() {
 async fn over_http_1_not_a_byte_comes_back() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    let Wired {
-        play,
-        plain,
-        stop: _stop,
-        server: _server,
-    } = wired();
-    play.fault(json!({ "where": "microsoft.token", "do": { "drop_after_commit": true } }))
-        .await;
+    let Wired { play, plain, stop: _stop, server: _server } = wired();
+    play.fault(json!({ "where": "microsoft.token", "do": { "drop_after_commit": true } })).await;
     let address = plain.trim_start_matches("http://").to_owned();
     let mut socket = tokio::net::TcpStream::connect(&address).await.unwrap();
     let body = encode(&[("grant_type", "nonsense")]);
@@ -162,17 +112,11 @@ async fn the_certificate_is_written_for_everybody_to_read() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
     let stage = evergrant_providers::sandbox::stage(config());
-    let listen = Listen {
-        https: Some(([127, 0, 0, 1], 0).into()),
-        http: None,
-        ca: Some(file.clone()),
-    };
+    let listen =
+        Listen { https: Some(([127, 0, 0, 1], 0).into()), http: None, ca: Some(file.clone()) };
     let listening = Listening::bind(stage, &listen).unwrap();
     assert_eq!(std::fs::read_to_string(&file).unwrap(), listening.ca_pem());
-    assert_eq!(
-        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-        0o644
-    );
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
 }
 
 #[tokio::test]

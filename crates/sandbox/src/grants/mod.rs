@@ -93,15 +93,8 @@ struct Refresh {
 impl<T: Clone> Grants<T> {
     /// No grants yet. A code lives for `code_ttl`, a refresh token for `refresh_inactivity`.
     pub fn new(backstage: Backstage, code_ttl: Duration, refresh_inactivity: Duration) -> Self {
-        let terms = Terms {
-            code_ttl,
-            refresh_inactivity,
-        };
-        Self {
-            backstage,
-            terms,
-            shelf: Mutex::new(Shelf::default()),
-        }
+        let terms = Terms { code_ttl, refresh_inactivity };
+        Self { backstage, terms, shelf: Mutex::new(Shelf::default()) }
     }
 
     /// Opens a grant for an account that has signed in, and returns the code for it.
@@ -119,23 +112,10 @@ impl<T: Clone> Grants<T> {
             };
             self.record(Event::Issued, Kind::Code, &grant, None, None);
             let id = grant.id.clone();
-            shelf.codes.insert(
-                code.clone(),
-                Code {
-                    grant: id.clone(),
-                    asked,
-                    issued: now,
-                    spent: false,
-                },
-            );
-            shelf.grants.insert(
-                id,
-                Held {
-                    grant,
-                    generation: 0,
-                    revoked: false,
-                },
-            );
+            shelf
+                .codes
+                .insert(code.clone(), Code { grant: id.clone(), asked, issued: now, spent: false });
+            shelf.grants.insert(id, Held { grant, generation: 0, revoked: false });
         });
         code
     }
@@ -183,27 +163,17 @@ impl<T: Clone> Grants<T> {
     pub fn grant_of(&self, refresh_token: &str, client: &str) -> Result<Grant<T>, RefreshRefusal> {
         let now = self.backstage.now();
         self.shelf(|shelf| {
-            let token = shelf
-                .refresh_tokens
-                .get(refresh_token)
-                .ok_or(RefreshRefusal::Unknown)?;
-            let held = shelf
-                .grants
-                .get(&token.grant)
-                .ok_or(RefreshRefusal::Unknown)?;
+            let token = shelf.refresh_tokens.get(refresh_token).ok_or(RefreshRefusal::Unknown)?;
+            let held = shelf.grants.get(&token.grant).ok_or(RefreshRefusal::Unknown)?;
             let idle = now.duration_since(token.issued).unsigned_abs();
             if held.grant.client != client {
                 return Err(RefreshRefusal::OtherClient);
             }
             if held.revoked {
-                return Err(RefreshRefusal::Revoked {
-                    issued: token.issued,
-                });
+                return Err(RefreshRefusal::Revoked { issued: token.issued });
             }
             if idle >= self.terms.refresh_inactivity {
-                return Err(RefreshRefusal::Inactive {
-                    issued: token.issued,
-                });
+                return Err(RefreshRefusal::Inactive { issued: token.issued });
             }
             Ok(held.grant.clone())
         })
@@ -219,14 +189,9 @@ impl<T: Clone> Grants<T> {
         self.grant_of(refresh_token, client)?;
         let strict = self.backstage.strict_rotation();
         let grant = self.shelf(|shelf| {
-            let token = shelf
-                .refresh_tokens
-                .get_mut(refresh_token)
-                .ok_or(RefreshRefusal::Unknown)?;
-            let held = shelf
-                .grants
-                .get_mut(&token.grant)
-                .ok_or(RefreshRefusal::Unknown)?;
+            let token =
+                shelf.refresh_tokens.get_mut(refresh_token).ok_or(RefreshRefusal::Unknown)?;
+            let held = shelf.grants.get_mut(&token.grant).ok_or(RefreshRefusal::Unknown)?;
             if strict && token.spent {
                 held.revoked = true;
                 let why = Some("a spent refresh token was presented again".to_owned());
@@ -235,13 +200,7 @@ impl<T: Clone> Grants<T> {
             }
             token.spent = true;
             held.grant.memo = memo;
-            self.record(
-                Event::Spent,
-                Kind::Refresh,
-                &held.grant,
-                Some(token.generation),
-                None,
-            );
+            self.record(Event::Spent, Kind::Refresh, &held.grant, Some(token.generation), None);
             Ok(held.grant.clone())
         })?;
         Ok(self.issue(&grant))
@@ -257,12 +216,7 @@ impl<T: Clone> Grants<T> {
                 held.generation
             });
             self.record(Event::Issued, Kind::Refresh, grant, Some(generation), None);
-            let token = Refresh {
-                grant: grant.id.clone(),
-                generation,
-                issued,
-                spent: false,
-            };
+            let token = Refresh { grant: grant.id.clone(), generation, issued, spent: false };
             shelf.refresh_tokens.insert(refresh_token.clone(), token);
         });
         refresh_token
@@ -300,14 +254,8 @@ impl<T: Clone> Grants<T> {
     pub fn account_of(&self, code_or_token: &str) -> Option<String> {
         self.shelf(|shelf| {
             let code = shelf.codes.get(code_or_token).map(|code| &code.grant);
-            let token = shelf
-                .refresh_tokens
-                .get(code_or_token)
-                .map(|token| &token.grant);
-            shelf
-                .grants
-                .get(code.or(token)?)
-                .map(|held| held.grant.account.clone())
+            let token = shelf.refresh_tokens.get(code_or_token).map(|token| &token.grant);
+            shelf.grants.get(code.or(token)?).map(|held| held.grant.account.clone())
         })
     }
 
@@ -317,13 +265,7 @@ impl<T: Clone> Grants<T> {
             let live = shelf.grants.values_mut().filter(|held| !held.revoked);
             for held in live.filter(|held| held.grant.account == account) {
                 held.revoked = true;
-                self.record(
-                    Event::Revoked,
-                    Kind::Refresh,
-                    &held.grant,
-                    None,
-                    Some(why.to_owned()),
-                );
+                self.record(Event::Revoked, Kind::Refresh, &held.grant, None, Some(why.to_owned()));
             }
         });
     }

@@ -55,18 +55,13 @@ pub(crate) async fn browser_callback(
     query: Result<ApiQuery<ReturnQuery>, Problem>,
 ) -> Response {
     match returned(&app, &provider, visitor, query).await {
-        Ok(integration) if reader == Reader::Program => (
-            StatusCode::CREATED,
-            Json(IntegrationBody::from(integration)),
-        )
-            .into_response(),
+        Ok(integration) if reader == Reader::Program => {
+            (StatusCode::CREATED, Json(IntegrationBody::from(integration))).into_response()
+        }
         Ok(integration) => page(
             StatusCode::OK,
             "Connected",
-            &format!(
-                "The account {} is connected. You can close this page.",
-                integration.label
-            ),
+            &format!("The account {} is connected. You can close this page.", integration.label),
         ),
         Err(problem) => reader.tell(problem),
     }
@@ -79,15 +74,11 @@ async fn returned(
     query: Result<ApiQuery<ReturnQuery>, Problem>,
 ) -> Result<Integration, Problem> {
     let (Visitor(visitor), ApiQuery(query)) = (visitor?, query?);
-    let owner = visitor
-        .map(|principal| principal.may(Permission::IntegrationsWrite))
-        .transpose()?;
+    let owner =
+        visitor.map(|principal| principal.may(Permission::IntegrationsWrite)).transpose()?;
     let proof = match (query.code, query.error) {
         (Some(code), None) => Proof::Code(code.into()),
-        (None, Some(error)) => Proof::Denied {
-            error,
-            description: query.error_description,
-        },
+        (None, Some(error)) => Proof::Denied { error, description: query.error_description },
         _ => {
             let why = "The provider sent neither a code nor an error, or both.";
             return Err(Problem::invalid("query", why));
@@ -129,12 +120,7 @@ async fn begin_again(app: &App, link: String) -> Result<Redirect, Problem> {
     let (owner, id) = app.0.vault.follow_link(&link.into())?;
     let provider = app.0.vault.integration(owner, id).await?.provider;
     let redirect_uri = own_callback(app, &provider)?;
-    let ask = Begin {
-        provider,
-        redirect_uri,
-        scopes: None,
-        integration: Some(id),
-    };
+    let ask = Begin { provider, redirect_uri, scopes: None, integration: Some(id) };
     match app.0.vault.begin(owner, ask).await?.next {
         Next::Authorize(url) => Ok(Redirect::to(url.as_str())),
         Next::Form(_) => Err(Problem::new(

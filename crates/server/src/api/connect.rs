@@ -78,9 +78,7 @@ impl From<Vec<FormField>> for FormBody {
             label: field.label,
             secret: field.secret,
         };
-        Self {
-            fields: fields.into_iter().map(field).collect(),
-        }
+        Self { fields: fields.into_iter().map(field).collect() }
     }
 }
 
@@ -119,12 +117,7 @@ pub(crate) async fn initiate(
         .map(|id| id.parse::<IntegrationId>())
         .transpose()
         .map_err(|_| evergrant::TokenError::NotFound)?;
-    let ask = Begin {
-        provider,
-        redirect_uri,
-        scopes: body.scopes,
-        integration,
-    };
+    let ask = Begin { provider, redirect_uri, scopes: body.scopes, integration };
     let begun = app.0.vault.begin(owner, ask).await?;
     let (authorization_url, form) = match begun.next {
         Next::Authorize(url) => (Some(url.into()), None),
@@ -183,29 +176,16 @@ pub(crate) async fn callback(
     let owner = principal.may(Permission::IntegrationsWrite)?;
     let proof = match (body.code, body.fields, body.error) {
         (Some(code), None, None) => Proof::Code(code.into()),
-        (None, Some(fields), None) => Proof::Form(
-            fields
-                .into_iter()
-                .map(|(name, value)| (name, value.into()))
-                .collect(),
-        ),
-        (None, None, Some(error)) => Proof::Denied {
-            error,
-            description: body.error_description,
-        },
+        (None, Some(fields), None) => {
+            Proof::Form(fields.into_iter().map(|(name, value)| (name, value.into())).collect())
+        }
+        (None, None, Some(error)) => Proof::Denied { error, description: body.error_description },
         _ => {
-            return Err(Problem::invalid(
-                "",
-                "Send exactly one of `code`, `fields` and `error`.",
-            ));
+            return Err(Problem::invalid("", "Send exactly one of `code`, `fields` and `error`."));
         }
     };
     let provider = ProviderKey::from(body.provider.as_str());
-    let connected = app
-        .0
-        .vault
-        .finish(Some(owner), &provider, &body.state.into(), proof)
-        .await?;
+    let connected = app.0.vault.finish(Some(owner), &provider, &body.state.into(), proof).await?;
     Ok((StatusCode::CREATED, Json(connected.into())))
 }
 

@@ -40,12 +40,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .get_or_insert_default()
         .add_security_scheme("access_key", SecurityScheme::Http(key));
     for path in api.paths.paths.values_mut() {
-        let operations = [
-            &mut path.get,
-            &mut path.post,
-            &mut path.patch,
-            &mut path.delete,
-        ];
+        let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete];
         operations.into_iter().flatten().for_each(complete);
     }
     api
@@ -63,18 +58,12 @@ fn complete(operation: &mut Operation) {
         ]);
     }
     if operation.request_body.is_some() {
-        common.extend([
-            Code::BodyTooLarge,
-            Code::UnsupportedMediaType,
-            Code::InvalidRequest,
-        ]);
+        common.extend([Code::BodyTooLarge, Code::UnsupportedMediaType, Code::InvalidRequest]);
     }
     let responses = &mut operation.responses.responses;
     for code in common {
         let status = code.status().as_str().to_owned();
-        let response = responses
-            .entry(status)
-            .or_insert_with(|| RefOr::T(Response::default()));
+        let response = responses.entry(status).or_insert_with(|| RefOr::T(Response::default()));
         if let RefOr::T(response) = response {
             let name = format!("`{}`", code.name());
             if response.description.is_empty() {

@@ -15,10 +15,7 @@ pub(crate) struct Health {
     version: &'static str,
 }
 
-const OK: Json<Health> = Json(Health {
-    status: "ok",
-    version: env!("CARGO_PKG_VERSION"),
-});
+const OK: Json<Health> = Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") });
 
 /// Is the process alive?
 #[utoipa::path(get, path = "/health/live", tag = "operation", responses((status = 200, description = "It is", body = Health)))]

@@ -175,16 +175,11 @@ pub(crate) async fn list(
     let mut found = app.0.vault.integrations(owner, after, limit + 1).await?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
-    let next = found.last().filter(|_| more).map(|last| {
-        app.url(&format!(
-            "/api/integrations/?limit={limit}&cursor={}",
-            last.id
-        ))
-    });
-    Ok(Json(ListBody {
-        results: found.into_iter().map(Into::into).collect(),
-        next,
-    }))
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map(|last| app.url(&format!("/api/integrations/?limit={limit}&cursor={}", last.id)));
+    Ok(Json(ListBody { results: found.into_iter().map(Into::into).collect(), next }))
 }
 
 /// One integration
@@ -244,15 +239,9 @@ pub(crate) async fn edit(
     if let Some(label) = &label
         && (label.is_empty() || label.chars().count() > 200 || label.chars().any(char::is_control))
     {
-        return Err(Problem::invalid(
-            "/label",
-            "`label` must have 1 to 200 visible characters.",
-        ));
+        return Err(Problem::invalid("/label", "`label` must have 1 to 200 visible characters."));
     }
-    let edit = Edit {
-        label,
-        paused: body.paused,
-    };
+    let edit = Edit { label, paused: body.paused };
     Ok(Json(app.0.vault.edit(owner, id, &edit).await?.into()))
 }
 

@@ -56,11 +56,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(browser::browser_callback))
         .routes(routes!(browser::reconnect))
         .routes(routes!(integrations::list))
-        .routes(routes!(
-            integrations::show,
-            integrations::edit,
-            integrations::disconnect
-        ))
+        .routes(routes!(integrations::show, integrations::edit, integrations::disconnect))
         .routes(routes!(profile::profile))
         .routes(routes!(token::token, token::replace))
         .routes(routes!(health::live))
@@ -84,9 +80,7 @@ pub fn admin_router(app: App) -> Router {
 }
 
 fn finish(router: Router<App>, app: App) -> Router {
-    let main = router
-        .method_not_allowed_fallback(method_not_allowed)
-        .with_state(app.clone());
+    let main = router.method_not_allowed_fallback(method_not_allowed).with_state(app.clone());
     // Routes are written with their trailing slash; what is not found is looked for in the other form.
     let other = main.clone().fallback(not_found);
     main.fallback(move |request: Request| async move {
@@ -116,10 +110,7 @@ async fn not_found() -> Problem {
 }
 
 async fn method_not_allowed() -> Problem {
-    Problem::new(
-        Code::MethodNotAllowed,
-        "This path exists, but does not take this method.",
-    )
+    Problem::new(Code::MethodNotAllowed, "This path exists, but does not take this method.")
 }
 
 /// What every answer carries, and the one log line of every request that went wrong.
@@ -127,11 +118,7 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
     let id = app.next_request_id();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let path = uri.path();
-    let logged = if path.starts_with(RECONNECT) {
-        RECONNECT
-    } else {
-        path
-    };
+    let logged = if path.starts_with(RECONNECT) { RECONNECT } else { path };
     // Whatever is logged on the way says which request it was. At the usual level there is no
     // span: it would cost as much as the answer.
     let span = tracing::debug_span!("request", request_id = id);
@@ -171,12 +158,8 @@ fn dress(mut response: Response, id: &str, path: &str) -> Response {
     headers.insert(OPENER_POLICY, SAME_ORIGIN.clone());
     let docs = path.starts_with("/docs/");
     let policy = if docs { &DOCS_POLICY } else { &POLICY };
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert_with(|| NO_STORE.clone());
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert_with(|| policy.clone());
+    headers.entry(header::CACHE_CONTROL).or_insert_with(|| NO_STORE.clone());
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| policy.clone());
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }

@@ -53,13 +53,10 @@ pub(crate) async fn profile(
 ) -> Result<Json<ProfileBody>, Problem> {
     let owner = principal.may(Permission::ProfileRead)?;
     let api = app.0.gateway.open(owner, id).await?;
-    let profiles = api
-        .provider()
-        .profiles()
-        .ok_or_else(|| CallError::NotOffered {
-            provider: api.manifest().label.clone(),
-            capability: "profile",
-        })?;
+    let profiles = api.provider().profiles().ok_or_else(|| CallError::NotOffered {
+        provider: api.manifest().label.clone(),
+        capability: "profile",
+    })?;
     let profile = match profiles.profile(&api).await {
         Ok(profile) => profile,
         Err(CallError::Token(error @ TokenError::ReconnectRequired { .. })) => {

@@ -109,11 +109,7 @@ pub(crate) async fn replace(
     ApiJson(body): ApiJson<RefusedBody>,
 ) -> Result<Response, Problem> {
     let owner = principal.may(Permission::TokensRead)?;
-    let token = app
-        .0
-        .vault
-        .replace_refused(owner, id, &body.refused.into())
-        .await;
+    let token = app.0.vault.replace_refused(owner, id, &body.refused.into()).await;
     answer(&app, owner, id, token)
 }
 

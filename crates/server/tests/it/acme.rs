@@ -48,24 +48,20 @@ impl Acme {
 
     /// Both of its providers.
     pub(crate) fn providers(&self) -> evergrant::provider::Providers {
-        let calendar = Connect::Redirect {
-            scopes: vec!["calendar.read".to_owned(), "offline".to_owned()],
-        };
+        let calendar =
+            Connect::Redirect { scopes: vec!["calendar.read".to_owned(), "offline".to_owned()] };
         let field = |name: &str, secret| FormField {
             name: name.to_owned(),
             label: name.to_uppercase(),
             secret,
         };
-        let bank = Connect::Form {
-            fields: vec![field("login", false), field("password", true)],
-        };
-        [
-            (CALENDAR, "Acme Calendar", calendar),
-            (BANK, "Acme Bank", bank),
-        ]
-        .into_iter()
-        .map(|(key, label, connect)| Arc::new(self.desk(key, label, connect)) as Arc<dyn Provider>)
-        .collect()
+        let bank = Connect::Form { fields: vec![field("login", false), field("password", true)] };
+        [(CALENDAR, "Acme Calendar", calendar), (BANK, "Acme Bank", bank)]
+            .into_iter()
+            .map(|(key, label, connect)| {
+                Arc::new(self.desk(key, label, connect)) as Arc<dyn Provider>
+            })
+            .collect()
     }
 
     fn desk(&self, key: &str, label: &str, connect: Connect) -> Desk {
@@ -195,9 +191,7 @@ impl Transport for Acme {
         let mut response = Response::new(Bytes::from_static(body.as_bytes()));
         *response.status_mut() = status;
         for (name, value) in headers {
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         Ok(response)
     }

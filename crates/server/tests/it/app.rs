@@ -74,28 +74,19 @@ impl TestApp {
             .with_writer(move || writer.clone())
             .finish();
         let logging = tracing::subscriber::set_default(logging);
-        let (acme, entropy, tasks) = (
-            Acme::default(),
-            Arc::new(SeededEntropy::new(seed)),
-            Tasks::default(),
-        );
+        let (acme, entropy, tasks) =
+            (Acme::default(), Arc::new(SeededEntropy::new(seed)), Tasks::default());
         let clock = clock.clone();
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let place = format!("sqlite:{}", folder.path().join("evergrant.db").display());
         let store = Store::open(&place, Arc::clone(&shared)).await.unwrap();
         store.migrate().await.unwrap();
         let ring = Ring::parse(&Ring::generate(&*entropy)).unwrap();
-        let news = News::begin(Arc::new(store.clone()), Arc::clone(&shared))
-            .await
-            .unwrap();
+        let news = News::begin(Arc::new(store.clone()), Arc::clone(&shared)).await.unwrap();
         let vault = Vault::new(evergrant::vault::Parts {
             store: Arc::new(store.clone()),
             providers: acme.providers(),
-            seal: Seal::new(
-                ring,
-                Arc::clone(&shared),
-                Arc::clone(&entropy) as Arc<dyn Entropy>,
-            ),
+            seal: Seal::new(ring, Arc::clone(&shared), Arc::clone(&entropy) as Arc<dyn Entropy>),
             http: Arc::new(acme.clone()),
             clock: Arc::clone(&shared),
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
@@ -139,16 +130,7 @@ impl TestApp {
     pub(crate) async fn add_user(&self, name: &str) -> UserId {
         let id = UserId::new(&self.clock, &*self.entropy);
         let (name, created_at) = (name.to_owned(), self.clock.now());
-        assert!(
-            self.store
-                .add_user(&User {
-                    id,
-                    name,
-                    created_at
-                })
-                .await
-                .unwrap()
-        );
+        assert!(self.store.add_user(&User { id, name, created_at }).await.unwrap());
         id
     }
 
@@ -197,10 +179,7 @@ impl TestApp {
 
     /// Waits for work that outlives its request, such as a revocation.
     pub(crate) async fn settle(&self) {
-        assert_eq!(
-            self.tasks.drain(&self.clock, Duration::from_mins(1)).await,
-            0
-        );
+        assert_eq!(self.tasks.drain(&self.clock, Duration::from_mins(1)).await, 0);
     }
 
     /// What was logged so far, at every level.
@@ -261,18 +240,10 @@ impl Drop for TestApp {
         }
         for answer in self.record.lock().unwrap().iter() {
             let token_endpoint = answer.asked.contains("/token") && answer.status.is_success();
-            let told = format!(
-                "{:?} {}",
-                answer.headers,
-                String::from_utf8_lossy(&answer.body)
-            );
+            let told = format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body));
             for secret in secrets.iter().filter(|secret| told.contains(*secret)) {
                 let access_token = secret.starts_with("canary-access");
-                assert!(
-                    token_endpoint && access_token,
-                    "{} told {secret}",
-                    answer.asked
-                );
+                assert!(token_endpoint && access_token, "{} told {secret}", answer.asked);
             }
             is_described(answer);
             let raw = |b: &u8| b.is_ascii_control() && *b != b'\n';

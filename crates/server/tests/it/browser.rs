@@ -29,10 +29,7 @@ fn state_in(page: &str) -> String {
 }
 
 fn is_a_safe_page(answer: &Answer) {
-    assert!(
-        answer.header("content-type").starts_with("text/html"),
-        "{answer}"
-    );
+    assert!(answer.header("content-type").starts_with("text/html"), "{answer}");
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(answer.header("referrer-policy"), "no-referrer");
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
@@ -67,10 +64,7 @@ async fn a_refusal_at_the_provider_ends_on_a_page_and_ends_the_state() {
     let answer = t.anon.get(&back).await.expect(400);
     is_a_safe_page(&answer);
     snapshot!("page_denied", answer);
-    t.alice
-        .finish(&state, "adele")
-        .await
-        .problem(Code::InvalidState);
+    t.alice.finish(&state, "adele").await.problem(Code::InvalidState);
     assert!(t.acme.seen().is_empty());
 }
 
@@ -79,15 +73,9 @@ async fn an_account_with_a_hostile_name_is_text() {
     let t = TestApp::new().await;
     let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
     let name = "%3Cimg+onerror%3D%22alert(1)%22%3E%26'";
-    let answer = t
-        .anon
-        .get(&format!("{BACK}?state={state}&code=code-{name}"))
-        .await
-        .expect(200);
+    let answer = t.anon.get(&format!("{BACK}?state={state}&code=code-{name}")).await.expect(200);
     assert!(
-        answer
-            .text()
-            .contains("&lt;img onerror=&quot;alert(1)&quot;&gt;&amp;&#39;"),
+        answer.text().contains("&lt;img onerror=&quot;alert(1)&quot;&gt;&amp;&#39;"),
         "{answer}"
     );
     assert!(!answer.text().contains("<img"));
@@ -100,24 +88,15 @@ async fn every_mistake_on_the_way_back_is_a_page_for_people_and_a_problem_for_pr
     let mistakes = [
         (BACK.to_owned(), Code::InvalidRequest),
         (format!("{BACK}?state=x"), Code::InvalidRequest),
-        (
-            format!("{BACK}?state=x&code=a&error=b"),
-            Code::InvalidRequest,
-        ),
-        (
-            format!("{BACK}?state=x&state=y&code=a"),
-            Code::InvalidRequest,
-        ),
+        (format!("{BACK}?state=x&code=a&error=b"), Code::InvalidRequest),
+        (format!("{BACK}?state=x&state=y&code=a"), Code::InvalidRequest),
         (format!("{BACK}?state=x&code=a"), Code::InvalidState),
         (format!("{BACK}?code=a"), Code::InvalidState),
         (
             "/api/integrations/oauth/callback/%3Cb%3E/?state=x&code=a".to_owned(),
             Code::UnknownProvider,
         ),
-        (
-            "/api/integrations/oauth/reconnect/made-up/".to_owned(),
-            Code::InvalidState,
-        ),
+        ("/api/integrations/oauth/reconnect/made-up/".to_owned(), Code::InvalidState),
     ];
     for (url, code) in mistakes {
         program.get(&url).await.problem(code);
@@ -126,14 +105,8 @@ async fn every_mistake_on_the_way_back_is_a_page_for_people_and_a_problem_for_pr
         assert!(page.text().contains(code.title()), "{page}");
     }
     // A path that is not text names nothing.
-    t.anon
-        .get("/api/integrations/oauth/callback/%FF/?state=x")
-        .await
-        .problem(Code::NotFound);
-    t.anon
-        .get("/api/integrations/oauth/reconnect/%FF/")
-        .await
-        .problem(Code::NotFound);
+    t.anon.get("/api/integrations/oauth/callback/%FF/?state=x").await.problem(Code::NotFound);
+    t.anon.get("/api/integrations/oauth/reconnect/%FF/").await.problem(Code::NotFound);
 }
 
 #[tokio::test]
@@ -141,10 +114,7 @@ async fn a_program_gets_the_integration() {
     let t = TestApp::new().await;
     let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
     let program = t.anon.with("accept", "application/json");
-    let answer = program
-        .get(&format!("{BACK}?state={state}&code=code-adele"))
-        .await
-        .expect(201);
+    let answer = program.get(&format!("{BACK}?state={state}&code=code-adele")).await.expect(201);
     assert_eq!(answer.json()["account"]["id"], "acct-adele");
 }
 
@@ -155,15 +125,8 @@ async fn a_key_on_the_way_back_is_held_to_what_it_may() {
     let back = format!("{BACK}?state={state}&code=code-adele");
     let program = |caller: &crate::caller::Caller| caller.with("accept", "application/json");
     program(&t.bob).get(&back).await.problem(Code::InvalidState);
-    program(&t.anon.with_key("evg_wrong"))
-        .get(&back)
-        .await
-        .problem(Code::Unauthenticated);
-    let others = [
-        Permission::IntegrationsRead,
-        Permission::TokensRead,
-        Permission::ProfileRead,
-    ];
+    program(&t.anon.with_key("evg_wrong")).get(&back).await.problem(Code::Unauthenticated);
+    let others = [Permission::IntegrationsRead, Permission::TokensRead, Permission::ProfileRead];
     let (reader, _) = t.key(t.user("alice").await, &others).await;
     program(&reader).get(&back).await.problem(Code::Forbidden);
     assert!(t.acme.seen().is_empty());
@@ -176,37 +139,20 @@ async fn the_reconnect_url_leads_to_the_sign_in_and_back_to_the_same_integration
     let id = t.alice.connect("adele").await;
     t.pass(LIFE);
     t.acme.refuse(revoked());
-    let problem = t
-        .alice
-        .get(&at(&id, "token/"))
-        .await
-        .problem(Code::ReconnectRequired);
+    let problem = t.alice.get(&at(&id, "token/")).await.problem(Code::ReconnectRequired);
     t.acme.refuse(None);
     let link = path(&problem["reconnect_url"]);
 
     let sent = t.anon.get(&link).await.expect(303);
-    assert!(
-        sent.header("location")
-            .contains("login_hint=adele%40acme.test")
-    );
+    assert!(sent.header("location").contains("login_hint=adele%40acme.test"));
     let state = state_in(sent.header("location"));
-    let other = t
-        .anon
-        .get(&format!("{BACK}?state={state}&code=code-boris"))
-        .await
-        .expect(409);
+    let other = t.anon.get(&format!("{BACK}?state={state}&code=code-boris")).await.expect(409);
     is_a_safe_page(&other);
-    t.alice
-        .get(&at(&id, "token/"))
-        .await
-        .problem(Code::ReconnectRequired);
+    t.alice.get(&at(&id, "token/")).await.problem(Code::ReconnectRequired);
 
     let sent = t.anon.get(link.trim_end_matches('/')).await.expect(303);
     let state = state_in(sent.header("location"));
-    t.anon
-        .get(&format!("{BACK}?state={state}&code=code-adele"))
-        .await
-        .expect(200);
+    t.anon.get(&format!("{BACK}?state={state}&code=code-adele")).await.expect(200);
     t.alice.get(&at(&id, "token/")).await.expect(200);
 }
 
@@ -216,11 +162,7 @@ async fn a_reconnect_url_ends_after_a_day_and_with_its_integration() {
     let id = t.alice.connect("adele").await;
     t.pass(LIFE);
     t.acme.refuse(revoked());
-    let problem = t
-        .alice
-        .get(&at(&id, "token/"))
-        .await
-        .problem(Code::ReconnectRequired);
+    let problem = t.alice.get(&at(&id, "token/")).await.problem(Code::ReconnectRequired);
     let link = path(&problem["reconnect_url"]);
     let program = t.anon.with("accept", "application/json");
     let cut = &link[..link.len() - 3];
@@ -229,16 +171,9 @@ async fn a_reconnect_url_ends_after_a_day_and_with_its_integration() {
     program.get(&link).await.expect(303);
     t.pass(Duration::from_hours(1));
     program.get(&link).await.problem(Code::InvalidState);
-    let problem = t
-        .alice
-        .get(&at(&id, "token/"))
-        .await
-        .problem(Code::ReconnectRequired);
+    let problem = t.alice.get(&at(&id, "token/")).await.problem(Code::ReconnectRequired);
     t.alice.delete(&at(&id, "")).await.expect(204);
-    program
-        .get(&path(&problem["reconnect_url"]))
-        .await
-        .problem(Code::IntegrationNotFound);
+    program.get(&path(&problem["reconnect_url"])).await.problem(Code::IntegrationNotFound);
 }
 
 #[tokio::test]
@@ -252,11 +187,7 @@ async fn the_reconnect_url_of_a_form_provider_says_what_to_do() {
     t.acme.refuse(revoked());
     let token = at(bank["id"].as_str().unwrap(), "token/");
     let problem = t.alice.get(&token).await.problem(Code::ReconnectRequired);
-    let page = t
-        .anon
-        .get(&path(&problem["reconnect_url"]))
-        .await
-        .expect(404);
+    let page = t.anon.get(&path(&problem["reconnect_url"])).await.expect(404);
     is_a_safe_page(&page);
     assert!(page.text().contains("form"), "{page}");
 }

@@ -23,19 +23,12 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn new(router: Router, record: Record) -> Self {
-        Self {
-            router,
-            record,
-            headers: Vec::new(),
-        }
+        Self { router, record, headers: Vec::new() }
     }
 
     /// The same caller at another server.
     pub(crate) fn moved_to(&self, other: &Self) -> Self {
-        Self {
-            headers: self.headers.clone(),
-            ..other.clone()
-        }
+        Self { headers: self.headers.clone(), ..other.clone() }
     }
 
     /// The same caller with one more header.
@@ -84,21 +77,15 @@ impl Caller {
     pub(crate) async fn request(&self, mut request: Request<Body>) -> Answer {
         for (name, value) in &self.headers {
             let name: http::HeaderName = name.parse().unwrap();
-            request.headers_mut().insert(
-                name,
-                http::HeaderValue::from_bytes(value.as_bytes()).unwrap(),
-            );
+            request
+                .headers_mut()
+                .insert(name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let asked = format!("{} {}", request.method(), request.uri());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        let answer = Answer {
-            asked,
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        };
+        let answer = Answer { asked, status: parts.status, headers: parts.headers, body };
         self.record.lock().unwrap().push(answer.clone());
         answer
     }
@@ -123,9 +110,7 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The answer, once it has this status.

@@ -15,24 +15,15 @@ async fn a_state_works_once() {
     let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
     t.alice.finish(&state, "adele").await.expect(201);
     t.acme.seen();
-    t.alice
-        .finish(&state, "adele")
-        .await
-        .problem(Code::InvalidState);
-    assert!(
-        t.acme.seen().is_empty(),
-        "a used state must not reach the provider"
-    );
+    t.alice.finish(&state, "adele").await.problem(Code::InvalidState);
+    assert!(t.acme.seen().is_empty(), "a used state must not reach the provider");
 }
 
 #[tokio::test]
 async fn of_two_who_come_with_one_state_one_reaches_the_provider() {
     let t = TestApp::new().await;
     let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
-    let (one, two) = tokio::join!(
-        t.alice.finish(&state, "adele"),
-        t.alice.finish(&state, "adele")
-    );
+    let (one, two) = tokio::join!(t.alice.finish(&state, "adele"), t.alice.finish(&state, "adele"));
     let mut statuses = [one.status.as_u16(), two.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 400]);
@@ -43,15 +34,8 @@ async fn of_two_who_come_with_one_state_one_reaches_the_provider() {
 async fn a_foreign_attempt_is_refused_and_leaves_the_owners_state_alone() {
     let t = TestApp::new().await;
     let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
-    t.bob
-        .finish(&state, "boris")
-        .await
-        .problem(Code::InvalidState);
-    t.service
-        .as_user("bob")
-        .finish(&state, "boris")
-        .await
-        .problem(Code::InvalidState);
+    t.bob.finish(&state, "boris").await.problem(Code::InvalidState);
+    t.service.as_user("bob").finish(&state, "boris").await.problem(Code::InvalidState);
     assert!(t.acme.seen().is_empty());
     t.alice.finish(&state, "adele").await.expect(201);
 }
@@ -62,10 +46,7 @@ async fn a_state_is_good_for_its_own_provider_alone() {
     let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
     let fields = json!({ "login": "adele", "password": "hunter2-of-adele" });
     let body = json!({ "provider": BANK, "state": state, "fields": fields });
-    t.alice
-        .post(CALLBACK, body)
-        .await
-        .problem(Code::InvalidState);
+    t.alice.post(CALLBACK, body).await.problem(Code::InvalidState);
     assert!(t.acme.seen().is_empty());
     t.alice.finish(&state, "adele").await.expect(201);
 }
@@ -75,10 +56,7 @@ async fn a_state_ends_after_ten_minutes() {
     let t = TestApp::new().await;
     let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
     t.pass(Duration::from_mins(10));
-    t.alice
-        .finish(&state, "adele")
-        .await
-        .problem(Code::InvalidState);
+    t.alice.finish(&state, "adele").await.problem(Code::InvalidState);
     assert!(t.acme.seen().is_empty());
 }
 
@@ -86,17 +64,8 @@ async fn a_state_ends_after_ten_minutes() {
 async fn a_tampered_state_is_refused() {
     let t = TestApp::new().await;
     let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
-    for tampered in [
-        &state[1..],
-        &format!("{state}="),
-        &state.to_lowercase(),
-        "",
-        " ",
-    ] {
-        t.alice
-            .finish(tampered, "adele")
-            .await
-            .problem(Code::InvalidState);
+    for tampered in [&state[1..], &format!("{state}="), &state.to_lowercase(), "", " "] {
+        t.alice.finish(tampered, "adele").await.problem(Code::InvalidState);
     }
     assert!(t.acme.seen().is_empty());
 }
@@ -106,28 +75,15 @@ async fn a_callback_brings_exactly_one_proof() {
     let t = TestApp::new().await;
     let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
     let none = json!({ "provider": CALENDAR, "state": state });
-    t.alice
-        .post(CALLBACK, none)
-        .await
-        .problem(Code::InvalidRequest);
+    t.alice.post(CALLBACK, none).await.problem(Code::InvalidRequest);
     let both =
         json!({ "provider": CALENDAR, "state": state, "code": "code-x", "error": "access_denied" });
-    t.alice
-        .post(CALLBACK, both)
-        .await
-        .problem(Code::InvalidRequest);
+    t.alice.post(CALLBACK, both).await.problem(Code::InvalidRequest);
     t.alice.finish(&state, "adele").await.expect(201);
     let state = t.alice.begin(json!({ "provider": BANK })).await;
     let code = json!({ "provider": BANK, "state": state, "code": "code-adele" });
-    let problem = t
-        .alice
-        .post(CALLBACK, code)
-        .await
-        .problem(Code::InvalidRequest);
-    assert_eq!(
-        problem["detail"],
-        "The provider acme_bank expects `fields`."
-    );
+    let problem = t.alice.post(CALLBACK, code).await.problem(Code::InvalidRequest);
+    assert_eq!(problem["detail"], "The provider acme_bank expects `fields`.");
 }
 
 #[tokio::test]
@@ -135,11 +91,7 @@ async fn the_same_account_keeps_its_integration() {
     let t = TestApp::new().await;
     let id = t.alice.connect("adele").await;
     assert_eq!(t.alice.connect("adele").await, id);
-    assert_ne!(
-        t.bob.connect("adele").await,
-        id,
-        "another user's integration is another one"
-    );
+    assert_ne!(t.bob.connect("adele").await, id, "another user's integration is another one");
     let list = t.alice.get(LIST).await.json();
     assert_eq!(list["results"].as_array().unwrap().len(), 1);
 }
@@ -151,44 +103,21 @@ async fn reconnecting_takes_the_same_account_alone() {
     let before = t.alice.get(&at(&id, "token/")).await.json();
     let ask = json!({ "provider": CALENDAR, "integration": id });
     let state = t.alice.begin(ask.clone()).await;
-    t.alice
-        .finish(&state, "boris")
-        .await
-        .problem(Code::AccountMismatch);
-    assert_eq!(
-        t.alice.get(&at(&id, "token/")).await.json(),
-        before,
-        "the old grant stays"
-    );
+    t.alice.finish(&state, "boris").await.problem(Code::AccountMismatch);
+    assert_eq!(t.alice.get(&at(&id, "token/")).await.json(), before, "the old grant stays");
     let state = t.alice.begin(ask.clone()).await;
-    assert_eq!(
-        t.alice.finish(&state, "adele").await.expect(201).json()["id"],
-        id
-    );
-    t.bob
-        .post(INITIATE, ask)
-        .await
-        .problem(Code::IntegrationNotFound);
+    assert_eq!(t.alice.finish(&state, "adele").await.expect(201).json()["id"], id);
+    t.bob.post(INITIATE, ask).await.problem(Code::IntegrationNotFound);
     let other = json!({ "provider": BANK, "integration": id });
-    t.alice
-        .post(INITIATE, other)
-        .await
-        .problem(Code::IntegrationNotFound);
+    t.alice.post(INITIATE, other).await.problem(Code::IntegrationNotFound);
     let malformed = json!({ "provider": CALENDAR, "integration": "../" });
-    t.alice
-        .post(INITIATE, malformed)
-        .await
-        .problem(Code::IntegrationNotFound);
+    t.alice.post(INITIATE, malformed).await.problem(Code::IntegrationNotFound);
 }
 
 #[tokio::test]
 async fn the_redirect_uri_is_an_allowed_one_to_the_letter() {
     let t = TestApp::new().await;
-    let ask = |uri: &str| {
-        t.alice
-            .clone()
-            .ask(json!({ "provider": CALENDAR, "redirect_uri": uri }))
-    };
+    let ask = |uri: &str| t.alice.clone().ask(json!({ "provider": CALENDAR, "redirect_uri": uri }));
     for allowed in [
         "https://app.example.com/connected",
         "https://grants.example.com/api/integrations/oauth/callback/acme_calendar/",
@@ -227,23 +156,14 @@ async fn the_redirect_uri_is_an_allowed_one_to_the_letter() {
     for trick in tricks {
         let answer = ask(trick).await.expect(422);
         let code = answer.json()["code"].as_str().unwrap().to_owned();
-        assert!(
-            ["redirect_not_allowed", "invalid_request"].contains(&code.as_str()),
-            "{trick}"
-        );
+        assert!(["redirect_not_allowed", "invalid_request"].contains(&code.as_str()), "{trick}");
     }
     // What a parser makes of these is the allowed address itself, and that is what is used.
-    for spelling in [
-        "HTTPS://APP.example.com:443/connected",
-        "https://app.example.com/\tconnected",
-    ] {
+    for spelling in ["HTTPS://APP.example.com:443/connected", "https://app.example.com/\tconnected"]
+    {
         let page = ask(spelling).await.expect(200).json();
         let page = url(page["authorization_url"].as_str().unwrap());
-        let sent = page
-            .query_pairs()
-            .find(|(name, _)| name == "redirect_uri")
-            .unwrap()
-            .1;
+        let sent = page.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap().1;
         assert_eq!(sent, "https://app.example.com/connected");
     }
 }

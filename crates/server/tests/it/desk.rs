@@ -52,20 +52,14 @@ impl Provider for Desk {
         evidence: Evidence,
     ) -> Result<Redeemed, AuthError> {
         let name = match &evidence {
-            Evidence::Code {
-                code, redirect_uri, ..
-            } => {
-                self.acme
-                    .asked(format!("redeem for {redirect_uri}"), Some(code.expose()))?;
+            Evidence::Code { code, redirect_uri, .. } => {
+                self.acme.asked(format!("redeem for {redirect_uri}"), Some(code.expose()))?;
                 code.expose().trim_start_matches("code-").to_owned()
             }
             Evidence::Form(fields) => {
                 let password = fields.get("password").map(Secret::expose);
                 self.acme.asked("log in".to_owned(), password)?;
-                fields
-                    .get("login")
-                    .map(|login| login.expose().to_owned())
-                    .unwrap_or_default()
+                fields.get("login").map(|login| login.expose().to_owned()).unwrap_or_default()
             }
         };
         let account = Account {
@@ -73,10 +67,7 @@ impl Provider for Desk {
             username: Some(format!("{name}@acme.test")),
             name,
         };
-        Ok(Redeemed {
-            grant: self.acme.issue(now),
-            account,
-        })
+        Ok(Redeemed { grant: self.acme.issue(now), account })
     }
 
     async fn refresh(
@@ -96,9 +87,7 @@ impl Provider for Desk {
 
     fn sign(&self, request: &mut Request, token: &AccessToken) {
         let value = format!("Bearer {}", token.secret().expose());
-        request
-            .headers_mut()
-            .insert(header::AUTHORIZATION, HeaderValue::try_from(value).unwrap());
+        request.headers_mut().insert(header::AUTHORIZATION, HeaderValue::try_from(value).unwrap());
     }
 
     fn judge(&self, response: &Response) -> Verdict {
@@ -119,9 +108,7 @@ impl Profiles for Desk {
         let response = api.get("/account").await?;
         match response.status() {
             StatusCode::TOO_MANY_REQUESTS => {
-                return Err(CallError::Throttled {
-                    retry_after: retry_after(&response),
-                });
+                return Err(CallError::Throttled { retry_after: retry_after(&response) });
             }
             status if !status.is_success() => {
                 return Err(CallError::Refused {

@@ -25,15 +25,9 @@ async fn every_answer_carries_the_security_headers() {
         t.alice.send(Method::OPTIONS, LIST, None).await.expect(405),
         t.anon.get(LIST).await.expect(401),
         t.alice.request(form).await.expect(415),
-        t.alice
-            .post(INITIATE, json!("x".repeat(1 << 20)))
-            .await
-            .expect(413),
+        t.alice.post(INITIATE, json!("x".repeat(1 << 20))).await.expect(413),
         t.alice.post(INITIATE, json!(1)).await.expect(422),
-        t.anon
-            .get("/api/integrations/oauth/callback/x/")
-            .await
-            .expect(422),
+        t.anon.get("/api/integrations/oauth/callback/x/").await.expect(422),
         t.anon.get("/health/live").await.expect(200),
         t.anon.get("/openapi.json").await.expect(200),
         t.anon.get("/docs/").await.expect(200),
@@ -42,40 +36,18 @@ async fn every_answer_carries_the_security_headers() {
     let mut ids = std::collections::BTreeSet::new();
     for answer in &answers {
         let asked = &answer.asked;
-        assert_eq!(
-            answer.header("x-content-type-options"),
-            "nosniff",
-            "{asked}"
-        );
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{asked}");
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{asked}");
         assert_eq!(answer.header("cache-control"), "no-store", "{asked}");
-        assert_eq!(
-            answer.header("cross-origin-opener-policy"),
-            "same-origin",
-            "{asked}"
-        );
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{asked}");
         let policy = answer.header("content-security-policy");
-        for part in [
-            "default-src 'none'",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        ] {
+        for part in ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"] {
             assert!(policy.contains(part), "{asked}: {policy}");
         }
-        assert_eq!(
-            policy.contains("script-src"),
-            asked.ends_with("/docs/"),
-            "{asked}"
-        );
-        assert!(
-            answer.headers.get("access-control-allow-origin").is_none(),
-            "{asked}"
-        );
+        assert_eq!(policy.contains("script-src"), asked.ends_with("/docs/"), "{asked}");
+        assert!(answer.headers.get("access-control-allow-origin").is_none(), "{asked}");
         assert!(answer.headers.get("set-cookie").is_none(), "{asked}");
-        assert!(
-            ids.insert(answer.header("x-request-id").to_owned()),
-            "{asked}"
-        );
+        assert!(ids.insert(answer.header("x-request-id").to_owned()), "{asked}");
         if !answer.status.is_success()
             && answer.status != 404
             && asked.contains("/api/integrations/?")
@@ -91,9 +63,7 @@ async fn a_method_that_is_not_described_is_answered_with_those_that_are() {
     let paths: std::collections::BTreeSet<_> = OPERATIONS.iter().map(|o| o.path).collect();
     for path in paths {
         let described = |method: &Method| {
-            OPERATIONS
-                .iter()
-                .any(|o| o.path == path && o.method == method.as_str())
+            OPERATIONS.iter().any(|o| o.path == path && o.method == method.as_str())
         };
         for method in [
             Method::GET,
@@ -115,10 +85,7 @@ async fn a_method_that_is_not_described_is_answered_with_those_that_are() {
                     .iter()
                     .filter(|o| o.path.trim_end_matches('/') == path.trim_end_matches('/'))
                 {
-                    assert!(
-                        allowed.contains(&operation.method),
-                        "{method} {path}: {allowed:?}"
-                    );
+                    assert!(allowed.contains(&operation.method), "{method} {path}: {allowed:?}");
                 }
                 assert!(!allowed.contains(&method.as_str()));
             }
@@ -130,11 +97,7 @@ async fn a_method_that_is_not_described_is_answered_with_those_that_are() {
 async fn a_method_cannot_be_overridden() {
     let t = TestApp::new().await;
     let id = t.alice.connect("adele").await;
-    for header in [
-        "x-http-method-override",
-        "x-method-override",
-        "x-http-method",
-    ] {
+    for header in ["x-http-method-override", "x-method-override", "x-http-method"] {
         let caller = t.alice.with(header, "DELETE");
         caller.get(&at(&id, "?_method=DELETE")).await.expect(200);
         caller.post(&at(&id, ""), json!({})).await.expect(405);
@@ -152,33 +115,16 @@ async fn a_trailing_slash_makes_no_difference() {
             let ask = async |path: &str| {
                 let method = operation.method.parse().unwrap();
                 let url = format!("{path}{query}");
-                t.alice
-                    .send(method, &url, Some(&json!({ "unknown": 1 })))
-                    .await
-                    .anonymous()
+                t.alice.send(method, &url, Some(&json!({ "unknown": 1 }))).await.anonymous()
             };
-            assert_eq!(
-                ask(&with).await,
-                ask(without).await,
-                "{} {with}{query}",
-                operation.method
-            );
+            assert_eq!(ask(&with).await, ask(without).await, "{} {with}{query}", operation.method);
         }
-        let answer = t
-            .alice
-            .send(operation.method.parse().unwrap(), without, None)
-            .await;
+        let answer = t.alice.send(operation.method.parse().unwrap(), without, None).await;
         assert!(!answer.text().contains(Code::NotFound.title()), "{without}");
     }
-    for nowhere in [
-        "/",
-        "//",
-        "/api",
-        "/api//integrations/",
-        "/health/live//",
-        "/nowhere/",
-        "/?x=/",
-    ] {
+    for nowhere in
+        ["/", "//", "/api", "/api//integrations/", "/health/live//", "/nowhere/", "/?x=/"]
+    {
         t.alice.get(nowhere).await.problem(Code::NotFound);
     }
     // A second slash stands where a name is missing: what it names is not the whole.
@@ -186,10 +132,7 @@ async fn a_trailing_slash_makes_no_difference() {
     let beyond = t.alice.delete(&at(&id, "/")).await;
     beyond.problem(Code::NotFound);
     t.alice.get(&at(&id, "")).await.expect(200);
-    t.alice
-        .get(&at("", ""))
-        .await
-        .problem(Code::IntegrationNotFound);
+    t.alice.get(&at("", "")).await.problem(Code::IntegrationNotFound);
 }
 
 #[tokio::test]
@@ -213,11 +156,7 @@ async fn control_characters_never_come_back_raw() {
     for answer in answers {
         assert!(answer.status.is_client_error(), "{}", answer.asked);
         assert!(answer.headers.get("set-cookie").is_none());
-        assert!(
-            !answer.body.iter().any(u8::is_ascii_control),
-            "{}\n{answer}",
-            answer.asked
-        );
+        assert!(!answer.body.iter().any(u8::is_ascii_control), "{}\n{answer}", answer.asked);
     }
     let log = t.logged();
     assert!(!log.contains("\nset-cookie") && !log.contains('\u{1b}') && !log.contains('\u{0}'));
@@ -227,15 +166,9 @@ async fn control_characters_never_come_back_raw() {
 async fn the_log_has_one_line_for_a_failure_and_no_query() {
     let t = TestApp::new().await;
     t.store.close().await;
-    t.anon
-        .get("/health/ready?secret=in-the-query")
-        .await
-        .expect(503);
+    t.anon.get("/health/ready?secret=in-the-query").await.expect(503);
     let log = t.logged();
-    let lines: Vec<_> = log
-        .lines()
-        .filter(|line| line.contains("request failed"))
-        .collect();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("request failed")).collect();
     assert_eq!(lines.len(), 1);
     assert!(lines[0].contains("storage_unavailable") && lines[0].contains("/health/ready"));
     assert!(!log.contains("in-the-query"));

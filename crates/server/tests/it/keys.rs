@@ -38,9 +38,7 @@ async fn a_key_ends_on_the_second_also_while_it_is_remembered() {
     let t = TestApp::new().await;
     let ends = t.clock.now() + SignedDuration::from_millis(500);
     let alice = t.user("alice").await;
-    let (caller, _) = t
-        .key_with(alice, &Permission::ALL, |key| key.expires_at = Some(ends))
-        .await;
+    let (caller, _) = t.key_with(alice, &Permission::ALL, |key| key.expires_at = Some(ends)).await;
     t.poll().await;
     caller.get(LIST).await.expect(200);
     t.pass(Duration::from_millis(499));
@@ -77,28 +75,15 @@ async fn what_is_not_a_key_is_refused_alike() {
         answer.problem(Code::Unauthenticated);
         assert_eq!(answer.anonymous(), expected, "{header}");
     }
-    t.anon
-        .with("authorization", &format!("bearer  {good}"))
-        .get(LIST)
-        .await
-        .expect(200);
+    t.anon.with("authorization", &format!("bearer  {good}")).get(LIST).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_key_in_the_address_is_no_key() {
     let t = TestApp::new().await;
     let key = &t.key_texts()[0];
-    for name in [
-        "access_token",
-        "access_key",
-        "key",
-        "token",
-        "authorization",
-    ] {
-        t.anon
-            .get(&format!("{LIST}?{name}={key}"))
-            .await
-            .problem(Code::Unauthenticated);
+    for name in ["access_token", "access_key", "key", "token", "authorization"] {
+        t.anon.get(&format!("{LIST}?{name}={key}")).await.problem(Code::Unauthenticated);
     }
     // Nor does it reach the log, which notes paths without what is asked of them.
     assert!(!t.logged().contains(key));
@@ -109,30 +94,14 @@ async fn a_service_key_acts_for_the_user_it_names() {
     let t = TestApp::new().await;
     let zoe = t.add_user("zoë").await;
     let id = t.alice.connect("adele").await;
-    let alice = t
-        .service
-        .as_user("alice")
-        .get(LIST)
-        .await
-        .expect(200)
-        .json();
+    let alice = t.service.as_user("alice").get(LIST).await.expect(200).json();
     assert_eq!(alice["results"][0]["id"], id);
     for name in ["bob", "zoë", &zoe.to_string()] {
         let list = t.service.as_user(name).get(LIST).await.expect(200).json();
         assert_eq!(list["results"], serde_json::json!([]), "{name}");
     }
-    for name in [
-        "",
-        "carol",
-        "ALICE",
-        "usr_0198c5a6b7c8d9e0f1a2b3c4d5e6f708",
-        "alice,bob",
-    ] {
-        t.service
-            .as_user(name)
-            .get(LIST)
-            .await
-            .problem(Code::UserRequired);
+    for name in ["", "carol", "ALICE", "usr_0198c5a6b7c8d9e0f1a2b3c4d5e6f708", "alice,bob"] {
+        t.service.as_user(name).get(LIST).await.problem(Code::UserRequired);
     }
 }
 
@@ -142,12 +111,7 @@ async fn a_users_key_acts_for_nobody_else() {
     t.bob.as_user("bob").get(LIST).await.expect(200);
     for name in ["alice", "carol"] {
         let problem = t.bob.as_user(name).get(LIST).await.problem(Code::Forbidden);
-        assert!(
-            problem["detail"]
-                .as_str()
-                .unwrap()
-                .contains("`Evergrant-User`")
-        );
+        assert!(problem["detail"].as_str().unwrap().contains("`Evergrant-User`"));
     }
 }
 
@@ -155,17 +119,12 @@ async fn a_users_key_acts_for_nobody_else() {
 async fn without_the_database_a_remembered_key_works_and_another_waits() {
     let t = TestApp::new().await;
     t.alice.connect("adele").await;
-    let (stranger, _) = t
-        .key(Holder::Service("late".to_owned()), &Permission::ALL)
-        .await;
+    let (stranger, _) = t.key(Holder::Service("late".to_owned()), &Permission::ALL).await;
     t.alice.get(LIST).await.expect(200);
     t.store.close().await;
     t.pass(Duration::from_secs(2));
     // The key is known; it is the list that cannot be read.
-    t.alice
-        .get("/api/integrations/?limit=0")
-        .await
-        .problem(Code::InvalidRequest);
+    t.alice.get("/api/integrations/?limit=0").await.problem(Code::InvalidRequest);
     t.alice.get(LIST).await.problem(Code::StorageUnavailable);
     stranger
         .as_user("alice")
@@ -186,11 +145,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     for byte in bytes {
         crc ^= u32::from(*byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 {
-                (crc >> 1) ^ 0xEDB8_8320
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 };
         }
     }
     !crc

@@ -28,12 +28,7 @@ const fn operation(
     permission: Option<Permission>,
     body: Option<&'static str>,
 ) -> Operation {
-    Operation {
-        method,
-        path,
-        permission,
-        body,
-    }
+    Operation { method, path, permission, body }
 }
 
 const READ: Option<Permission> = Some(Permission::IntegrationsRead);
@@ -61,17 +56,13 @@ impl Operation {
     async fn ask(&self, caller: &Caller, id: &str) -> Answer {
         let body: Option<Value> = self.body.map(|body| serde_json::from_str(body).unwrap());
         let method = self.method.parse().unwrap();
-        caller
-            .send(method, &self.path.replace("{id}", id), body.as_ref())
-            .await
+        caller.send(method, &self.path.replace("{id}", id), body.as_ref()).await
     }
 
     fn by_id() -> impl Iterator<Item = &'static Self> {
         let last = |o: &&Self| o.method == "DELETE";
         let matrix = || OPERATIONS.iter().filter(|o| o.path.contains("{id}"));
-        matrix()
-            .filter(move |o| !last(o))
-            .chain(matrix().filter(last))
+        matrix().filter(move |o| !last(o)).chain(matrix().filter(last))
     }
 }
 
@@ -87,17 +78,9 @@ fn every_described_operation_is_in_the_matrix() {
     }
     let listed: BTreeMap<_, _> = OPERATIONS
         .iter()
-        .map(|o| {
-            (
-                (o.method.to_owned(), o.path.to_owned()),
-                o.permission.is_some(),
-            )
-        })
+        .map(|o| ((o.method.to_owned(), o.path.to_owned()), o.permission.is_some()))
         .collect();
-    assert_eq!(
-        described, listed,
-        "(method, path) and whether it takes a key"
-    );
+    assert_eq!(described, listed, "(method, path) and whether it takes a key");
 }
 
 #[tokio::test]
@@ -105,10 +88,7 @@ async fn each_operation_takes_its_own_permission_and_no_other() {
     let t = TestApp::new().await;
     let mut callers = Vec::new();
     for permission in Permission::ALL {
-        callers.push((
-            permission,
-            t.key(t.user("alice").await, &[permission]).await.0,
-        ));
+        callers.push((permission, t.key(t.user("alice").await, &[permission]).await.0));
     }
     for operation in OPERATIONS {
         let Some(needed) = operation.permission else {
@@ -133,11 +113,7 @@ async fn strange_ids(t: &TestApp) -> Vec<String> {
     let foreign = t.alice.connect("adele").await;
     let gone = t.alice.connect("gone").await;
     t.alice.delete(&at(&gone, "")).await.expect(204);
-    let mut ids = vec![
-        foreign.clone(),
-        gone,
-        "int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708".to_owned(),
-    ];
+    let mut ids = vec![foreign.clone(), gone, "int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708".to_owned()];
     let nil = format!("int_{:032}", 0);
     let malformed = [
         &nil,
@@ -176,39 +152,15 @@ async fn no_answer_tells_a_foreign_id_from_one_that_never_was() {
     let (limited, _) = t.key(Holder::Service("limited".to_owned()), &[]).await;
     let callers = [
         ("other user", t.bob.clone(), Code::IntegrationNotFound),
-        (
-            "service for the other user",
-            t.service.as_user("bob"),
-            Code::IntegrationNotFound,
-        ),
+        ("service for the other user", t.service.as_user("bob"), Code::IntegrationNotFound),
         ("no key", t.anon.clone(), Code::Unauthenticated),
         ("revoked key", revoked, Code::Unauthenticated),
         ("expired key", expired, Code::Unauthenticated),
-        (
-            "service without user",
-            t.service.clone(),
-            Code::UserRequired,
-        ),
-        (
-            "service for nobody",
-            t.service.as_user("carol"),
-            Code::UserRequired,
-        ),
-        (
-            "service without permission",
-            limited.as_user("alice"),
-            Code::Forbidden,
-        ),
-        (
-            "user without permission",
-            t.key(bob().await, &[]).await.0,
-            Code::Forbidden,
-        ),
-        (
-            "key of another user",
-            t.bob.as_user("alice"),
-            Code::Forbidden,
-        ),
+        ("service without user", t.service.clone(), Code::UserRequired),
+        ("service for nobody", t.service.as_user("carol"), Code::UserRequired),
+        ("service without permission", limited.as_user("alice"), Code::Forbidden),
+        ("user without permission", t.key(bob().await, &[]).await.0, Code::Forbidden),
+        ("key of another user", t.bob.as_user("alice"), Code::Forbidden),
     ];
     // As if it had just started, with fresh news, and with old ones: memory must not tell either.
     for round in 0..3 {
@@ -224,13 +176,7 @@ async fn no_answer_tells_a_foreign_id_from_one_that_never_was() {
                     answer.problem(*code);
                     answers.insert(answer.anonymous());
                 }
-                assert_eq!(
-                    answers.len(),
-                    1,
-                    "{who}: {} {}",
-                    operation.method,
-                    operation.path
-                );
+                assert_eq!(answers.len(), 1, "{who}: {} {}", operation.method, operation.path);
             }
         }
         t.pass(Duration::from_secs(1));
@@ -239,10 +185,7 @@ async fn no_answer_tells_a_foreign_id_from_one_that_never_was() {
     let mine = &ids[0];
     for operation in Operation::by_id() {
         for id in &ids[1..] {
-            operation
-                .ask(&t.alice, id)
-                .await
-                .problem(Code::IntegrationNotFound);
+            operation.ask(&t.alice, id).await.problem(Code::IntegrationNotFound);
         }
         let answer = operation.ask(&t.alice, mine).await;
         assert!(answer.status.is_success(), "{}", answer.asked);

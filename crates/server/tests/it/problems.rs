@@ -29,17 +29,10 @@ fn every_code_has_a_snapshot_and_every_snapshot_a_code() {
         .unwrap()
         .filter_map(|entry| {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            Some(
-                name.strip_prefix("problem_")?
-                    .strip_suffix(".snap")?
-                    .to_owned(),
-            )
+            Some(name.strip_prefix("problem_")?.strip_suffix(".snap")?.to_owned())
         })
         .collect();
-    let codes: BTreeSet<String> = Code::ALL
-        .iter()
-        .map(|code| code.name().to_owned())
-        .collect();
+    let codes: BTreeSet<String> = Code::ALL.iter().map(|code| code.name().to_owned()).collect();
     assert_eq!(found, codes);
 }
 
@@ -47,10 +40,7 @@ fn every_code_has_a_snapshot_and_every_snapshot_a_code() {
 async fn what_is_wrong_with_the_request() {
     let t = TestApp::new().await;
     problem!(NotFound, t.alice.get("/api/calendars/").await);
-    problem!(
-        MethodNotAllowed,
-        t.alice.send(Method::PUT, LIST, None).await
-    );
+    problem!(MethodNotAllowed, t.alice.send(Method::PUT, LIST, None).await);
     let mistyped = json!({ "provider": CALENDAR, "scopes": ["offline", 5] });
     problem!(InvalidRequest, t.alice.post(INITIATE, mistyped).await);
     let long = json!({ "provider": "x".repeat(1 << 20) });
@@ -73,10 +63,7 @@ async fn who_asks() {
 async fn what_cannot_be_connected() {
     let t = TestApp::new().await;
     let ask = |body| t.alice.post(INITIATE, body);
-    problem!(
-        UnknownProvider,
-        ask(json!({ "provider": "acme_mail" })).await
-    );
+    problem!(UnknownProvider, ask(json!({ "provider": "acme_mail" })).await);
     let scopes = json!({ "provider": CALENDAR, "scopes": ["calendar.write"] });
     problem!(UnknownScopes, ask(scopes).await);
     let elsewhere =
@@ -87,16 +74,10 @@ async fn what_cannot_be_connected() {
     let denied = json!({ "provider": CALENDAR, "state": state, "error": "access_denied" });
     problem!(ConnectRefused, t.alice.post(CALLBACK, denied).await);
     let id = t.alice.connect("adele").await;
-    let state = t
-        .alice
-        .begin(json!({ "provider": CALENDAR, "integration": id }))
-        .await;
+    let state = t.alice.begin(json!({ "provider": CALENDAR, "integration": id })).await;
     problem!(AccountMismatch, t.alice.finish(&state, "boris").await);
     t.acme.misconfigure(secret_expired());
-    problem!(
-        RegistrationMisconfigured,
-        ask(json!({ "provider": CALENDAR })).await
-    );
+    problem!(RegistrationMisconfigured, ask(json!({ "provider": CALENDAR })).await);
 }
 
 #[tokio::test]
@@ -105,19 +86,10 @@ async fn why_there_is_no_token() {
     let id = t.alice.connect("adele").await;
     let (it, token) = (at(&id, ""), at(&id, "token/"));
     problem!(IntegrationNotFound, t.bob.get(&token).await);
-    problem!(
-        LifeUnattainable,
-        t.alice.get(&format!("{token}?min_seconds=86400")).await
-    );
-    t.alice
-        .patch(&it, json!({ "paused": true }))
-        .await
-        .expect(200);
+    problem!(LifeUnattainable, t.alice.get(&format!("{token}?min_seconds=86400")).await);
+    t.alice.patch(&it, json!({ "paused": true })).await.expect(200);
     problem!(IntegrationPaused, t.alice.get(&token).await);
-    t.alice
-        .patch(&it, json!({ "paused": false }))
-        .await
-        .expect(200);
+    t.alice.patch(&it, json!({ "paused": false })).await.expect(200);
     t.pass(LIFE);
     t.acme.refuse(outage());
     problem!(ProviderUnavailable, t.alice.get(&token).await);
@@ -131,15 +103,10 @@ async fn why_the_provider_does_not_answer_a_call() {
     let t = TestApp::new().await;
     let id = t.alice.connect("adele").await;
     let profile = at(&id, "profile/");
-    t.acme.answer(Answer::Json(
-        StatusCode::FORBIDDEN,
-        vec![],
-        "The licence has ended",
-    ));
+    t.acme.answer(Answer::Json(StatusCode::FORBIDDEN, vec![], "The licence has ended"));
     problem!(ProviderRefused, t.alice.get(&profile).await);
     let wait = vec![("retry-after", "17")];
-    t.acme
-        .answer(Answer::Json(StatusCode::TOO_MANY_REQUESTS, wait, ""));
+    t.acme.answer(Answer::Json(StatusCode::TOO_MANY_REQUESTS, wait, ""));
     problem!(ProviderThrottled, t.alice.get(&profile).await);
     let state = t.alice.begin(json!({ "provider": BANK })).await;
     let fields = json!({ "login": "adele", "password": "hunter2-of-adele" });
@@ -154,10 +121,7 @@ async fn what_the_operator_must_mend() {
     let t = TestApp::new().await;
     let id = t.alice.connect("adele").await;
     let other = t.replica().await;
-    problem!(
-        EncryptionKeyMissing,
-        other.alice.get(&at(&id, "token/")).await
-    );
+    problem!(EncryptionKeyMissing, other.alice.get(&at(&id, "token/")).await);
     t.acme.answer(Answer::Panic);
     problem!(Internal, t.alice.get(&at(&id, "profile/")).await);
     t.store.close().await;
@@ -169,9 +133,7 @@ async fn a_conflict_asks_for_the_request_again() {
     // It takes two processes at one moment, so that it is put together by hand.
     let response = Problem::from(ConnectError::Conflict).into_response();
     assert_eq!(response.status(), StatusCode::CONFLICT);
-    let body = axum::body::to_bytes(response.into_body(), 1 << 20)
-        .await
-        .unwrap();
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
     snapshot!("problem_conflict", format!("{body:#}"));
 }
@@ -181,16 +143,9 @@ async fn the_request_id_of_a_problem_finds_its_cause_in_the_log() {
     let t = TestApp::new().await;
     let id = t.alice.connect("adele").await;
     t.acme.answer(Answer::Panic);
-    let problem = t
-        .alice
-        .get(&at(&id, "profile/"))
-        .await
-        .problem(Code::Internal);
+    let problem = t.alice.get(&at(&id, "profile/")).await.problem(Code::Internal);
     let request = problem["request_id"].as_str().unwrap();
     let log = t.logged();
-    let cause = log
-        .lines()
-        .find(|line| line.contains("a handler panicked"))
-        .unwrap();
+    let cause = log.lines().find(|line| line.contains("a handler panicked")).unwrap();
     assert!(cause.contains(request), "{cause}");
 }

@@ -16,13 +16,8 @@ static API: LazyLock<Value> =
 
 /// Compares a file of the reference with what it has to be.
 fn is_current(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../docs/reference")
-        .join(name);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a developer asks for the file to be written"
-    )]
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
+    #[expect(clippy::disallowed_methods, reason = "a developer asks for the file to be written")]
     if std::env::var_os("EVERGRANT_UPDATE").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
@@ -53,12 +48,8 @@ This page is generated from the table in `crates/server/src/problem.rs`.
     for code in Code::ALL {
         let status = code.status().as_u16();
         let (name, title, remedy) = (code.name(), code.title(), code.remedy());
-        writeln!(
-            text,
-            "| `{name}` | {status} | {title} | {} |",
-            remedy.replace('|', "\\|")
-        )
-        .unwrap();
+        writeln!(text, "| `{name}` | {status} | {title} | {} |", remedy.replace('|', "\\|"))
+            .unwrap();
     }
     is_current("problems.md", &text);
 }
@@ -74,10 +65,7 @@ async fn the_served_description_is_the_same() {
     let t = TestApp::new().await;
     let served = t.anon.get("/openapi.json").await.expect(200);
     assert_eq!(served.json(), *API);
-    assert_eq!(
-        t.anon.get("/openapi.json/").await.expect(200).json(),
-        served.json()
-    );
+    assert_eq!(t.anon.get("/openapi.json/").await.expect(200).json(), served.json());
 }
 
 #[tokio::test]
@@ -87,15 +75,8 @@ async fn the_reference_for_people_loads_nothing_from_elsewhere() {
     assert!(page.header("content-type").starts_with("text/html"));
     assert!(!page.text().contains("//"), "{page}");
     let policy = page.header("content-security-policy");
-    assert!(
-        !policy.contains("http") && !policy.contains('*'),
-        "{policy}"
-    );
-    for file in [
-        "swagger-ui-bundle.js",
-        "swagger-ui.css",
-        "swagger-initializer.js",
-    ] {
+    assert!(!policy.contains("http") && !policy.contains('*'), "{policy}");
+    for file in ["swagger-ui-bundle.js", "swagger-ui.css", "swagger-initializer.js"] {
         t.anon.get(&format!("/docs/{file}")).await.expect(200);
     }
 }
@@ -109,21 +90,14 @@ pub(crate) fn is_described(answer: &Answer) {
     let matches = |path: &str| {
         let path = path.trim_end_matches('/');
         path.split('/').count() == asked.split('/').count()
-            && path
-                .split('/')
-                .zip(asked.split('/'))
-                .all(|(p, a)| p == a || p.starts_with('{'))
+            && path.split('/').zip(asked.split('/')).all(|(p, a)| p == a || p.starts_with('{'))
     };
     // A path written out comes before one with a parameter.
-    let mut paths: Vec<_> = OPERATIONS
-        .iter()
-        .map(|o| o.path)
-        .filter(|path| matches(path))
-        .collect();
+    let mut paths: Vec<_> =
+        OPERATIONS.iter().map(|o| o.path).filter(|path| matches(path)).collect();
     paths.sort_by_key(|path| path.matches('{').count());
-    let Some(operation) = paths
-        .first()
-        .and_then(|path| api["paths"][path].get(method.to_lowercase()))
+    let Some(operation) =
+        paths.first().and_then(|path| api["paths"][path].get(method.to_lowercase()))
     else {
         return;
     };
@@ -159,14 +133,11 @@ fn shows(api: &Value, schema: &Value) -> bool {
     let object = || {
         let members = schema["properties"].as_object()?;
         let required = schema["required"].as_array().cloned().unwrap_or_default();
-        let mut asked = members
-            .iter()
-            .filter(|(name, _)| required.contains(&Value::from(name.as_str())));
+        let mut asked =
+            members.iter().filter(|(name, _)| required.contains(&Value::from(name.as_str())));
         Some(asked.all(|(_, member)| shows(api, member)))
     };
-    ["example", "examples", "enum", "const"]
-        .iter()
-        .any(|key| schema.get(key).is_some())
+    ["example", "examples", "enum", "const"].iter().any(|key| schema.get(key).is_some())
         || schema.get("items").is_some_and(|items| shows(api, items))
         || object().unwrap_or(false)
 }
@@ -175,33 +146,17 @@ fn shows(api: &Value, schema: &Value) -> bool {
 fn every_operation_is_described_to_the_end() {
     let api = &*API;
     let scheme = &api["components"]["securitySchemes"]["access_key"];
-    assert_eq!(
-        (&scheme["type"], &scheme["scheme"]),
-        (&"http".into(), &"bearer".into())
-    );
+    assert_eq!((&scheme["type"], &scheme["scheme"]), (&"http".into(), &"bearer".into()));
     let mut names = std::collections::BTreeSet::new();
     for operation in OPERATIONS {
         let (method, path) = (operation.method.to_lowercase(), operation.path);
         let described = &api["paths"][path][&method];
         let at = format!("{method} {path}");
-        assert!(
-            names.insert(described["operationId"].as_str().unwrap()),
-            "{at}"
-        );
+        assert!(names.insert(described["operationId"].as_str().unwrap()), "{at}");
         assert!(!described["summary"].as_str().unwrap().is_empty(), "{at}");
         let tag = &described["tags"][0];
-        assert!(
-            api["tags"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .any(|t| t["name"] == *tag),
-            "{at}"
-        );
-        let parameters = described["parameters"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
+        assert!(api["tags"].as_array().unwrap().iter().any(|t| t["name"] == *tag), "{at}");
+        let parameters = described["parameters"].as_array().cloned().unwrap_or_default();
         for name in path.split(['{', '}']).skip(1).step_by(2) {
             let found = parameters
                 .iter()
@@ -214,18 +169,10 @@ fn every_operation_is_described_to_the_end() {
             assert_eq!(follow(api, wanted)["additionalProperties"], false, "{at}");
         }
         let responses = described["responses"].as_object().unwrap();
-        assert!(
-            responses
-                .keys()
-                .any(|status| status.starts_with(['2', '3'])),
-            "{at}"
-        );
+        assert!(responses.keys().any(|status| status.starts_with(['2', '3'])), "{at}");
         for (status, response) in responses {
             let described = response["description"].as_str();
-            assert!(
-                described.is_some_and(|text| !text.is_empty()),
-                "{at} {status}"
-            );
+            assert!(described.is_some_and(|text| !text.is_empty()), "{at} {status}");
             for (kind, content) in response["content"].as_object().into_iter().flatten() {
                 let given = content.get("schema");
                 assert!(
@@ -248,18 +195,11 @@ fn every_code_in_the_description_exists_under_its_status() {
     for operation in OPERATIONS {
         let described = &api["paths"][operation.path][operation.method.to_lowercase()];
         for (status, response) in described["responses"].as_object().unwrap() {
-            if response["content"]
-                .get("application/problem+json")
-                .is_none()
-            {
+            if response["content"].get("application/problem+json").is_none() {
                 continue;
             }
             let text = response["description"].as_str().unwrap();
-            let named = text
-                .split('`')
-                .skip(1)
-                .step_by(2)
-                .filter(|word| *word != "reconnect_url");
+            let named = text.split('`').skip(1).step_by(2).filter(|word| *word != "reconnect_url");
             for name in named {
                 let code = Code::ALL.iter().find(|code| code.name() == name);
                 let code = code.unwrap_or_else(|| panic!("{name} is no code"));

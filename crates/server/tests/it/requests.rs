@@ -20,34 +20,17 @@ async fn a_mistake_in_the_body_is_pointed_at() {
     for (body, pointer, why) in [
         ("{}", "", "Missing field `provider`"),
         (r#"{"provider": 5}"#, "/provider", "Expected a string"),
-        (
-            r#"{"provider": "x", "scopes": ["a", 5]}"#,
-            "/scopes/1",
-            "Expected a string",
-        ),
-        (
-            r#"{"provider": "x", "a/b~c": 1}"#,
-            "/a~1b~0c",
-            "Unknown field `a/b~c`",
-        ),
-        (
-            r#"{"provider": "x", "redirect_uri": "here"}"#,
-            "/redirect_uri",
-            "Relative URL",
-        ),
-        (
-            r#"{"provider": "x", "provider": "y"}"#,
-            "",
-            "Duplicate field `provider`",
-        ),
+        (r#"{"provider": "x", "scopes": ["a", 5]}"#, "/scopes/1", "Expected a string"),
+        (r#"{"provider": "x", "a/b~c": 1}"#, "/a~1b~0c", "Unknown field `a/b~c`"),
+        (r#"{"provider": "x", "redirect_uri": "here"}"#, "/redirect_uri", "Relative URL"),
+        (r#"{"provider": "x", "provider": "y"}"#, "", "Duplicate field `provider`"),
         ("[]", "", "Expected an object"),
         (r#"{"provider": "#, "/provider", "EOF while parsing"),
         ("", "", "EOF while parsing"),
         ("\u{0}", "", "Expected value"),
     ] {
-        let problem = raw(&t, INITIATE, "application/json", body)
-            .await
-            .problem(Code::InvalidRequest);
+        let problem =
+            raw(&t, INITIATE, "application/json", body).await.problem(Code::InvalidRequest);
         let error = &problem["errors"][0];
         assert_eq!(error["pointer"], pointer, "{body}: {error}");
         let detail = error["detail"].as_str().unwrap();
@@ -78,10 +61,7 @@ async fn unknown_members_are_refused_by_every_body() {
     let t = TestApp::new().await;
     for (url, body) in [
         (INITIATE, json!({ "provider": CALENDAR, "tenant": "x" })),
-        (
-            CALLBACK,
-            json!({ "provider": CALENDAR, "state": "x", "code": "x", "owner": "usr_0" }),
-        ),
+        (CALLBACK, json!({ "provider": CALENDAR, "state": "x", "code": "x", "owner": "usr_0" })),
     ] {
         t.alice.post(url, body).await.problem(Code::InvalidRequest);
     }
@@ -92,22 +72,12 @@ async fn unknown_members_are_refused_by_every_body() {
 async fn only_json_is_taken_for_json() {
     let t = TestApp::new().await;
     let body = json!({ "provider": CALENDAR }).to_string();
-    for kind in [
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data",
-        "text/json",
-        "",
-    ] {
-        raw(&t, INITIATE, kind, body.clone())
-            .await
-            .problem(Code::UnsupportedMediaType);
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json", ""]
+    {
+        raw(&t, INITIATE, kind, body.clone()).await.problem(Code::UnsupportedMediaType);
     }
-    for kind in [
-        "application/json",
-        "application/json; charset=utf-8",
-        "Application/JSON",
-    ] {
+    for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
         raw(&t, INITIATE, kind, body.clone()).await.expect(200);
     }
 }
@@ -119,9 +89,7 @@ async fn a_body_has_one_mebibyte_and_not_a_byte_more() {
         let body = json!({ "provider": CALENDAR }).to_string();
         format!("{body}{}", " ".repeat(length - body.len()))
     };
-    raw(&t, INITIATE, "application/json", padded(1 << 20))
-        .await
-        .expect(200);
+    raw(&t, INITIATE, "application/json", padded(1 << 20)).await.expect(200);
     let answer = raw(&t, INITIATE, "application/json", padded((1 << 20) + 1)).await;
     answer.problem(Code::BodyTooLarge);
 }
@@ -129,21 +97,13 @@ async fn a_body_has_one_mebibyte_and_not_a_byte_more() {
 #[tokio::test]
 async fn a_body_is_not_read_before_the_key_is() {
     let t = TestApp::new().await;
-    t.anon
-        .post(INITIATE, Value::Null)
-        .await
-        .problem(Code::Unauthenticated);
-    t.anon
-        .post(INITIATE, json!({ "x": "x".repeat(1 << 20) }))
-        .await
-        .problem(Code::Unauthenticated);
+    t.anon.post(INITIATE, Value::Null).await.problem(Code::Unauthenticated);
+    t.anon.post(INITIATE, json!({ "x": "x".repeat(1 << 20) })).await.problem(Code::Unauthenticated);
 }
 
 #[tokio::test]
 async fn deep_nesting_is_refused_and_not_followed() {
     let t = TestApp::new().await;
     let deep = format!(r#"{{"provider":{}"#, "[".repeat(500_000));
-    raw(&t, INITIATE, "application/json", deep)
-        .await
-        .problem(Code::InvalidRequest);
+    raw(&t, INITIATE, "application/json", deep).await.problem(Code::InvalidRequest);
 }

@@ -33,21 +33,11 @@ async fn min_seconds_asks_for_more_life() {
     assert_eq!(first["access_token"], same["access_token"]);
     let newer = t.alice.get(&token(2401)).await.expect(200).json();
     assert_ne!(first["access_token"], newer["access_token"]);
-    let problem = t
-        .alice
-        .get(&token(3601))
-        .await
-        .problem(Code::LifeUnattainable);
+    let problem = t.alice.get(&token(3601)).await.problem(Code::LifeUnattainable);
     assert_eq!(problem["longest_seconds"], LIFE.as_secs());
-    t.alice
-        .get(&token(u64::MAX))
-        .await
-        .problem(Code::LifeUnattainable);
-    let wrong = t
-        .alice
-        .get(&at(&id, "token/?min_seconds=soon"))
-        .await
-        .problem(Code::InvalidRequest);
+    t.alice.get(&token(u64::MAX)).await.problem(Code::LifeUnattainable);
+    let wrong =
+        t.alice.get(&at(&id, "token/?min_seconds=soon")).await.problem(Code::InvalidRequest);
     assert_eq!(wrong["errors"][0]["pointer"], "min_seconds");
 }
 
@@ -88,10 +78,7 @@ async fn an_outage_serves_the_good_token_with_a_warning() {
     let id = t.alice.connect("adele").await;
     t.pass(NEARLY);
     t.acme.refuse(outage());
-    snapshot!(
-        "token_refresh_failing",
-        t.alice.get(&at(&id, "token/")).await.expect(200)
-    );
+    snapshot!("token_refresh_failing", t.alice.get(&at(&id, "token/")).await.expect(200));
 }
 
 #[tokio::test]
@@ -103,18 +90,11 @@ async fn a_broken_registration_serves_the_good_token_with_a_warning() {
     let body = t.alice.get(&at(&id, "token/")).await.expect(200).json();
     assert_eq!(body["warning"], "registration_misconfigured");
     t.pass(Duration::from_mins(2));
-    let problem = t
-        .alice
-        .get(&at(&id, "token/"))
-        .await
-        .problem(Code::RegistrationMisconfigured);
+    let problem = t.alice.get(&at(&id, "token/")).await.problem(Code::RegistrationMisconfigured);
     assert_eq!(problem["reason"], "client_secret_expired");
     assert_eq!(problem["actor"], "operator");
     let shown = t.alice.get(&at(&id, "")).await.expect(200).json();
-    assert_eq!(
-        shown["status"], "active",
-        "the user can do nothing about it"
-    );
+    assert_eq!(shown["status"], "active", "the user can do nothing about it");
 }
 
 #[tokio::test]
@@ -140,23 +120,12 @@ async fn a_revoked_grant_asks_the_provider_once_and_then_the_user() {
     t.acme.seen();
     t.acme.refuse(revoked());
     for _ in 0..3 {
-        let problem = t
-            .alice
-            .get(&at(&id, "token/"))
-            .await
-            .problem(Code::ReconnectRequired);
+        let problem = t.alice.get(&at(&id, "token/")).await.problem(Code::ReconnectRequired);
         assert!(
-            problem["reconnect_url"]
-                .as_str()
-                .unwrap()
-                .starts_with("https://grants.example.com/")
+            problem["reconnect_url"].as_str().unwrap().starts_with("https://grants.example.com/")
         );
     }
-    let profile = t
-        .alice
-        .get(&at(&id, "profile/"))
-        .await
-        .problem(Code::ReconnectRequired);
+    let profile = t.alice.get(&at(&id, "profile/")).await.problem(Code::ReconnectRequired);
     assert!(profile["reconnect_url"].is_string());
     assert_eq!(t.acme.seen(), ["refresh"]);
 }
@@ -167,22 +136,10 @@ async fn a_paused_integration_hands_out_nothing_until_it_is_resumed() {
     let id = t.alice.connect("adele").await;
     t.poll().await;
     t.alice.get(&at(&id, "token/")).await.expect(200);
-    t.alice
-        .patch(&at(&id, ""), json!({ "paused": true }))
-        .await
-        .expect(200);
-    t.alice
-        .get(&at(&id, "token/"))
-        .await
-        .problem(Code::IntegrationPaused);
-    t.alice
-        .get(&at(&id, "profile/"))
-        .await
-        .problem(Code::IntegrationPaused);
-    t.alice
-        .patch(&at(&id, ""), json!({ "paused": false }))
-        .await
-        .expect(200);
+    t.alice.patch(&at(&id, ""), json!({ "paused": true })).await.expect(200);
+    t.alice.get(&at(&id, "token/")).await.problem(Code::IntegrationPaused);
+    t.alice.get(&at(&id, "profile/")).await.problem(Code::IntegrationPaused);
+    t.alice.patch(&at(&id, ""), json!({ "paused": false })).await.expect(200);
     t.alice.get(&at(&id, "token/")).await.expect(200);
 }
 
@@ -202,14 +159,8 @@ async fn without_the_database_a_known_token_is_served_and_an_unknown_one_is_not(
     let answer = t.alice.get(&at(&unknown, "token/")).await;
     answer.problem(Code::StorageUnavailable);
     assert_eq!(answer.header("retry-after"), "2");
-    t.bob
-        .get(&at(&known, "token/"))
-        .await
-        .problem(Code::StorageUnavailable);
-    t.anon
-        .get("/health/ready")
-        .await
-        .problem(Code::StorageUnavailable);
+    t.bob.get(&at(&known, "token/")).await.problem(Code::StorageUnavailable);
+    t.anon.get("/health/ready").await.problem(Code::StorageUnavailable);
     t.anon.get("/health/live").await.expect(200);
 }
 
@@ -222,8 +173,5 @@ async fn a_disconnect_elsewhere_ends_the_token_here_with_the_next_news() {
     let other = t.replica().await;
     other.alice.delete(&at(&id, "")).await.expect(204);
     t.poll().await;
-    t.alice
-        .get(&at(&id, "token/"))
-        .await
-        .problem(Code::IntegrationNotFound);
+    t.alice.get(&at(&id, "token/")).await.problem(Code::IntegrationNotFound);
 }

@@ -52,15 +52,8 @@ impl Database {
 
     pub(crate) async fn postgres() -> Self {
         let server = server_url();
-        let name = format!(
-            "evg_{:032x}",
-            u128::from_ne_bytes(random(&SystemEntropy::default()))
-        );
-        administer(
-            &server,
-            format!("CREATE DATABASE {name} TEMPLATE template0"),
-        )
-        .await;
+        let name = format!("evg_{:032x}", u128::from_ne_bytes(random(&SystemEntropy::default())));
+        administer(&server, format!("CREATE DATABASE {name} TEMPLATE template0")).await;
         let mut url = url_of(&server);
         url.set_path(&name);
         let place = Place::Server { url: server, name };
@@ -73,13 +66,7 @@ impl Database {
         let (store, replica) = (open().await, open().await);
         let store = store.expect("the store opens");
         store.migrate().await.expect("the schema applies");
-        Self {
-            replica: replica.expect("a replica opens"),
-            store,
-            url,
-            clock,
-            place,
-        }
+        Self { replica: replica.expect("a replica opens"), store, url, clock, place }
     }
 
     pub(crate) fn bench(&self) -> Bench {
@@ -219,10 +206,7 @@ impl Bench {
     pub(crate) fn grant(&self) -> SealedGrant {
         let lineage = Lineage::new(&self.clock, &self.entropy);
         SealedGrant {
-            sealed: Sealed {
-                key: "0123456789abcdef".into(),
-                token: format!("sealed {lineage}"),
-            },
+            sealed: Sealed { key: "0123456789abcdef".into(), token: format!("sealed {lineage}") },
             lineage,
             expires_at: self.in_secs(3_600),
             due_at: Some(self.in_secs(1_800)),

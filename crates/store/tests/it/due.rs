@@ -28,10 +28,7 @@ async fn those_due_longest_are_claimed_first_and_once(t: &Bench) {
     }
     due_in(t, None).await;
     let claim = async |at, limit| -> BTreeSet<_> {
-        let claimed = t
-            .store
-            .claim_due(t.in_secs(at), t.in_secs(500), limit)
-            .await;
+        let claimed = t.store.claim_due(t.in_secs(at), t.in_secs(500), limit).await;
         claimed.unwrap().into_iter().collect()
     };
     assert_eq!(t.store.next_due().await.unwrap(), Some(t.in_secs(10)));
@@ -52,10 +49,7 @@ async fn a_claim_comes_due_again_unless_it_is_committed(t: &Bench) {
     let claimed = t.store.claim_due(t.in_secs(1), t.in_secs(60), 9).await;
     assert_eq!(claimed.unwrap().len(), 2);
     let id = refreshed.integration.id;
-    let done = t
-        .store
-        .commit(id, t.attempt(), 1, refreshed.grant.lineage, &t.grant())
-        .await;
+    let done = t.store.commit(id, t.attempt(), 1, refreshed.grant.lineage, &t.grant()).await;
     done.unwrap();
     let claimed = t.replica.claim_due(t.in_secs(60), t.in_secs(120), 9).await;
     assert_eq!(claimed.unwrap(), [died.integration.id]);
@@ -65,20 +59,11 @@ async fn only_an_active_integration_comes_due(t: &Bench) {
     let paused = due_in(t, Some(1)).await;
     let broken = due_in(t, Some(1)).await;
     let ended = due_in(t, Some(1)).await;
-    let set = |paused| Edit {
-        label: None,
-        paused: Some(paused),
-    };
+    let set = |paused| Edit { label: None, paused: Some(paused) };
     let id = paused.integration.id;
-    t.store
-        .edit(t.alice, id, &set(true), t.now())
-        .await
-        .unwrap();
+    t.store.edit(t.alice, id, &set(true), t.now()).await.unwrap();
     let lineage = broken.grant.lineage;
-    let marked = t
-        .store
-        .mark(broken.integration.id, 1, lineage, &revoked(), t.now())
-        .await;
+    let marked = t.store.mark(broken.integration.id, 1, lineage, &revoked(), t.now()).await;
     assert!(marked.unwrap());
     let gone = t.store.disconnect(t.alice, ended.integration.id, t.now());
     assert!(gone.await.unwrap().is_some());
@@ -86,10 +71,7 @@ async fn only_an_active_integration_comes_due(t: &Bench) {
     assert_eq!(t.store.next_due().await.unwrap(), None);
     let claim = || t.store.claim_due(t.in_secs(9), t.in_secs(60), 9);
     assert_eq!(claim().await.unwrap(), []);
-    t.store
-        .edit(t.alice, id, &set(false), t.now())
-        .await
-        .unwrap();
+    t.store.edit(t.alice, id, &set(false), t.now()).await.unwrap();
     assert_eq!(t.store.next_due().await.unwrap(), Some(t.in_secs(1)));
     assert_eq!(claim().await.unwrap(), [id]);
 }
@@ -105,8 +87,5 @@ async fn now_is_one_clock_for_all_replicas(t: &Bench) {
     let second = t.replica.now().await.unwrap();
     let third = t.store.now().await.unwrap();
     assert!(first <= second && second <= third);
-    assert!(
-        first >= t.now(),
-        "the test's clock stands at the start of 2026"
-    );
+    assert!(first >= t.now(), "the test's clock stands at the start of 2026");
 }

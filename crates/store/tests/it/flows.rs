@@ -19,9 +19,7 @@ async fn a_flow_works_once_for_its_owner_alone(t: &Bench) {
     let (flow, provider) = (t.flow(), PROVIDER.into());
     t.store.put_flow(&flow, t.now()).await.unwrap();
     let take = async |owner| {
-        let taken = t
-            .store
-            .take_flow(&flow.state_hash, &provider, owner, t.now());
+        let taken = t.store.take_flow(&flow.state_hash, &provider, owner, t.now());
         taken.await.unwrap()
     };
     assert_eq!(take(Some(t.bob)).await, None);
@@ -31,9 +29,7 @@ async fn a_flow_works_once_for_its_owner_alone(t: &Bench) {
     let mut fresh = t.flow();
     fresh.integration = None;
     t.store.put_flow(&fresh, t.now()).await.unwrap();
-    let taken = t
-        .replica
-        .take_flow(&fresh.state_hash, &provider, None, t.now());
+    let taken = t.replica.take_flow(&fresh.state_hash, &provider, None, t.now());
     assert_eq!(taken.await.unwrap(), Some(fresh));
 }
 
@@ -42,10 +38,7 @@ async fn a_flow_works_for_its_provider_alone(t: &Bench) {
     t.store.put_flow(&flow, t.now()).await.unwrap();
     let take = async |hash, provider: &str| {
         let provider = provider.into();
-        t.store
-            .take_flow(hash, &provider, None, t.now())
-            .await
-            .unwrap()
+        t.store.take_flow(hash, &provider, None, t.now()).await.unwrap()
     };
     assert_eq!(take(&flow.state_hash, "other_mail").await, None);
     assert_eq!(take(&[7; 32], PROVIDER).await, None);
@@ -77,10 +70,7 @@ async fn a_flow_put_twice_is_there_once(t: &Bench) {
     let (flow, provider) = (t.flow(), PROVIDER.into());
     t.store.put_flow(&flow, t.now()).await.unwrap();
     t.store.put_flow(&flow, t.now()).await.unwrap();
-    let take = || {
-        t.store
-            .take_flow(&flow.state_hash, &provider, None, t.now())
-    };
+    let take = || t.store.take_flow(&flow.state_hash, &provider, None, t.now());
     assert_eq!(take().await.unwrap(), Some(flow.clone()));
     assert_eq!(take().await.unwrap(), None);
 }
@@ -93,8 +83,6 @@ async fn of_many_who_bring_the_same_state_one_gets_the_flow(t: &Bench) {
         store.take_flow(&flow.state_hash, &provider, None, t.now())
     });
     let taken = join_all(bringers).await;
-    let got = taken
-        .into_iter()
-        .filter(|flow| flow.as_ref().unwrap().is_some());
+    let got = taken.into_iter().filter(|flow| flow.as_ref().unwrap().is_some());
     assert_eq!(got.count(), 1);
 }

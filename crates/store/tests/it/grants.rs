@@ -47,21 +47,12 @@ async fn a_released_intent_makes_way(t: &Bench) {
     let id = t.connected().await.integration.id;
     let (first, second) = (t.intent(id).await, t.intent(id).await);
     let reserve = |intent| t.store.reserve(intent);
-    assert!(matches!(
-        reserve(&first).await.unwrap(),
-        Reserved::Granted(_)
-    ));
+    assert!(matches!(reserve(&first).await.unwrap(), Reserved::Granted(_)));
     // Nobody ends another's attempt.
     t.store.release(id, second.attempt).await.unwrap();
-    assert!(matches!(
-        reserve(&second).await.unwrap(),
-        Reserved::Busy { .. }
-    ));
+    assert!(matches!(reserve(&second).await.unwrap(), Reserved::Busy { .. }));
     t.store.release(id, first.attempt).await.unwrap();
-    assert!(matches!(
-        reserve(&second).await.unwrap(),
-        Reserved::Granted(_)
-    ));
+    assert!(matches!(reserve(&second).await.unwrap(), Reserved::Granted(_)));
     t.store.release(t.id(), first.attempt).await.unwrap();
 }
 
@@ -103,43 +94,28 @@ async fn an_intent_for_an_older_grant_is_told_of_the_newer(t: &Bench) {
     let id = old.integration.id;
     let (winner, loser) = (t.intent(id).await, t.intent(id).await);
     t.store.reserve(&winner).await.unwrap();
-    let committed = t
-        .store
-        .commit(id, winner.attempt, 1, old.grant.lineage, &t.grant())
-        .await;
+    let committed = t.store.commit(id, winner.attempt, 1, old.grant.lineage, &t.grant()).await;
     committed.unwrap();
     let newer = t.row(id).await;
     let moved = t.replica.reserve(&loser).await.unwrap();
     assert_eq!(moved, Reserved::Moved(newer.clone()));
     // Busy or not: who has an old grant in memory learns of the newer one at once.
     let next = t.intent(id).await;
-    assert_eq!(
-        t.store.reserve(&next).await.unwrap(),
-        Reserved::Granted(newer.clone())
-    );
+    assert_eq!(t.store.reserve(&next).await.unwrap(), Reserved::Granted(newer.clone()));
     let moved = t.replica.reserve(&loser).await.unwrap();
     assert_eq!(moved, Reserved::Moved(newer));
 }
 
 async fn an_intent_for_a_paused_integration_is_told_so(t: &Bench) {
     let id = t.connected().await.integration.id;
-    let pause = |paused| Edit {
-        label: None,
-        paused: Some(paused),
-    };
+    let pause = |paused| Edit { label: None, paused: Some(paused) };
     let intent = t.intent(id).await;
-    t.store
-        .edit(t.alice, id, &pause(true), t.now())
-        .await
-        .unwrap();
+    t.store.edit(t.alice, id, &pause(true), t.now()).await.unwrap();
     let moved = t.store.reserve(&intent).await.unwrap();
     assert_eq!(moved, Reserved::Moved(t.row(id).await));
     assert_eq!(t.row(id).await.status, Status::Paused);
     // What was refused left nothing behind.
-    t.store
-        .edit(t.alice, id, &pause(false), t.now())
-        .await
-        .unwrap();
+    t.store.edit(t.alice, id, &pause(false), t.now()).await.unwrap();
     let other = t.intent(id).await;
     let granted = t.store.reserve(&other).await.unwrap();
     assert!(matches!(granted, Reserved::Granted(_)));
@@ -165,13 +141,8 @@ async fn a_commit_stores_the_grant_and_ends_its_attempt(t: &Bench) {
             // A provider that does not rotate: the same refresh token, so the same lineage.
             next.lineage = held.grant.lineage;
         }
-        let done = t
-            .store
-            .commit(id, intent.attempt, 1, held.grant.lineage, &next);
-        let version = Version {
-            epoch: 1,
-            generation,
-        };
+        let done = t.store.commit(id, intent.attempt, 1, held.grant.lineage, &next);
+        let version = Version { epoch: 1, generation };
         assert_eq!(done.await.unwrap(), Committed::Stored(version));
         let row = t.replica.grant(id).await.unwrap().unwrap();
         assert_eq!((row.version, &row.grant), (version, &next));
@@ -193,11 +164,7 @@ async fn a_late_winner_is_stored_although_its_intent_lapsed(t: &Bench) {
     assert!(matches!(granted, Reserved::Granted(_)));
 
     let won = t.grant();
-    let done = t
-        .store
-        .commit(id, slow.attempt, 1, spent, &won)
-        .await
-        .unwrap();
+    let done = t.store.commit(id, slow.attempt, 1, spent, &won).await.unwrap();
     assert!(matches!(done, Committed::Stored(_)));
     assert_eq!(t.row(id).await.grant, won);
     // The heir's attempt is still under way: it ends when the heir hears that it lost.
@@ -205,10 +172,7 @@ async fn a_late_winner_is_stored_although_its_intent_lapsed(t: &Bench) {
     let until = heir.deadline;
     let busy = t.store.reserve(&third).await.unwrap();
     assert_eq!(busy, Reserved::Busy { until });
-    let done = t
-        .replica
-        .commit(id, heir.attempt, 1, spent, &t.grant())
-        .await;
+    let done = t.replica.commit(id, heir.attempt, 1, spent, &t.grant()).await;
     assert_eq!(done.unwrap(), Committed::Stale);
     assert_eq!(t.row(id).await.grant, won);
     let granted = t.store.reserve(&third).await.unwrap();
@@ -220,15 +184,10 @@ async fn a_late_winner_is_stored_although_the_integration_was_paused(t: &Bench) 
     let id = held.integration.id;
     let intent = t.intent(id).await;
     t.store.reserve(&intent).await.unwrap();
-    let pause = Edit {
-        paused: Some(true),
-        ..Edit::default()
-    };
+    let pause = Edit { paused: Some(true), ..Edit::default() };
     t.store.edit(t.alice, id, &pause, t.now()).await.unwrap();
     let next = t.grant();
-    let done = t
-        .store
-        .commit(id, intent.attempt, 1, held.grant.lineage, &next);
+    let done = t.store.commit(id, intent.attempt, 1, held.grant.lineage, &next);
     assert!(matches!(done.await.unwrap(), Committed::Stored(_)));
     let row = t.row(id).await;
     assert_eq!((row.grant, row.status), (next, Status::Paused));
@@ -240,10 +199,7 @@ async fn a_commit_whose_answer_was_lost_is_stored_once(t: &Bench) {
     let intent = t.intent(id).await;
     t.store.reserve(&intent).await.unwrap();
     let next = t.grant();
-    let version = Version {
-        epoch: 1,
-        generation: 1,
-    };
+    let version = Version { epoch: 1, generation: 1 };
     for store in [&t.store, &t.replica, &t.store] {
         let done = store.commit(id, intent.attempt, 1, spent, &next).await;
         assert_eq!(done.unwrap(), Committed::Stored(version));
@@ -261,10 +217,7 @@ async fn a_commit_after_a_reconnect_is_stale(t: &Bench) {
     let mut again = t.again(&held);
     again.grant.lineage = spent;
     assert!(t.replica.reconnect(&again).await.unwrap());
-    let done = t
-        .store
-        .commit(id, intent.attempt, 1, spent, &t.grant())
-        .await;
+    let done = t.store.commit(id, intent.attempt, 1, spent, &t.grant()).await;
     assert_eq!(done.unwrap(), Committed::Stale);
     assert_eq!(t.row(id).await.grant, again.grant);
 }
@@ -276,15 +229,9 @@ async fn a_commit_after_a_disconnect_is_stale(t: &Bench) {
     t.store.reserve(&intent).await.unwrap();
     let ended = t.replica.disconnect(t.alice, id, t.now()).await.unwrap();
     assert!(ended.is_some());
-    let done = t
-        .store
-        .commit(id, intent.attempt, 1, spent, &t.grant())
-        .await;
+    let done = t.store.commit(id, intent.attempt, 1, spent, &t.grant()).await;
     assert_eq!(done.unwrap(), Committed::Stale);
-    let done = t
-        .store
-        .commit(t.id(), intent.attempt, 1, spent, &t.grant())
-        .await;
+    let done = t.store.commit(t.id(), intent.attempt, 1, spent, &t.grant()).await;
     assert_eq!(done.unwrap(), Committed::Stale);
     assert_eq!(t.store.grant(id).await.unwrap(), None);
 }
@@ -300,10 +247,7 @@ async fn a_reconnect_ends_any_intent(t: &Bench) {
     assert!(matches!(granted, Reserved::Granted(_)));
     // The old attempt's end is not the new one's.
     t.store.release(id, old.attempt).await.unwrap();
-    let done = t
-        .store
-        .commit(id, old.attempt, 1, held.grant.lineage, &t.grant())
-        .await;
+    let done = t.store.commit(id, old.attempt, 1, held.grant.lineage, &t.grant()).await;
     assert_eq!(done.unwrap(), Committed::Stale);
     let busy = t.store.reserve(&t.intent(id).await).await.unwrap();
     assert!(matches!(busy, Reserved::Busy { .. }));
@@ -314,10 +258,7 @@ async fn a_mark_names_the_cause_and_keeps_the_grant(t: &Bench) {
     let id = held.integration.id;
     let before = t.row(id).await;
     t.clock.advance(Duration::from_secs(9));
-    let marked = t
-        .store
-        .mark(id, 1, held.grant.lineage, &revoked(), t.now())
-        .await;
+    let marked = t.store.mark(id, 1, held.grant.lineage, &revoked(), t.now()).await;
     assert!(marked.unwrap());
     let stored = t.replica.integration(t.alice, id).await.unwrap().unwrap();
     let (why, since) = (revoked(), t.now());
@@ -325,29 +266,20 @@ async fn a_mark_names_the_cause_and_keeps_the_grant(t: &Bench) {
     assert_eq!(stored.updated_at, since);
     let row = t.row(id).await;
     assert_eq!((row.grant, row.version), (held.grant, before.version));
-    assert_eq!(
-        (row.status, row.revision),
-        (stored.status, before.revision + 1)
-    );
+    assert_eq!((row.status, row.revision), (stored.status, before.revision + 1));
 }
 
 async fn a_mark_of_an_older_grant_marks_nothing(t: &Bench) {
     let held = t.connected().await;
     let (id, spent) = (held.integration.id, held.grant.lineage);
     let attempt = t.attempt();
-    t.store
-        .commit(id, attempt, 1, spent, &t.grant())
-        .await
-        .unwrap();
+    t.store.commit(id, attempt, 1, spent, &t.grant()).await.unwrap();
     let now = t.row(id).await;
     for (epoch, lineage) in [(1, spent), (2, now.grant.lineage), (0, now.grant.lineage)] {
         let marked = t.store.mark(id, epoch, lineage, &revoked(), t.now()).await;
         assert!(!marked.unwrap());
     }
-    let marked = t
-        .store
-        .mark(t.id(), 1, now.grant.lineage, &revoked(), t.now())
-        .await;
+    let marked = t.store.mark(t.id(), 1, now.grant.lineage, &revoked(), t.now()).await;
     assert!(!marked.unwrap());
     assert_eq!(t.row(id).await, now);
     assert_eq!(t.store.revision().await.unwrap(), now.revision);
@@ -356,21 +288,12 @@ async fn a_mark_of_an_older_grant_marks_nothing(t: &Bench) {
 async fn only_an_active_integration_is_marked(t: &Bench) {
     let held = t.connected().await;
     let (id, lineage) = (held.integration.id, held.grant.lineage);
-    let pause = |paused| Edit {
-        label: None,
-        paused: Some(paused),
-    };
+    let pause = |paused| Edit { label: None, paused: Some(paused) };
     let failure = revoked();
     let mark = || t.store.mark(id, 1, lineage, &failure, t.now());
-    t.store
-        .edit(t.alice, id, &pause(true), t.now())
-        .await
-        .unwrap();
+    t.store.edit(t.alice, id, &pause(true), t.now()).await.unwrap();
     assert!(!mark().await.unwrap());
-    t.store
-        .edit(t.alice, id, &pause(false), t.now())
-        .await
-        .unwrap();
+    t.store.edit(t.alice, id, &pause(false), t.now()).await.unwrap();
     assert!(mark().await.unwrap());
     assert!(!mark().await.unwrap());
 }

@@ -21,10 +21,7 @@ on_every_store!(
 
 async fn an_integration_comes_back_as_it_was_stored(t: &Bench) {
     let mut statuses = vec![Status::Active, Status::Paused];
-    statuses.push(Status::NeedsReconnect {
-        why: revoked(),
-        since: t.now(),
-    });
+    statuses.push(Status::NeedsReconnect { why: revoked(), since: t.now() });
     for (n, status) in statuses.into_iter().enumerate() {
         let mut new = t.new_integration(t.alice, &format!("account {n}"));
         new.integration.status = status.clone();
@@ -36,10 +33,8 @@ async fn an_integration_comes_back_as_it_was_stored(t: &Bench) {
         let id = new.integration.id;
         let found = t.replica.integration(t.alice, id).await.unwrap();
         assert_eq!(found.as_ref(), Some(&new.integration));
-        let found = t
-            .replica
-            .find_account(t.alice, &PROVIDER.into(), &format!("account {n}"))
-            .await;
+        let found =
+            t.replica.find_account(t.alice, &PROVIDER.into(), &format!("account {n}")).await;
         assert_eq!(found.unwrap(), Some(new.integration));
         assert_eq!(t.replica.owner_of(id).await.unwrap(), Some(t.alice));
 
@@ -54,10 +49,7 @@ async fn an_integration_comes_back_as_it_was_stored(t: &Bench) {
 async fn a_foreign_integration_is_as_unknown_as_none(t: &Bench) {
     let hers = t.connected_as(t.alice, "ada").await;
     let before = t.store.revision().await.unwrap();
-    let edit = Edit {
-        label: Some("mine now".to_owned()),
-        paused: Some(true),
-    };
+    let edit = Edit { label: Some("mine now".to_owned()), paused: Some(true) };
     for id in [hers.integration.id, t.id()] {
         assert_eq!(t.store.integration(t.bob, id).await.unwrap(), None);
         assert_eq!(t.store.edit(t.bob, id, &edit, t.now()).await.unwrap(), None);
@@ -91,23 +83,11 @@ async fn an_account_is_connected_once_per_owner_and_provider(t: &Bench) {
     t.connected_as(t.bob, "ada").await;
 
     let id = first.integration.id;
-    assert!(
-        t.store
-            .disconnect(t.alice, id, t.now())
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(t.store.disconnect(t.alice, id, t.now()).await.unwrap().is_some());
     assert!(t.store.connect(&second).await.unwrap());
     // A second ended one of the same account is no obstacle either.
     let id = second.integration.id;
-    assert!(
-        t.store
-            .disconnect(t.alice, id, t.now())
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(t.store.disconnect(t.alice, id, t.now()).await.unwrap().is_some());
     t.connected_as(t.alice, "ada").await;
 }
 
@@ -155,10 +135,7 @@ async fn an_edit_renames_pauses_and_resumes(t: &Bench) {
 async fn an_edit_that_changes_nothing_takes_no_revision(t: &Bench) {
     let stored = t.connected().await.integration;
     let before = t.store.revision().await.unwrap();
-    let same = Edit {
-        label: Some(stored.label.clone()),
-        paused: Some(false),
-    };
+    let same = Edit { label: Some(stored.label.clone()), paused: Some(false) };
     for edit in [same, Edit::default()] {
         let edited = t.store.edit(t.alice, stored.id, &edit, t.in_secs(60)).await;
         assert_eq!(edited.unwrap(), Some(stored.clone()));
@@ -169,22 +146,13 @@ async fn an_edit_that_changes_nothing_takes_no_revision(t: &Bench) {
 async fn an_edit_never_makes_a_broken_integration_look_mended(t: &Bench) {
     let new = t.connected().await;
     let id = new.integration.id;
-    let marked = t
-        .store
-        .mark(id, 1, new.grant.lineage, &revoked(), t.now())
-        .await;
+    let marked = t.store.mark(id, 1, new.grant.lineage, &revoked(), t.now()).await;
     assert!(marked.unwrap());
     for paused in [true, false] {
-        let edit = Edit {
-            label: Some(format!("paused {paused}")),
-            paused: Some(paused),
-        };
+        let edit = Edit { label: Some(format!("paused {paused}")), paused: Some(paused) };
         let edited = t.store.edit(t.alice, id, &edit, t.now()).await.unwrap();
         let (why, since) = (revoked(), t.now());
-        assert_eq!(
-            edited.unwrap().status,
-            Status::NeedsReconnect { why, since }
-        );
+        assert_eq!(edited.unwrap().status, Status::NeedsReconnect { why, since });
         let stored = t.store.integration(t.alice, id).await.unwrap().unwrap();
         assert_eq!(stored.label, format!("paused {paused}"));
         assert!(matches!(stored.status, Status::NeedsReconnect { .. }));
@@ -194,10 +162,7 @@ async fn an_edit_never_makes_a_broken_integration_look_mended(t: &Bench) {
 async fn a_reconnect_replaces_account_scopes_and_grant(t: &Bench) {
     let old = t.connected().await;
     let id = old.integration.id;
-    let marked = t
-        .store
-        .mark(id, 1, old.grant.lineage, &revoked(), t.now())
-        .await;
+    let marked = t.store.mark(id, 1, old.grant.lineage, &revoked(), t.now()).await;
     assert!(marked.unwrap());
     t.clock.advance(std::time::Duration::from_mins(1));
     let before = t.store.revision().await.unwrap();
@@ -251,10 +216,7 @@ async fn a_reconnect_cannot_take_the_account_of_another_integration(t: &Bench) {
     let gone = t.store.disconnect(t.alice, other.integration.id, t.now());
     assert!(gone.await.unwrap().is_some());
     assert!(t.store.reconnect(&new).await.unwrap());
-    let found = t
-        .store
-        .find_account(t.alice, &PROVIDER.into(), "charles")
-        .await;
+    let found = t.store.find_account(t.alice, &PROVIDER.into(), "charles").await;
     assert_eq!(found.unwrap().unwrap().id, mine.integration.id);
 }
 
@@ -263,10 +225,7 @@ async fn a_disconnect_gives_what_was_there_and_nothing_finds_it_again(t: &Bench)
     let id = new.integration.id;
     let before = t.row(id).await;
     let intent = t.intent(id).await;
-    assert!(matches!(
-        t.store.reserve(&intent).await.unwrap(),
-        Reserved::Granted(_)
-    ));
+    assert!(matches!(t.store.reserve(&intent).await.unwrap(), Reserved::Granted(_)));
 
     let ended = t.store.disconnect(t.alice, id, t.now()).await.unwrap();
     assert_eq!(ended, Some(before.clone()));
@@ -274,23 +233,14 @@ async fn a_disconnect_gives_what_was_there_and_nothing_finds_it_again(t: &Bench)
 
     assert_eq!(t.replica.integration(t.alice, id).await.unwrap(), None);
     assert_eq!(t.replica.integrations(t.alice, None, 9).await.unwrap(), []);
-    let found = t
-        .replica
-        .find_account(t.alice, &PROVIDER.into(), "ada")
-        .await;
+    let found = t.replica.find_account(t.alice, &PROVIDER.into(), "ada").await;
     assert_eq!(found.unwrap(), None);
     assert_eq!(t.replica.owner_of(id).await.unwrap(), None);
     assert_eq!(t.replica.grant(id).await.unwrap(), None);
     assert_eq!(t.replica.reserve(&intent).await.unwrap(), Reserved::Gone);
-    let marked = t
-        .replica
-        .mark(id, 1, new.grant.lineage, &revoked(), t.now())
-        .await;
+    let marked = t.replica.mark(id, 1, new.grant.lineage, &revoked(), t.now()).await;
     assert!(!marked.unwrap());
-    let pause = Edit {
-        paused: Some(true),
-        ..Edit::default()
-    };
+    let pause = Edit { paused: Some(true), ..Edit::default() };
     let edited = t.replica.edit(t.alice, id, &pause, t.now()).await;
     assert_eq!(edited.unwrap(), None);
     assert!(!t.replica.reconnect(&t.again(&new)).await.unwrap());

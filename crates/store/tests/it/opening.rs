@@ -76,18 +76,9 @@ async fn an_unreadable_value_is_named_by_table_row_and_column(d: &Database) {
     let t = &d.bench();
     let id = t.connected().await.integration.id;
     for (sql, place) in [
-        (
-            "UPDATE integrations SET account = '{'",
-            format!("integrations {id}, column account: "),
-        ),
-        (
-            "UPDATE integrations SET owner = 'usr_1'",
-            format!("integrations {id}, column owner: "),
-        ),
-        (
-            "UPDATE grants SET lineage = '?'",
-            format!("grants {id}, column lineage: "),
-        ),
+        ("UPDATE integrations SET account = '{'", format!("integrations {id}, column account: ")),
+        ("UPDATE integrations SET owner = 'usr_1'", format!("integrations {id}, column owner: ")),
+        ("UPDATE grants SET lineage = '?'", format!("grants {id}, column lineage: ")),
     ] {
         d.meddle(sql).await;
         let error = match &*place {
@@ -98,8 +89,7 @@ async fn an_unreadable_value_is_named_by_table_row_and_column(d: &Database) {
             panic!("{place}{error:?}");
         };
         assert!(what.starts_with(&*place), "{what}");
-        d.meddle(&format!("UPDATE integrations SET owner = '{}'", t.alice))
-            .await;
+        d.meddle(&format!("UPDATE integrations SET owner = '{}'", t.alice)).await;
     }
 }
 
@@ -145,28 +135,15 @@ async fn an_error_never_prints_the_password() {
 #[tokio::test]
 async fn each_refusal_says_what_it_is() {
     let kind = async |url: &str| open(url).await.unwrap_err();
-    for url in [
-        "",
-        "mysql://x",
-        "evergrant.db",
-        "sqlite:",
-        "sqlite::memory:",
-        "sqlite:a?mode=ro",
-    ] {
+    for url in ["", "mysql://x", "evergrant.db", "sqlite:", "sqlite::memory:", "sqlite:a?mode=ro"] {
         let error = kind(url).await;
         assert!(matches!(error, OpenError::Url(_)), "{url}: {error:?}");
     }
     let error = kind("postgres://ada@127.0.0.1:1/evergrant").await;
     assert!(matches!(error, OpenError::Unreachable { .. }), "{error:?}");
-    assert!(
-        error.to_string().contains("127.0.0.1:1/evergrant"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("127.0.0.1:1/evergrant"), "{error}");
     let folder = tempfile::tempdir().unwrap();
-    for path in [
-        folder.path().to_owned(),
-        folder.path().join("no/such/folder/evergrant.db"),
-    ] {
+    for path in [folder.path().to_owned(), folder.path().join("no/such/folder/evergrant.db")] {
         let error = kind(&format!("sqlite:{}", path.display())).await;
         assert!(matches!(error, OpenError::NotWritable { .. }), "{error:?}");
     }
@@ -177,10 +154,7 @@ async fn a_server_that_may_lose_commits_is_refused() {
     let t = Database::postgres().await;
     let url = format!("{}&options=-c%20synchronous_commit%3Doff", t.url);
     let error = open(&url).await.unwrap_err();
-    assert!(
-        matches!(error, OpenError::AsynchronousCommit { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, OpenError::AsynchronousCommit { .. }), "{error:?}");
     t.remove().await;
 }
 

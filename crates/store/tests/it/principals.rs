@@ -50,10 +50,7 @@ async fn a_user_is_found_by_id_and_by_name_and_names_are_unique(d: &Database) {
     assert!(d.store.add_user(&bob).await.unwrap());
     assert!(!d.store.add_user(&named(t, "ada")).await.unwrap());
     assert_eq!(d.replica.user(ada.id).await.unwrap(), Some(ada.clone()));
-    assert_eq!(
-        d.replica.user_named("bob").await.unwrap(),
-        Some(bob.clone())
-    );
+    assert_eq!(d.replica.user_named("bob").await.unwrap(), Some(bob.clone()));
     assert_eq!(d.replica.user_named("nobody").await.unwrap(), None);
     assert_eq!(d.replica.user(t.alice).await.unwrap(), None);
     let mut all = vec![ada, bob];

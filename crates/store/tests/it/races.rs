@@ -36,13 +36,9 @@ async fn of_many_intents_at_once_one_is_granted(t: &Bench) {
             tasks.spawn(async move { store.reserve(&intent).await.unwrap() });
         }
         let outcomes = tasks.join_all().await;
-        let granted = outcomes
-            .iter()
-            .filter(|r| matches!(r, Reserved::Granted(_)));
+        let granted = outcomes.iter().filter(|r| matches!(r, Reserved::Granted(_)));
         assert_eq!(granted.count(), 1);
-        let busy = outcomes
-            .iter()
-            .filter(|r| matches!(r, Reserved::Busy { .. }));
+        let busy = outcomes.iter().filter(|r| matches!(r, Reserved::Busy { .. }));
         assert_eq!(busy.count(), 15);
     }
 }
@@ -134,10 +130,7 @@ async fn a_commit_that_races_a_disconnect_leaves_no_grant(t: &Bench) {
 async fn of_two_connects_of_one_account_one_is_stored(t: &Bench) {
     for round in 0..ROUNDS {
         let account = format!("account {round}");
-        let (a, b) = (
-            t.new_integration(t.alice, &account),
-            t.new_integration(t.alice, &account),
-        );
+        let (a, b) = (t.new_integration(t.alice, &account), t.new_integration(t.alice, &account));
         let (a, b) = tokio::join!(t.store.connect(&a), t.replica.connect(&b));
         assert!(a.unwrap() != b.unwrap());
     }
@@ -182,10 +175,7 @@ async fn sixteen_tasks_on_two_replicas_write_without_a_failure(t: &Bench) {
                 let done = store.commit(id, attempt, 1, spent, &grant).await.unwrap();
                 assert!(matches!(done, Committed::Stored(_)));
                 spent = grant.lineage;
-                let edit = Edit {
-                    label: Some(format!("round {n}")),
-                    paused: None,
-                };
+                let edit = Edit { label: Some(format!("round {n}")), paused: None };
                 assert!(store.edit(owner, id, &edit, now).await.unwrap().is_some());
             }
         });

@@ -12,21 +12,13 @@ fn sources(folder: &str) -> String {
         .filter(|path| path.extension().is_some_and(|end| end == "rs"))
         .collect();
     files.sort();
-    files
-        .iter()
-        .map(|path| std::fs::read_to_string(path).unwrap())
-        .collect()
+    files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
 /// The names of the functions whose line begins with `opening`.
 fn functions(source: &str, opening: &str) -> BTreeSet<String> {
-    let lines = source
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix(opening));
-    lines
-        .filter_map(|rest| rest.split(['(', '<']).next())
-        .map(str::to_owned)
-        .collect()
+    let lines = source.lines().filter_map(|line| line.trim().strip_prefix(opening));
+    lines.filter_map(|rest| rest.split(['(', '<']).next()).map(str::to_owned).collect()
 }
 
 #[test]
@@ -43,9 +35,7 @@ fn every_method_is_exercised() {
     // rustfmt breaks a chain of calls over lines.
     let suite: String = sources("tests/it").split_whitespace().collect();
     let called = |name: &str| {
-        ["store", "replica", "reopened"]
-            .iter()
-            .any(|who| suite.contains(&format!("{who}.{name}(")))
+        ["store", "replica", "reopened"].iter().any(|who| suite.contains(&format!("{who}.{name}(")))
             || suite.contains(&format!("Store::{name}("))
     };
     let missing: Vec<_> = port.union(&own).filter(|name| !called(name)).collect();

@@ -75,13 +75,7 @@ impl Bench {
         set("MICROSOFT_CLIENT_SECRET", "sandbox-secret");
         set("EVERGRANT_SERVER_LISTEN", "127.0.0.1:0");
         set("EVERGRANT_ADMIN_LISTEN", "127.0.0.1:0");
-        Self {
-            http: sandbox.http.clone(),
-            sandbox,
-            environment,
-            database,
-            folder,
-        }
+        Self { http: sandbox.http.clone(), sandbox, environment, database, folder }
     }
 
     pub(crate) fn postgres(&self) -> &Postgres {
@@ -135,14 +129,10 @@ impl Bench {
     /// Signs in on the page at `url` as `login`, without a browser; gives where that leads.
     pub(crate) async fn sign_in(&self, url: &str, login: &str) -> Url {
         let mut url = Url::parse(url).unwrap();
-        url.query_pairs_mut()
-            .append_pair("prompt", "none")
-            .append_pair("login_hint", login);
+        url.query_pairs_mut().append_pair("prompt", "none").append_pair("login_hint", login);
         let answer = self.http.get(url).send().await.unwrap();
         assert_eq!(answer.status(), 302, "{answer:?}");
-        let location = answer.headers()[reqwest::header::LOCATION]
-            .to_str()
-            .unwrap();
+        let location = answer.headers()[reqwest::header::LOCATION].to_str().unwrap();
         Url::parse(location).unwrap()
     }
 

@@ -16,24 +16,13 @@ impl Postgres {
     pub(crate) async fn create() -> Self {
         let server = variable("TEST_PG_URL");
         // Names a new folder; nothing here may come twice.
-        let unique = tempfile::Builder::new()
-            .prefix("evg_cli_")
-            .tempdir()
-            .unwrap();
+        let unique = tempfile::Builder::new().prefix("evg_cli_").tempdir().unwrap();
         let name = unique.path().file_name().unwrap().to_str().unwrap();
         let name = name.to_lowercase();
-        run(
-            &server,
-            format!("CREATE DATABASE {name} TEMPLATE template0"),
-        )
-        .await;
+        run(&server, format!("CREATE DATABASE {name} TEMPLATE template0")).await;
         let mut url = Url::parse(&server).unwrap();
         url.set_path(&name);
-        Self {
-            url: url.into(),
-            server,
-            name,
-        }
+        Self { url: url.into(), server, name }
     }
 
     /// Lets nobody in, and ends the connections there are; or lets all in again.
@@ -51,23 +40,17 @@ impl Postgres {
 }
 
 async fn run(url: &str, sql: String) {
-    let mut connection = PgConnection::connect(url)
-        .await
-        .expect("TEST_PG_URL answers");
+    let mut connection = PgConnection::connect(url).await.expect("TEST_PG_URL answers");
     connection.execute(AssertSqlSafe(sql)).await.unwrap();
     connection.close().await.unwrap();
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let (url, sql) = (
-            self.server.clone(),
-            format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
-        );
+        let (url, sql) =
+            (self.server.clone(), format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
         let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(run(&url, sql));
         });
         // A database left behind is no reason to fail.

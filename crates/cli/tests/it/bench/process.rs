@@ -85,10 +85,7 @@ impl Process {
 
     /// Waits for a line on stdout that contains `part`.
     pub(crate) async fn line_of_stdout(&self, part: &str) -> String {
-        until(&format!("{part:?} is printed"), async || {
-            self.out.line(part)
-        })
-        .await
+        until(&format!("{part:?} is printed"), async || self.out.line(part)).await
     }
 
     /// Waits for a line on stderr that contains `part`.
@@ -105,11 +102,7 @@ impl Process {
         for captured in [&mut self.out, &mut self.err] {
             (&mut captured.reader).await.unwrap();
         }
-        Done {
-            code: status.code().unwrap_or(-1),
-            out: self.out.text(),
-            err: self.err.text(),
-        }
+        Done { code: status.code().unwrap_or(-1), out: self.out.text(), err: self.err.text() }
     }
 
     /// Asks it to stop, as a service manager does.

@@ -101,8 +101,7 @@ async fn pass(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     let body: Bytes = answer.bytes().await.unwrap();
     if let Ok(Value::Object(told)) = serde_json::from_slice(&body) {
         seen.note(
-            told.into_iter()
-                .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))),
+            told.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))),
         );
     }
     if let Some(location) = headers.get("location") {

@@ -34,19 +34,12 @@ impl Sandbox {
             .tls_certs_merge(roots)
             .build()
             .unwrap();
-        Self {
-            https: address("https"),
-            plain: address("http"),
-            http,
-            process,
-        }
+        Self { https: address("https"), plain: address("http"), http, process }
     }
 
     /// A call to `/_sandbox/…`, which must go well.
     async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
-        let request = self
-            .http
-            .request(method, format!("{}/_sandbox/{path}", self.https));
+        let request = self.http.request(method, format!("{}/_sandbox/{path}", self.https));
         let answer = request.body(body.to_string()).send().await.unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());
         assert!(status.is_success(), "{path}: {status} {text}");
@@ -105,9 +98,7 @@ impl Sandbox {
         until("a refresh is under way", async || {
             let ledger = self.ledger().await;
             let requests = ledger["requests"].as_array().unwrap();
-            let last = requests
-                .iter()
-                .rfind(|seen| seen["where"] == "microsoft.token")?;
+            let last = requests.iter().rfind(|seen| seen["where"] == "microsoft.token")?;
             last["status"].is_null().then_some(())
         })
         .await;

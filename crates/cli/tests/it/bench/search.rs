@@ -55,10 +55,7 @@ fn telling(secret: &str) -> (String, String) {
     };
     let own = &secret[end_of_head.unwrap_or_default()..];
     assert!(own.len() >= WINDOW, "too short to tell it from others");
-    (
-        own[..WINDOW].to_owned(),
-        own[own.len() - WINDOW..].to_owned(),
-    )
+    (own[..WINDOW].to_owned(), own[own.len() - WINDOW..].to_owned())
 }
 
 /// The names of the forms in which `secret` stands in `text`.
@@ -86,14 +83,8 @@ fn every_form_of_a_secret_is_found_within_a_longer_text() {
     }
     for before in ["", "a", "ab", "abc", "abcd"] {
         let longer = format!("{before}{secret}:rest");
-        for text in [
-            STANDARD_NO_PAD.encode(&longer),
-            URL_SAFE_NO_PAD.encode(&longer),
-        ] {
-            assert!(
-                !find(secret, text.as_bytes()).is_empty(),
-                "after {before:?}"
-            );
+        for text in [STANDARD_NO_PAD.encode(&longer), URL_SAFE_NO_PAD.encode(&longer)] {
+            assert!(!find(secret, text.as_bytes()).is_empty(), "after {before:?}");
         }
     }
     assert!(find(secret, "1.Kx/9+Zq_7".as_bytes()).is_empty());

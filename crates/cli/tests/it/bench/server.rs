@@ -44,12 +44,7 @@ impl Server {
         let line = process.line_of_stdout("{").await;
         let told: Value = serde_json::from_str(&line).unwrap();
         let address = |name: &str| told[name].as_str().unwrap().to_owned();
-        Self {
-            api: address("api"),
-            admin: address("admin"),
-            http: http.clone(),
-            process,
-        }
+        Self { api: address("api"), admin: address("admin"), http: http.clone(), process }
     }
 
     /// One call of the API with an access key.
@@ -73,18 +68,14 @@ impl Server {
     }
 
     pub(crate) async fn token(&self, key: &str, id: &str) -> Answer {
-        self.get(key, &format!("/api/integrations/{id}/token/"))
-            .await
+        self.get(key, &format!("/api/integrations/{id}/token/")).await
     }
 
     /// Begins to connect; gives the address to sign in at, and the state.
     pub(crate) async fn initiate(&self, key: &str) -> (String, String) {
         let ask = json!({ "provider": PROVIDER });
         let path = "/api/integrations/oauth/initiate/";
-        let begun = self
-            .call(key, Method::POST, path, Some(&ask))
-            .await
-            .expect(200);
+        let begun = self.call(key, Method::POST, path, Some(&ask)).await.expect(200);
         let text = |name: &str| begun[name].as_str().unwrap().to_owned();
         (text("authorization_url"), text("state"))
     }

@@ -65,11 +65,7 @@ impl Play {
         let late = caller.began >= since + Duration::from_secs(1);
         if known && late {
             let current = epoch.is_some_and(|epoch| token.version().epoch >= epoch);
-            assert!(
-                current,
-                "a token of epoch {} after {epoch:?}",
-                token.version().epoch
-            );
+            assert!(current, "a token of epoch {} after {epoch:?}", token.version().epoch);
         }
     }
 
@@ -80,9 +76,7 @@ impl Play {
             return;
         };
         let left = until(self.stage.clock.now(), row.grant.expires_at);
-        let good = caller
-            .want
-            .is_some_and(|want| left >= Duration::from_secs(want.max(1)));
+        let good = caller.want.is_some_and(|want| left >= Duration::from_secs(want.max(1)));
         let waited = self.stage.clock.uptime().saturating_sub(caller.began);
         let quiet = caller.failures == Some(self.failures) && waited < Duration::from_secs(90);
         let wrong = good && quiet && row.status == Status::Active;

@@ -62,9 +62,7 @@ impl Play {
         let mut chance = Chance(seed);
         let stage = Stage::with(rotation, seed << 8);
         let lifetime = chance.pick(&[60, 600, 3_600]);
-        stage
-            .world
-            .with(|ledger| ledger.lifetime = Duration::from_secs(lifetime));
+        stage.world.with(|ledger| ledger.lifetime = Duration::from_secs(lifetime));
         let mut play = Self {
             processes: Vec::new(),
             accounts: Vec::new(),
@@ -192,10 +190,7 @@ impl Play {
             step => steps[step],
         };
         let now = self.stage.clock.uptime();
-        if self
-            .outage
-            .is_some_and(|since| now + step > since + LONGEST_OUTAGE)
-        {
+        if self.outage.is_some_and(|since| now + step > since + LONGEST_OUTAGE) {
             self.heal().await;
         }
         if step > Duration::from_secs(10) {
@@ -252,9 +247,7 @@ impl Play {
 
     async fn connect(&mut self, process: usize, account: usize) {
         let name = self.accounts[account].name.clone();
-        let connected = self
-            .stage
-            .sign_in(&self.processes[process], "acme", &name, None);
+        let connected = self.stage.sign_in(&self.processes[process], "acme", &name, None);
         if let Ok(integration) = self.stage.run(connected).await {
             let since = (Some(integration.epoch), self.stage.clock.uptime(), process);
             self.accounts[account].id = integration.id;
@@ -265,10 +258,8 @@ impl Play {
     }
 
     async fn edit(&mut self, process: usize, account: usize) {
-        let edit = Edit {
-            label: Some(self.chance.pick(&["work", "home"]).to_owned()),
-            ..Edit::default()
-        };
+        let edit =
+            Edit { label: Some(self.chance.pick(&["work", "home"]).to_owned()), ..Edit::default() };
         let (owner, id) = (self.stage.owner, self.accounts[account].id);
         let edited = self.processes[process].vault.edit(owner, id, &edit);
         let _ = self.stage.run(edited).await;

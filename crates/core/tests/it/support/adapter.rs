@@ -63,14 +63,11 @@ async fn ask(http: &dyn Transport, ask: Value) -> Result<Value, AuthError> {
         .body(Bytes::from(ask.to_string()))
         .expect("a request");
     let failure = |code: &str| Failure::new(code, Actor::Nobody, format!("Acme: {code}."));
-    let answer = http
-        .send(request)
-        .await
-        .map_err(|error| AuthError::Unavailable {
-            failure: failure("unreachable"),
-            retry_after: None,
-            sent: TransportError::sent(&error),
-        })?;
+    let answer = http.send(request).await.map_err(|error| AuthError::Unavailable {
+        failure: failure("unreachable"),
+        retry_after: None,
+        sent: TransportError::sent(&error),
+    })?;
     let body: Value = serde_json::from_slice(answer.body()).expect("JSON");
     match answer.status().as_u16() {
         200 => Ok(body),

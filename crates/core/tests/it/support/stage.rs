@@ -154,14 +154,9 @@ impl Stage {
         account: &str,
         integration: Option<IntegrationId>,
     ) -> Result<(Secret, Proof), ConnectError> {
-        let ask = Begin {
-            integration,
-            ..begin(provider)
-        };
+        let ask = Begin { integration, ..begin(provider) };
         let begun = process.vault.begin(self.owner, ask).await?;
-        let Next::Authorize(url) = begun.next else {
-            panic!("a page to open")
-        };
+        let Next::Authorize(url) = begun.next else { panic!("a page to open") };
         let code = self.world.agree(&url, account);
         Ok((begun.state, Proof::Code(code.as_str().into())))
     }
@@ -240,10 +235,7 @@ impl Stage {
             field: Field::Grant,
             epoch: row.version.epoch,
         };
-        let plain = process
-            .seal
-            .open(place, &row.grant.sealed)
-            .expect("it opens");
+        let plain = process.seal.open(place, &row.grant.sealed).expect("it opens");
         let plain: serde_json::Value = serde_json::from_slice(&plain).expect("JSON");
         plain["refresh_token"].as_str().expect("a token").to_owned()
     }
@@ -297,9 +289,7 @@ impl Process {
         proof: Proof,
     ) -> Result<Integration, ConnectError> {
         let owner = Some(self.owner);
-        self.vault
-            .finish(owner, &provider.into(), state, proof)
-            .await
+        self.vault.finish(owner, &provider.into(), state, proof).await
     }
 
     /// What the loop does four times a second.

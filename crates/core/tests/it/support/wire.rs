@@ -24,11 +24,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(world: &World, clock: &TestClock, dead: &Arc<AtomicBool>) -> Self {
-        Self {
-            world: world.clone(),
-            clock: clock.clone(),
-            dead: Arc::clone(dead),
-        }
+        Self { world: world.clone(), clock: clock.clone(), dead: Arc::clone(dead) }
     }
 
     /// One step on the way: others run, and a dead process never goes on.
@@ -64,11 +60,7 @@ impl Wire {
         let uptime = self.clock.uptime();
         self.world.with(|ledger| {
             let alive = secret.is_some_and(|secret| ledger.alive(secret, uptime));
-            let status = if alive && !ledger.api_refuses {
-                200
-            } else {
-                401
-            };
+            let status = if alive && !ledger.api_refuses { 200 } else { 401 };
             ledger.calls.push(request.clone());
             respond(ledger.api_status.unwrap_or(status), &Value::Null)
         })
@@ -102,15 +94,9 @@ fn answer(
 ) -> Result<Response, TransportError> {
     let host = || "login.test".to_owned();
     let detail = || "scripted".to_owned();
-    let unanswered = || TransportError::Unanswered {
-        host: host(),
-        detail: detail(),
-    };
+    let unanswered = || TransportError::Unanswered { host: host(), detail: detail() };
     if fault == Some(Fault::Unsent) {
-        return Err(TransportError::Unsent {
-            host: host(),
-            detail: detail(),
-        });
+        return Err(TransportError::Unsent { host: host(), detail: detail() });
     }
     match ask["ask"].as_str() {
         Some("refresh") => ledger.refreshes += 1,

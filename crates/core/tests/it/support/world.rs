@@ -271,23 +271,14 @@ impl Ledger {
 
     pub(crate) fn issue_access(&mut self, family: usize, uptime: Duration) -> String {
         let token = self.fresh("access");
-        let access = Access {
-            family,
-            dies_at: uptime + self.lifetime,
-            ended: false,
-        };
+        let access = Access { family, dies_at: uptime + self.lifetime, ended: false };
         self.access_tokens.insert(token.clone(), access);
         token
     }
 
     pub(crate) fn issue_refresh(&mut self, family: usize, generation: u32) -> String {
         let token = self.fresh("refresh");
-        let issued = Issued {
-            family,
-            generation,
-            spent: 0,
-            answered: false,
-        };
+        let issued = Issued { family, generation, spent: 0, answered: false };
         self.refresh_tokens.insert(token.clone(), issued);
         token
     }

@@ -29,20 +29,12 @@ impl Trouble {
     /// The error with this number, if there is one.
     pub(super) fn known(code: u32) -> Option<Self> {
         let (error, text) = row(code)?;
-        Some(Self {
-            code,
-            error,
-            text: text.to_owned(),
-        })
+        Some(Self { code, error, text: text.to_owned() })
     }
 
     /// The error with this number.
     pub(super) fn new(code: u32) -> Self {
-        Self::known(code).unwrap_or(Self {
-            code,
-            error: "invalid_request",
-            text: String::new(),
-        })
+        Self::known(code).unwrap_or(Self { code, error: "invalid_request", text: String::new() })
     }
 
     /// With another text, which names what was wrong.
@@ -94,11 +86,7 @@ impl Trouble {
 
     /// The text with its number and, separated by `separator`, the ids and the time.
     pub(super) fn description(&self, trace: &Trace, separator: &str) -> String {
-        let Trace {
-            own,
-            correlation,
-            at,
-        } = trace;
+        let Trace { own, correlation, at } = trace;
         format!(
             "AADSTS{}: {}{separator}Trace ID: {own}{separator}Correlation ID: {correlation}\
              {separator}Timestamp: {}",
@@ -135,9 +123,7 @@ impl Trouble {
         let mut response = (self.status(), Json(body)).into_response();
         endpoint_headers(&mut response, trace, self.code);
         if let Some(seconds) = self.retry_after() {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -181,14 +167,8 @@ impl Trace {
     /// The trace of the answer to `request`; a client's own request id comes back as the
     /// correlation id, if it is a GUID.
     pub(super) fn of(request: &Request, backstage: &Backstage) -> Self {
-        let header = || {
-            request
-                .headers()
-                .get("client-request-id")?
-                .to_str()
-                .ok()
-                .map(str::to_owned)
-        };
+        let header =
+            || request.headers().get("client-request-id")?.to_str().ok().map(str::to_owned);
         let field = || {
             let query = request.uri().query().unwrap_or_default().as_bytes();
             let pairs = url::form_urlencoded::parse(query)
@@ -209,11 +189,7 @@ impl Trace {
 
 /// The headers of every answer of the token endpoint.
 pub(super) fn endpoint_headers(response: &mut Response, trace: &Trace, code: u32) {
-    let telemetry = if code == 0 {
-        "1,0,0,,".to_owned()
-    } else {
-        format!("1,{code},0,,")
-    };
+    let telemetry = if code == 0 { "1,0,0,,".to_owned() } else { format!("1,{code},0,,") };
     let headers = [
         ("content-type", "application/json; charset=utf-8"),
         ("cache-control", "no-store, no-cache"),
@@ -225,9 +201,7 @@ pub(super) fn endpoint_headers(response: &mut Response, trace: &Trace, code: u32
     ];
     for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_str(value) {
-            response
-                .headers_mut()
-                .insert(HeaderName::from_static(name), value);
+            response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }
 }

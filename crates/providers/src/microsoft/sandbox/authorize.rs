@@ -65,15 +65,9 @@ pub(super) async fn authorize(
     } else {
         parameters(request.uri().query().unwrap_or_default().as_bytes())
     };
-    let outcome = act
-        .read_ask(&segment, &origin, &parameters)
-        .and_then(|ask| {
-            if ask.prompt == Some(Prompt::None) {
-                act.silent(&ask)
-            } else {
-                Ok(act.ask_user(ask))
-            }
-        });
+    let outcome = act.read_ask(&segment, &origin, &parameters).and_then(|ask| {
+        if ask.prompt == Some(Prompt::None) { act.silent(&ask) } else { Ok(act.ask_user(ask)) }
+    });
     match outcome {
         Ok(response) => response,
         Err(Refusal::Page(trouble)) => pages::trouble(&trouble, &trace).into_response(),
@@ -126,9 +120,8 @@ impl MicrosoftAct {
         let refuse = |code| Refusal::Redirect(Box::new(ask.return_to.clone()), Trouble::new(code));
         let hint = ask.login_hint.as_deref().ok_or_else(|| refuse(50_058))?;
         let user = self.stage_world().user(hint).cloned();
-        let user = user
-            .filter(|_| ask.tenant.admits_work_accounts())
-            .ok_or_else(|| refuse(50_058))?;
+        let user =
+            user.filter(|_| ask.tenant.admits_work_accounts()).ok_or_else(|| refuse(50_058))?;
         if !user.enabled {
             return Err(refuse(50_057));
         }
@@ -152,13 +145,9 @@ impl MicrosoftAct {
             redirect_uri: ask.return_to.redirect_uri.clone(),
             challenge: ask.challenge.clone(),
         };
-        let memo = Memo {
-            scopes: ask.scopes.clone(),
-            nonce: ask.nonce.clone(),
-        };
+        let memo = Memo { scopes: ask.scopes.clone(), nonce: ask.nonce.clone() };
         let code = self.grants().open(asked, upn, memo);
-        ask.return_to
-            .accept(code, client_info, self.backstage().guid().to_string())
+        ask.return_to.accept(code, client_info, self.backstage().guid().to_string())
     }
 }
 
@@ -203,9 +192,7 @@ fn read_rest(
     })?;
     Ok(Ask {
         tenant,
-        client_id: given(parameters, "client_id")
-            .unwrap_or_default()
-            .to_owned(),
+        client_id: given(parameters, "client_id").unwrap_or_default().to_owned(),
         return_to,
         scopes: Scopes::parse(scope, origin)?,
         prompt,

@@ -8,21 +8,12 @@ use super::MicrosoftAct;
 /// Carries out a change; the answer is the user or the key as it is now.
 pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Value, Problem> {
     if body.as_object().is_none_or(|members| !members.is_empty()) {
-        return Err(Problem::unusable(
-            "these changes take no members: send `{}` or nothing",
-        ));
+        return Err(Problem::unusable("these changes take no members: send `{}` or nothing"));
     }
-    match path
-        .trim_end_matches('/')
-        .split('/')
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
+    match path.trim_end_matches('/').split('/').collect::<Vec<_>>().as_slice() {
         ["rotate-keys"] => Ok(json!({ "kid": act.keys().rotate() })),
         ["users", user, change] => act.change_user(user, change),
-        _ => Err(Problem::unknown(
-            "there are: rotate-keys, users/{upn}/{change}",
-        )),
+        _ => Err(Problem::unknown("there are: rotate-keys, users/{upn}/{change}")),
     }
 }
 
@@ -35,8 +26,7 @@ impl MicrosoftAct {
         match change {
             "revoke-sessions" => {
                 user.tokens_valid_from = Some(self.backstage().now());
-                self.grants()
-                    .revoke(user.upn, "the user's sessions were revoked");
+                self.grants().revoke(user.upn, "the user's sessions were revoked");
             }
             "revoke-access-tokens" => user.access_epoch += 1,
             "disable" => user.enabled = false,

@@ -69,10 +69,7 @@ pub(super) async fn keys(
     let publish = |key: &evergrant_sandbox::SigningKey| {
         let mut jwk = key.jwk();
         if let Value::Object(jwk) = &mut jwk {
-            jwk.insert(
-                "cloud_instance_name".to_owned(),
-                json!("microsoftonline.com"),
-            );
+            jwk.insert("cloud_instance_name".to_owned(), json!("microsoftonline.com"));
             jwk.insert("issuer".to_owned(), json!(issuer(&origin, Tenant::Common)));
         }
         jwk
@@ -94,9 +91,7 @@ pub(super) async fn instance(
     Extension(origin): Extension<Origin>,
 ) -> Response {
     let host = origin.host();
-    let asked = asked
-        .authorization_endpoint
-        .and_then(|endpoint| url::Url::parse(&endpoint).ok());
+    let asked = asked.authorization_endpoint.and_then(|endpoint| url::Url::parse(&endpoint).ok());
     let asked_host = asked.as_ref().and_then(url::Url::host_str);
     let bare = host.rsplit_once(':').map_or(host, |(bare, _)| bare);
     if asked_host.is_none_or(|asked| !asked.eq_ignore_ascii_case(bare)) {

@@ -20,22 +20,10 @@ const GRAPH: &str = "graph";
 
 /// The sites.
 pub(super) const SITES: &[Site] = &[
-    Site {
-        name: AUTHORIZE,
-        fields: &["tenant", "client_id", "account", "prompt"],
-    },
-    Site {
-        name: TOKEN,
-        fields: &["tenant", "client_id", "account", "grant_type"],
-    },
-    Site {
-        name: DISCOVERY,
-        fields: &["tenant"],
-    },
-    Site {
-        name: GRAPH,
-        fields: &["client_id", "account"],
-    },
+    Site { name: AUTHORIZE, fields: &["tenant", "client_id", "account", "prompt"] },
+    Site { name: TOKEN, fields: &["tenant", "client_id", "account", "grant_type"] },
+    Site { name: DISCOVERY, fields: &["tenant"] },
+    Site { name: GRAPH, fields: &["client_id", "account"] },
 ];
 
 /// Which site a request calls, and by whom.
@@ -50,10 +38,7 @@ pub(super) fn scene(act: &MicrosoftAct, request: &Request) -> Option<Scene> {
             let claim = |name| claims.as_ref()?.get(name)?.as_str().map(str::to_owned);
             fields.extend(claim("appid").map(|client| ("client_id", client)));
             fields.extend(claim("upn").map(|account| ("account", account)));
-            return Some(Scene {
-                site: GRAPH,
-                fields,
-            });
+            return Some(Scene { site: GRAPH, fields });
         }
         (_, "oauth2/v2.0/authorize") => {
             let asked = request_parameters(request);
@@ -116,11 +101,7 @@ pub(super) fn fail(
 ) -> Response {
     let origin = Origin::of(request);
     let trace = Trace::of(request, act.backstage());
-    let trouble = failure
-        .vendor
-        .get("aadsts")
-        .and_then(number)
-        .and_then(Trouble::known);
+    let trouble = failure.vendor.get("aadsts").and_then(number).and_then(Trouble::known);
     let status = failure.status_code().unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = match (scene.site, trouble, &failure.body) {
         (AUTHORIZE, Some(trouble), _) => match act.read_return(&request_parameters(request)) {
@@ -149,9 +130,7 @@ pub(super) fn fail(
         *response.status_mut() = status;
     }
     if let Some(seconds) = failure.retry_after {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     } else if failure.status.is_some() {
         // A scripted status comes exactly as scripted, without a hint of its own.
         response.headers_mut().remove(header::RETRY_AFTER);

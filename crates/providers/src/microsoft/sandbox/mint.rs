@@ -33,19 +33,13 @@ impl Keys {
     pub(super) fn rotate(&self) -> String {
         let key = new_key();
         let kid = key.kid().to_owned();
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(0, key);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(0, key);
         kid
     }
 
     /// All keys, newest first.
     pub(super) fn all(&self) -> Vec<Arc<SigningKey>> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The claims of a token that one of the keys signed.

@@ -97,20 +97,14 @@ impl Act for MicrosoftAct {
     fn routes(&self) -> Router {
         Router::new()
             .route("/common/discovery/instance", get(discovery::instance))
-            .route(
-                "/{tenant}/v2.0/.well-known/openid-configuration",
-                get(discovery::configuration),
-            )
+            .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::configuration))
             .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
             .route(
                 "/{tenant}/oauth2/v2.0/authorize",
                 get(authorize::authorize).post(authorize::authorize),
             )
             .route("/{tenant}/oauth2/v2.0/token", any(token::token))
-            .route(
-                "/{tenant}/oauth2/v2.0/logout",
-                get(sign_in::log_out).post(sign_in::log_out),
-            )
+            .route("/{tenant}/oauth2/v2.0/logout", get(sign_in::log_out).post(sign_in::log_out))
             .route("/{tenant}/login", post(sign_in::log_in))
             .route("/{tenant}/consent", post(sign_in::consent))
             .route("/oidc/userinfo", any(graph::call))
@@ -165,23 +159,16 @@ impl Act for MicrosoftAct {
     fn credentials(&self) -> Vec<Credential> {
         let world = self.stage_world();
         let registrations = world.registrations.iter().map(|registration| {
-            let secret = registration
-                .client_secret
-                .map_or(String::new(), |secret| format!(" / {secret}"));
-            Credential::new(
-                "client id / secret",
-                format!("{}{secret}", registration.client_id),
-            )
+            let secret =
+                registration.client_secret.map_or(String::new(), |secret| format!(" / {secret}"));
+            Credential::new("client id / secret", format!("{}{secret}", registration.client_id))
         });
         let users = world
             .users
             .iter()
             .map(|user| Credential::new("user / password", format!("{} / {PASSWORD}", user.upn)));
         let tenant = Credential::new("tenant", format!("{TENANT_DOMAIN} ({TENANT_ID})"));
-        std::iter::once(tenant)
-            .chain(registrations)
-            .chain(users)
-            .collect()
+        std::iter::once(tenant).chain(registrations).chain(users).collect()
     }
 
     fn change(&self, path: &str, body: &Value) -> Result<Value, Problem> {
@@ -199,19 +186,14 @@ impl Act for MicrosoftAct {
 fn parameters(encoded: &[u8]) -> HashMap<String, String> {
     let mut parameters = HashMap::new();
     for (name, value) in url::form_urlencoded::parse(encoded) {
-        parameters
-            .entry(name.into_owned())
-            .or_insert_with(|| value.into_owned());
+        parameters.entry(name.into_owned()).or_insert_with(|| value.into_owned());
     }
     parameters
 }
 
 /// A parameter that says something.
 fn given<'a>(parameters: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
-    parameters
-        .get(name)
-        .map(String::as_str)
-        .filter(|value| !value.is_empty())
+    parameters.get(name).map(String::as_str).filter(|value| !value.is_empty())
 }
 
 /// The tenant of a path, or the error that names it.

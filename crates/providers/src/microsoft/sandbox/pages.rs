@@ -15,9 +15,8 @@ pub(super) const LOOPBACK: &str =
 
 /// Asks for account and password.
 pub(super) fn sign_in(action: &str, flow: &str, account: &str, wrong: Option<&str>) -> Page {
-    let wrong = wrong
-        .map(|text| format!("<p class=\"wrong\">{}</p>", escape(text)))
-        .unwrap_or_default();
+    let wrong =
+        wrong.map(|text| format!("<p class=\"wrong\">{}</p>", escape(text))).unwrap_or_default();
     form(
         "Sign in",
         action,
@@ -75,10 +74,8 @@ pub(super) fn admin_approval(action: &str, flow: &str, app: &str) -> Page {
 /// An error that must not be redirected.
 pub(super) fn trouble(trouble: &Trouble, trace: &Trace) -> Page {
     let text = escape(&trouble.description(trace, "\n")).replace('\n', "<br>");
-    let mut page = Page::new(
-        "Sorry, but we’re having trouble signing you in.",
-        format!("<p>{text}</p>"),
-    );
+    let mut page =
+        Page::new("Sorry, but we’re having trouble signing you in.", format!("<p>{text}</p>"));
     page.status = StatusCode::BAD_REQUEST;
     page
 }

@@ -95,10 +95,7 @@ impl ReturnTo {
 
 /// A redirect that nobody remembers.
 pub(super) fn redirect(to: &str) -> Response {
-    let headers = [
-        (header::LOCATION, to),
-        (header::CACHE_CONTROL, "no-store, no-cache"),
-    ];
+    let headers = [(header::LOCATION, to), (header::CACHE_CONTROL, "no-store, no-cache")];
     (StatusCode::FOUND, headers).into_response()
 }
 
@@ -107,10 +104,7 @@ fn post_form(to: &str, fields: &[(&str, String)]) -> Response {
     for (name, value) in fields {
         let value = escape(value);
         // Writing to a `String` cannot fail.
-        let _ = write!(
-            inputs,
-            "<input type=\"hidden\" name=\"{name}\" value=\"{value}\">"
-        );
+        let _ = write!(inputs, "<input type=\"hidden\" name=\"{name}\" value=\"{value}\">");
     }
     let body = format!(
         "<form method=\"post\" action=\"{}\">{inputs}<noscript><button>Continue</button></noscript></form>",

@@ -35,10 +35,7 @@ const REGISTERED: &[&str] = &[
     "User.Read",
 ];
 /// The names of the one resource there is, besides the sandbox's own host.
-const GRAPH: &[&str] = &[
-    "https://graph.microsoft.com",
-    "00000003-0000-0000-c000-000000000000",
-];
+const GRAPH: &[&str] = &["https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"];
 
 /// A scope parameter.
 #[derive(Debug, Clone, Default)]
@@ -77,9 +74,7 @@ impl Scopes {
             return Err(Trouble::new(70_011).saying(text));
         }
         if scopes.default {
-            scopes
-                .permissions
-                .extend(REGISTERED.iter().map(|name| (*name).to_owned()));
+            scopes.permissions.extend(REGISTERED.iter().map(|name| (*name).to_owned()));
         }
         Ok(scopes)
     }
@@ -102,9 +97,7 @@ impl Scopes {
             self.default = true;
             return Ok(());
         }
-        let known = PERMISSIONS
-            .iter()
-            .find(|known| known.eq_ignore_ascii_case(name));
+        let known = PERMISSIONS.iter().find(|known| known.eq_ignore_ascii_case(name));
         let known = known.ok_or_else(|| {
             Trouble::new(70_011).saying(format!(
                 "The provided request must include a 'scope' input parameter. The provided value for the \
@@ -142,10 +135,7 @@ impl Scopes {
     /// The `scope` of a token response: everything consented to, spelled the way it was asked for.
     pub(super) fn granted(&self, consented: &BTreeSet<String>) -> String {
         let prefix = self.prefix.as_deref().unwrap_or_default();
-        let mut granted: Vec<_> = consented
-            .iter()
-            .map(|name| format!("{prefix}{name}"))
-            .collect();
+        let mut granted: Vec<_> = consented.iter().map(|name| format!("{prefix}{name}")).collect();
         if self.default {
             granted.push(format!("{prefix}.default"));
         }
@@ -164,24 +154,15 @@ impl Scopes {
     /// The scopes about the user's identity; the real service grants all of them to who asks for
     /// `openid`.
     fn identity(&self) -> &'static [&'static str] {
-        if self.openid {
-            &["profile", "openid", "email"]
-        } else {
-            &[]
-        }
+        if self.openid { &["profile", "openid", "email"] } else { &[] }
     }
 }
 
 fn is_graph(resource: &str, origin: &Origin) -> bool {
     let own = resource.strip_prefix("https://").is_some_and(|host| {
         // Clients build the resource from the host without the port.
-        let bare = origin
-            .host()
-            .rsplit_once(':')
-            .map_or(origin.host(), |(bare, _)| bare);
+        let bare = origin.host().rsplit_once(':').map_or(origin.host(), |(bare, _)| bare);
         host.eq_ignore_ascii_case(origin.host()) || host.eq_ignore_ascii_case(bare)
     });
-    own || GRAPH
-        .iter()
-        .any(|graph| graph.eq_ignore_ascii_case(resource))
+    own || GRAPH.iter().any(|graph| graph.eq_ignore_ascii_case(resource))
 }

@@ -46,19 +46,12 @@ impl SignIns {
 
     /// Takes a sign-in off the table: each page is good for one answer.
     fn take(&self, id: &str, now: Timestamp) -> Option<SignIn> {
-        let taken = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(id)?;
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id)?;
         (now.duration_since(taken.begun).unsigned_abs() < PATIENCE).then_some(taken)
     }
 
     pub(super) fn reset(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -116,10 +109,7 @@ pub(super) async fn consent(
 
 /// `/{tenant}/oauth2/v2.0/logout`: back to the application, if it says where. Tokens stay.
 pub(super) async fn log_out(RawQuery(query): RawQuery, body: Bytes) -> Response {
-    let (query, body) = (
-        parameters(query.unwrap_or_default().as_bytes()),
-        parameters(&body),
-    );
+    let (query, body) = (parameters(query.unwrap_or_default().as_bytes()), parameters(&body));
     let to = given(&query, "post_logout_redirect_uri").or(given(&body, "post_logout_redirect_uri"));
     match to.and_then(registered) {
         Some(to) => redirect(to.as_str()),
@@ -131,11 +121,7 @@ impl MicrosoftAct {
     /// Begins to ask the user.
     pub(super) fn ask_user(&self, ask: Ask) -> Response {
         let account = ask.login_hint.clone().unwrap_or_default();
-        let sign_in = SignIn {
-            ask,
-            upn: None,
-            begun: self.backstage().now(),
-        };
+        let sign_in = SignIn { ask, upn: None, begun: self.backstage().now() };
         self.ask_password(sign_in, &account, None)
     }
 
@@ -153,9 +139,7 @@ impl MicrosoftAct {
         let ask = sign_in.ask.clone();
         let (app, consented) = {
             let world = self.stage_world();
-            let app = world
-                .registration(&ask.client_id)
-                .map(|registration| registration.name);
+            let app = world.registration(&ask.client_id).map(|registration| registration.name);
             let consented = world.user(upn).map(|user| user.consented(&ask.client_id));
             (app.unwrap_or_default(), consented.unwrap_or_default())
         };
@@ -171,22 +155,15 @@ impl MicrosoftAct {
     }
 
     fn take(&self, answer: &HashMap<String, String>) -> Option<SignIn> {
-        self.0
-            .sign_ins
-            .take(given(answer, "flow")?, self.backstage().now())
+        self.0.sign_ins.take(given(answer, "flow")?, self.backstage().now())
     }
 
     fn needs_admin(&self, upn: &str) -> bool {
-        self.stage_world()
-            .user(upn)
-            .is_some_and(|user| user.needs_admin_consent)
+        self.stage_world().user(upn).is_some_and(|user| user.needs_admin_consent)
     }
 
     fn cancel(&self, sign_in: &SignIn, code: u32, origin: &Origin) -> Response {
-        sign_in
-            .ask
-            .return_to
-            .refuse(&Trouble::new(code), &self.page_trace(), origin)
+        sign_in.ask.return_to.refuse(&Trouble::new(code), &self.page_trace(), origin)
     }
 
     /// The page that belongs to this answer is gone.

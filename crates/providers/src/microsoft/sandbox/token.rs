@@ -64,12 +64,7 @@ impl MicrosoftAct {
         let grant_type =
             given(&form, "grant_type").ok_or_else(|| Trouble::missing("grant_type"))?;
         let registration = self.authenticate(&form, request.headers())?;
-        let call = Call {
-            tenant,
-            origin,
-            form: &form,
-            registration,
-        };
+        let call = Call { tenant, origin, form: &form, registration };
         match grant_type {
             "authorization_code" => self.redeem(&call),
             "refresh_token" => self.refresh(&call),
@@ -160,19 +155,12 @@ impl MicrosoftAct {
             return Err(Trouble::new(70_000));
         }
         self.usable(&grant.account)?;
-        self.consented(
-            &grant.account,
-            call,
-            Some(scopes.as_ref().unwrap_or(&grant.memo.scopes)),
-        )?;
+        self.consented(&grant.account, call, Some(scopes.as_ref().unwrap_or(&grant.memo.scopes)))?;
         if let Some(scopes) = scopes {
             grant.memo.scopes = scopes.signed_in_with(&grant.memo.scopes);
         }
         grant.memo.nonce = None;
-        let successor = self
-            .grants()
-            .spend(token, client, grant.memo.clone())
-            .map_err(refused)?;
+        let successor = self.grants().spend(token, client, grant.memo.clone()).map_err(refused)?;
         Ok((grant, successor))
     }
 
@@ -190,12 +178,8 @@ impl MicrosoftAct {
         };
         let user = user.ok_or_else(|| Trouble::new(50_034))?;
         let scopes = &grant.memo.scopes;
-        let subject = Subject {
-            user: &user,
-            registration: &call.registration,
-            scopes,
-            world: &world,
-        };
+        let subject =
+            Subject { user: &user, registration: &call.registration, scopes, world: &world };
         let (least, most) = ACCESS_SECS;
         let drawn = self.backstage().seconds_between(least, most);
         let ttl = self.backstage().access_ttl().unwrap_or(drawn);
@@ -213,10 +197,7 @@ impl MicrosoftAct {
         });
         let mut body = Map::new();
         body.insert("token_type".to_owned(), json!("Bearer"));
-        body.insert(
-            "scope".to_owned(),
-            json!(scopes.granted(&user.consented(&grant.client))),
-        );
+        body.insert("scope".to_owned(), json!(scopes.granted(&user.consented(&grant.client))));
         body.insert("expires_in".to_owned(), json!(ttl.as_secs()));
         body.insert("ext_expires_in".to_owned(), json!(ttl.as_secs()));
         body.insert("access_token".to_owned(), json!(access_token));
@@ -235,8 +216,7 @@ impl MicrosoftAct {
 
     fn refused(&self, kind: Kind, presented: &str, call: &Call<'_>, trouble: &Trouble) {
         let why = format!("AADSTS{}", trouble.code);
-        self.grants()
-            .refused(kind, presented, call.registration.client_id, &why);
+        self.grants().refused(kind, presented, call.registration.client_id, &why);
     }
 
     /// Refuses accounts that may not have tokens any more.
@@ -255,13 +235,8 @@ impl MicrosoftAct {
         call: &Call<'_>,
         scopes: Option<&Scopes>,
     ) -> Result<(), Trouble> {
-        let Registration {
-            client_id, name, ..
-        } = &call.registration;
-        let consented = self
-            .stage_world()
-            .user(account)
-            .map(|user| user.consented(client_id));
+        let Registration { client_id, name, .. } = &call.registration;
+        let consented = self.stage_world().user(account).map(|user| user.consented(client_id));
         let covered = scopes
             .is_none_or(|scopes| scopes.permissions.is_subset(&consented.unwrap_or_default()));
         if covered {
@@ -302,8 +277,7 @@ impl Call<'_> {
     /// The scope parameter, if there is one.
     fn scopes(&self) -> Result<Option<Scopes>, Trouble> {
         let text = given(self.form, "scope");
-        text.map(|text| Scopes::parse(text, self.origin)?.for_one_resource(text))
-            .transpose()
+        text.map(|text| Scopes::parse(text, self.origin)?.for_one_resource(text)).transpose()
     }
 }
 

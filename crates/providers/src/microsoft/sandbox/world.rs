@@ -78,17 +78,11 @@ impl World {
             name: "Sandbox Native App",
             redirect_uris: any_loopback,
         };
-        Self {
-            id,
-            registrations: vec![confidential, public],
-            users: vec![adele, alex],
-        }
+        Self { id, registrations: vec![confidential, public], users: vec![adele, alex] }
     }
 
     pub(super) fn registration(&self, client_id: &str) -> Option<&Registration> {
-        self.registrations
-            .iter()
-            .find(|registration| registration.client_id == client_id)
+        self.registrations.iter().find(|registration| registration.client_id == client_id)
     }
 
     /// The user with this name or object id.
@@ -135,10 +129,7 @@ impl User {
         client_id: &str,
         permissions: impl IntoIterator<Item = String>,
     ) {
-        self.consents
-            .entry(client_id.to_owned())
-            .or_default()
-            .extend(permissions);
+        self.consents.entry(client_id.to_owned()).or_default().extend(permissions);
     }
 }
 
@@ -216,11 +207,7 @@ mod tests {
 
     #[test]
     fn only_loopback_addresses_are_registered() {
-        for good in [
-            "http://localhost:8400/cb",
-            "https://localhost",
-            "http://127.0.0.1:1/a/b",
-        ] {
+        for good in ["http://localhost:8400/cb", "https://localhost", "http://127.0.0.1:1/a/b"] {
             assert!(registered(good).is_some(), "{good}");
         }
         for bad in [

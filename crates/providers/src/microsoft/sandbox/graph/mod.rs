@@ -104,14 +104,10 @@ impl MicrosoftAct {
         let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
         let time = |name: &str| claims.get(name).and_then(Value::as_i64).unwrap_or_default();
         if text("aud") != GRAPH_ID {
-            return Err(Denied::token(
-                "Access token validation failure. Invalid audience.",
-            ));
+            return Err(Denied::token("Access token validation failure. Invalid audience."));
         }
         if self.backstage().now().as_second() >= time("exp") {
-            return Err(Denied::token(
-                "Lifetime validation failed, the token is expired.",
-            ));
+            return Err(Denied::token("Lifetime validation failed, the token is expired."));
         }
         let world = self.stage_world();
         let user = world.user(text("oid")).filter(|user| {
@@ -152,35 +148,20 @@ impl Call {
     /// Refuses callers whose token has none of `permissions`.
     fn require(&self, permissions: &[&str]) -> Result<(), Denied> {
         let held = |wanted: &&str| self.caller.permissions.iter().any(|held| held == wanted);
-        if permissions.iter().any(held) {
-            Ok(())
-        } else {
-            Err(Denied::privileges())
-        }
+        if permissions.iter().any(held) { Ok(()) } else { Err(Denied::privileges()) }
     }
 
     /// A system query option, with or without the dollar sign.
     fn option(&self, name: &str) -> Option<String> {
         let pairs = url::form_urlencoded::parse(self.query.as_deref()?.as_bytes());
-        let is_it = |key: &str| {
-            key.strip_prefix('$')
-                .unwrap_or(key)
-                .eq_ignore_ascii_case(name)
-        };
-        pairs
-            .into_iter()
-            .find(|(key, _)| is_it(key))
-            .map(|(_, value)| value.into_owned())
+        let is_it = |key: &str| key.strip_prefix('$').unwrap_or(key).eq_ignore_ascii_case(name);
+        pairs.into_iter().find(|(key, _)| is_it(key)).map(|(_, value)| value.into_owned())
     }
 }
 
 /// The token of an `Authorization` header, if there is something in it.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
@@ -192,10 +173,7 @@ fn segments(path: &str) -> Vec<String> {
     for part in path.split('/').filter(|part| !part.is_empty()) {
         let part = decode(part);
         let is_key = matches!(segments.last().map(String::as_str), Some("users"));
-        match part
-            .split_once("('")
-            .and_then(|(name, key)| Some((name, key.strip_suffix("')")?)))
-        {
+        match part.split_once("('").and_then(|(name, key)| Some((name, key.strip_suffix("')")?))) {
             Some((name, key)) => segments.extend([name.to_ascii_lowercase(), key.to_owned()]),
             None if is_key => segments.push(part),
             None => segments.push(part.to_ascii_lowercase()),
@@ -206,10 +184,7 @@ fn segments(path: &str) -> Vec<String> {
 
 /// Percent-decoding of a path, where a plus sign is itself.
 fn decode(part: &str) -> String {
-    let escaped = part
-        .replace('+', "%2B")
-        .replace('&', "%26")
-        .replace('=', "%3D");
+    let escaped = part.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
     url::form_urlencoded::parse(escaped.as_bytes())
         .next()
         .map(|(text, _)| text.into_owned())

@@ -21,30 +21,18 @@ pub(super) struct Denied {
 
 impl Denied {
     pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: code.to_owned(),
-            message: message.into(),
-        }
+        Self { status, code: code.to_owned(), message: message.into() }
     }
 
     /// The token is not accepted.
     pub(super) fn token(message: &str) -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "InvalidAuthenticationToken",
-            message,
-        )
+        Self::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message)
     }
 
     /// The token does not allow it.
     pub(super) fn privileges() -> Self {
         let message = "Insufficient privileges to complete the operation.";
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "Authorization_RequestDenied",
-            message,
-        )
+        Self::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message)
     }
 
     /// There is nothing of this name.
@@ -56,36 +44,22 @@ impl Denied {
     /// It exists, but not for this method.
     pub(super) fn method() -> Self {
         let message = "Specified HTTP method is not allowed for the request target.";
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "Request_BadRequest",
-            message,
-        )
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest", message)
     }
 
     /// The usual words that go with a status.
     fn usual(status: StatusCode) -> Self {
         let (code, message) = match status.as_u16() {
-            401 => (
-                "InvalidAuthenticationToken",
-                "Lifetime validation failed, the token is expired.",
-            ),
-            403 => (
-                "ErrorAccessDenied",
-                "Access is denied. Check credentials and try again.",
-            ),
-            404 => (
-                "ErrorItemNotFound",
-                "The specified object was not found in the store.",
-            ),
+            401 => {
+                ("InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
+            }
+            403 => ("ErrorAccessDenied", "Access is denied. Check credentials and try again."),
+            404 => ("ErrorItemNotFound", "The specified object was not found in the store."),
             409 => (
                 "ErrorIrresolvableConflict",
                 "The send or update operation could not be performed because the change key passed in the request does not match the current change key for the item.",
             ),
-            410 => (
-                "SyncStateNotFound",
-                "The sync state generation is not found.",
-            ),
+            410 => ("SyncStateNotFound", "The sync state generation is not found."),
             429 => ("TooManyRequests", "Too many requests"),
             500 => (
                 "ErrorInternalServerError",
@@ -114,10 +88,7 @@ impl Reply {
     /// The frame of the answer to `request`.
     pub(in super::super) fn new(act: &MicrosoftAct, request: &Request) -> Self {
         let request_id = act.backstage().guid().to_string();
-        let given = request
-            .headers()
-            .get("client-request-id")
-            .and_then(|id| id.to_str().ok());
+        let given = request.headers().get("client-request-id").and_then(|id| id.to_str().ok());
         Self {
             client_request_id: given.unwrap_or(&request_id).to_owned(),
             request_id,
@@ -205,8 +176,6 @@ impl Reply {
 /// Sets a header; a client's id that cannot stand in one is left out.
 fn set(response: &mut Response, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
-        response
-            .headers_mut()
-            .insert(HeaderName::from_static(name), value);
+        response.headers_mut().insert(HeaderName::from_static(name), value);
     }
 }

@@ -27,11 +27,7 @@ const DEFAULT: &[&str] = &[
 impl MicrosoftAct {
     /// The user with this name or id, as far as the caller may see it.
     pub(super) fn show_user(&self, key: &str, call: &Call) -> Result<Value, Denied> {
-        let key = if key == "me-token-to-replace" {
-            &call.caller.oid
-        } else {
-            key
-        };
+        let key = if key == "me-token-to-replace" { &call.caller.oid } else { key };
         let user = self.stage_world().user(key).cloned().ok_or_else(|| {
             let message = format!(
                 "Resource '{key}' does not exist or one of its queried reference-property objects are not present."
@@ -49,20 +45,12 @@ impl MicrosoftAct {
             Some(selected) => selected.split(',').map(str::trim).collect(),
             None => DEFAULT.to_vec(),
         };
-        let fields = selected
-            .as_ref()
-            .map(|selected| format!("({selected})"))
-            .unwrap_or_default();
-        let context = format!(
-            "{}/{}/$metadata#users{fields}/$entity",
-            call.origin, call.version
-        );
+        let fields = selected.as_ref().map(|selected| format!("({selected})")).unwrap_or_default();
+        let context = format!("{}/{}/$metadata#users{fields}/$entity", call.origin, call.version);
         let mut body = Map::new();
         body.insert("@odata.context".to_owned(), json!(context));
         for name in names {
-            let found = all
-                .iter()
-                .find(|(known, _)| known.eq_ignore_ascii_case(name));
+            let found = all.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
             let (known, value) = found.ok_or_else(|| {
                 let message = format!(
                     "Parsing OData Select and Expand failed: Could not find a property named '{name}' on type \
