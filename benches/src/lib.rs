@@ -35,6 +35,10 @@ use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use url::Url;
 
+/// The one that the binary uses.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long the upstream takes to answer.
 pub const UPSTREAM: Duration = Duration::from_millis(20);
 /// As long as a real token of a work account.

@@ -13,6 +13,10 @@ use clap::{Parser, Subcommand};
 use output::{OperatorError, Output, Run, UsageError, exit_code};
 use settings::Settings;
 
+/// A server allocates little and often; this allocator is made for that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Keeps the access that users grant to applications alive, and makes it useful.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]

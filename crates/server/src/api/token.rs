@@ -140,16 +140,13 @@ fn body(token: &AccessToken) -> serde_json::Result<Vec<u8>> {
         warning: token.warning(),
     };
     let mut body = Vec::with_capacity(secret.len() + ROOM);
-    if !plain {
-        serde_json::to_writer(&mut body, &rest)?;
-        return Ok(body);
+    serde_json::to_writer(&mut body, &rest)?;
+    if plain {
+        let (from, to, end) = (HEAD.len(), HEAD.len() + secret.len(), body.len());
+        body.resize(end + secret.len(), 0);
+        body.copy_within(from..end, to);
+        body[from..to].copy_from_slice(secret.as_bytes());
     }
-    let rest = serde_json::to_vec(&rest)?;
-    let (head, tail) = rest.split_at(HEAD.len());
-    debug_assert_eq!(head, HEAD);
-    body.extend_from_slice(head);
-    body.extend_from_slice(secret.as_bytes());
-    body.extend_from_slice(tail);
     Ok(body)
 }
 
