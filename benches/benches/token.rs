@@ -14,7 +14,7 @@ const INTEGRATIONS: usize = 1_000_000;
 const CALLS: usize = 2_000_000;
 const RUNS: usize = 5;
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 async fn main() {
     let clock = Arc::new(SystemClock::default());
     let upstream = Upstream::new(Duration::ZERO);

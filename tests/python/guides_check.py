@@ -216,43 +216,43 @@ def after_valid_token(place, names):
 
     sandbox, integration = Sandbox(place), names["integration"]
 
-    def view(which=integration, user="maria"):
+    def view(which=integration, user="alice"):
         return profile_view.profile(user, which, lambda url: ("redirect", url), lambda *page: page)
 
-    def profile(user="maria"):
+    def profile(user="alice"):
         return client.evergrant("GET", f"/api/integrations/{integration}/profile/", user)
 
     # The guide ended with revoked sessions.
     kind, url = view()
     check("a revoked session sends the user to reconnect_url", kind == "redirect" and "/oauth/reconnect/" in url, url)
     # The server's memory may lag a quarter of a second behind the database.
-    eventually("the helper gives None", lambda: client.get_valid_microsoft_token("maria") is None, within=2)
+    eventually("the helper gives None", lambda: client.get_valid_microsoft_token("alice") is None, within=2)
     to_microsoft = requests.get(url, allow_redirects=False, timeout=30).headers["Location"]
     hinted = re.sub("&login_hint=[^&]*", "", to_microsoft)
     page = requests.get(f"{hinted}&prompt=none&login_hint={ADELE}", timeout=30)
     check("the link reconnects", page.status_code == 200 and "Connected" in page.text, page.text)
     check("the integration keeps its id, and works", view() == (200, "Adele Vance"), view())
 
-    again = client.begin_connecting("maria", "microsoft_calendar", pages.CALLBACK, integration)
+    again = client.begin_connecting("alice", "microsoft_calendar", pages.CALLBACK, integration)
     mismatch = come_back(re.sub("&login_hint=[^&]*", "", again), ALEX)
-    raises(client.ConnectFailed, "account_mismatch", client.finish_connecting, "maria", "microsoft_calendar", mismatch)
-    again = client.begin_connecting("maria", "microsoft_calendar", pages.CALLBACK, integration)
-    back = client.finish_connecting("maria", "microsoft_calendar", come_back(re.sub("&login_hint=[^&]*", "", again)))
+    raises(client.ConnectFailed, "account_mismatch", client.finish_connecting, "alice", "microsoft_calendar", mismatch)
+    again = client.begin_connecting("alice", "microsoft_calendar", pages.CALLBACK, integration)
+    back = client.finish_connecting("alice", "microsoft_calendar", come_back(re.sub("&login_hint=[^&]*", "", again)))
     check("reconnecting through one's own page keeps the id", back["id"] == integration, back)
 
     # A token that Graph refuses.
-    old = client.valid_token("maria", integration)
+    old = client.valid_token("alice", integration)
     sandbox.refuse_tokens()
-    check("the refused token is still handed out", client.valid_token("maria", integration) == old)
+    check("the refused token is still handed out", client.valid_token("alice", integration) == old)
     check("graph_get replaces it", view() == (200, "Adele Vance"), view())
-    check("the token is another one", client.valid_token("maria", integration) != old)
+    check("the token is another one", client.valid_token("alice", integration) != old)
 
     sandbox.refuse_tokens({"aadsts": 7000222})
     trouble = raises(client.OperatorNeeded, "registration_misconfigured", profile)
     check("the reason is the expired secret", trouble.problem["reason"] == "client_secret_expired", trouble.problem)
     sandbox.control("faults", {"where": "microsoft.token", "times": 9, "do": {"aadsts": 7000222}})
     check("the view tells the operator", view()[0] == 503 and "our fault" in view()[1], view())
-    listed = client.evergrant("GET", f"/api/integrations/{integration}/", "maria")
+    listed = client.evergrant("GET", f"/api/integrations/{integration}/", "alice")
     check("the user stays connected", listed["status"] == "active", listed)
     requests.delete(f"{sandbox.base}/_sandbox/faults", timeout=30)
     eventually("a mended registration needs nobody else", lambda: view() == (200, "Adele Vance"))
@@ -268,50 +268,50 @@ def after_valid_token(place, names):
     check("Retry-After is Graph's", wait.seconds == 3, wait.problem)
 
     # Paused, unknown, somebody else's.
-    client.evergrant("PATCH", f"/api/integrations/{integration}/", "maria", json={"paused": True})
-    raises(client.Paused, "integration_paused", client.valid_token, "maria", integration)
+    client.evergrant("PATCH", f"/api/integrations/{integration}/", "alice", json={"paused": True})
+    raises(client.Paused, "integration_paused", client.valid_token, "alice", integration)
     check("the view says paused", view()[0] == 409, view())
-    client.evergrant("PATCH", f"/api/integrations/{integration}/", "maria", json={"paused": False})
+    client.evergrant("PATCH", f"/api/integrations/{integration}/", "alice", json={"paused": False})
     check("resumed", view() == (200, "Adele Vance"), view())
 
     place.bash("evergrant users add other")
-    for user, unknown in [("maria", "nonsense"), ("maria", "int_" + 32 * "0"), ("other", integration)]:
+    for user, unknown in [("alice", "nonsense"), ("alice", "int_" + 32 * "0"), ("other", integration)]:
         raises(client.NotConnected, "integration_not_found", client.valid_token, user, unknown)
         check("the view offers to connect", view(unknown, user) == ("redirect", "/microsoft/connect"))
     raises(client.NotConnected, "integration_not_found", client.find_integration, "other", "microsoft_calendar")
 
     # Mistakes of the caller.
-    mistake = raises(client.CallerMistake, "life_unattainable", client.valid_token, "maria", integration, 10**6)
+    mistake = raises(client.CallerMistake, "life_unattainable", client.valid_token, "alice", integration, 10**6)
     longest = mistake.problem["longest_seconds"]
     check("longest_seconds can be asked for", 3000 < longest < 6000, longest)
     raises(client.CallerMistake, "user_required", client.valid_token, "nobody", integration)
-    raises(client.CallerMistake, "redirect_not_allowed", client.begin_connecting, "maria", "microsoft_calendar", "http://localhost:1/x")
-    raises(client.CallerMistake, "unknown_provider", client.begin_connecting, "maria", "nonsense", pages.CALLBACK)
-    raises(client.ConnectFailed, "invalid_state", pages.callback, "maria", {}, {"state": "nonsense", "code": "x"})
-    raises(client.ConnectFailed, "invalid_state", pages.callback, "maria", {}, {})
-    for user, code, kind in [("maria", "connect_refused", client.ConnectFailed), ("other", "invalid_state", client.ConnectFailed)]:
+    raises(client.CallerMistake, "redirect_not_allowed", client.begin_connecting, "alice", "microsoft_calendar", "http://localhost:1/x")
+    raises(client.CallerMistake, "unknown_provider", client.begin_connecting, "alice", "nonsense", pages.CALLBACK)
+    raises(client.ConnectFailed, "invalid_state", pages.callback, "alice", {}, {"state": "nonsense", "code": "x"})
+    raises(client.ConnectFailed, "invalid_state", pages.callback, "alice", {}, {})
+    for user, code, kind in [("alice", "connect_refused", client.ConnectFailed), ("other", "invalid_state", client.ConnectFailed)]:
         session = {}
-        state = dict(parse_qsl(urlsplit(pages.connect("maria", session)).query))["state"]
+        state = dict(parse_qsl(urlsplit(pages.connect("alice", session)).query))["state"]
         raises(kind, code, pages.callback, user, session, {"state": state, "error": "access_denied"})
 
     good = client.KEY
     for key in ["nonsense", "", good[:-1] + ("0" if good[-1] != "0" else "1")]:
         client.KEY = key
-        raises(client.CallerMistake, "unauthenticated", client.valid_token, "maria", integration)
+        raises(client.CallerMistake, "unauthenticated", client.valid_token, "alice", integration)
     check("the view blames the program", view()[0] == 500, view())
     client.KEY = place.bash("evergrant keys create --service reader --allow integrations:read").split()[-1]
-    lacking = raises(client.CallerMistake, "forbidden", client.valid_token, "maria", integration)
+    lacking = raises(client.CallerMistake, "forbidden", client.valid_token, "alice", integration)
     check("it names the permission", lacking.problem["permission"] == "tokens:read", lacking.problem)
     place.bash("evergrant keys revoke $(evergrant keys | grep 'service reader' | grep -o 'key_[0-9a-f]*')")
     time.sleep(1.5)
-    raises(client.CallerMistake, "unauthenticated", client.find_integration, "maria", "microsoft_calendar")
+    raises(client.CallerMistake, "unauthenticated", client.find_integration, "alice", "microsoft_calendar")
     client.KEY = good
 
-    client.evergrant("DELETE", f"/api/integrations/{integration}/", "maria")
-    raises(client.NotConnected, "integration_not_found", client.valid_token, "maria", integration)
+    client.evergrant("DELETE", f"/api/integrations/{integration}/", "alice")
+    raises(client.NotConnected, "integration_not_found", client.valid_token, "alice", integration)
 
     url, client.EVERGRANT = client.EVERGRANT, f"http://127.0.0.1:{free_ports(1)[0]}"
-    raises(client.TryLater, "evergrant_unreachable", client.valid_token, "maria", integration)
+    raises(client.TryLater, "evergrant_unreachable", client.valid_token, "alice", integration)
     client.EVERGRANT = url
 
 

@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
@@ -94,8 +95,13 @@ impl Process {
     }
 
     /// Waits for its end.
-    pub(crate) async fn done(mut self) -> Done {
-        let status = tokio::time::timeout(PATIENCE, self.child.wait())
+    pub(crate) async fn done(self) -> Done {
+        self.done_within(PATIENCE).await
+    }
+
+    /// Waits for the end of one that takes its time.
+    pub(crate) async fn done_within(mut self, patience: Duration) -> Done {
+        let status = tokio::time::timeout(patience, self.child.wait())
             .await
             .expect("the process ends")
             .unwrap();
