@@ -109,6 +109,30 @@ async fn a_reconnect_as_someone_else_keeps_the_old_grant() {
 }
 
 #[tokio::test]
+async fn a_reconnect_hints_at_the_account_and_is_for_its_owner_and_provider_alone() {
+    let (mut stage, process, id) = Stage::connected().await;
+    let stranger = stage.stranger();
+    let ask = |provider| Begin {
+        integration: Some(id),
+        ..begin(provider)
+    };
+    let begun = process.vault.begin(stage.owner, ask("acme")).await.unwrap();
+    let Next::Authorize(url) = begun.next else {
+        panic!("a page to open")
+    };
+    let hint = url.query_pairs().find(|(name, _)| name == "hint");
+    assert_eq!(hint.unwrap().1, "ada@acme.test");
+    let other = process.vault.begin(stage.owner, ask("lazy")).await;
+    let foreign = process.vault.begin(stranger, ask("acme")).await;
+    for refused in [other, foreign] {
+        assert!(
+            matches!(refused, Err(ConnectError::NotFound)),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_account_connected_twice_keeps_its_id_and_takes_the_newer_grant() {
     let (mut stage, process, id) = Stage::connected().await;
     let again = stage.sign_in(&process, "acme", "ada", None).await.unwrap();
