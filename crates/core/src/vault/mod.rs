@@ -280,7 +280,7 @@ impl Vault {
                 {
                     return Ok(AccessToken::new(stored, warning));
                 }
-                return self.settle(held, usable, error);
+                return self.settle(held, usable, warning, error);
             }
             let beyond = than.map_or(held.version, |than| than.max(held.version));
             let patience =
@@ -300,27 +300,28 @@ impl Vault {
                 }
             };
             match flown {
-                Ok(token) if token.owner != owner => return Err(TokenError::NotFound),
                 Ok(token) if good(&token) => return Ok(AccessToken::new(token, None)),
                 Ok(token) if newer(&token) => longest = Some(token.lifetime()),
                 Ok(_) => {}
-                Err(error) => return self.settle(held, usable, error),
+                Err(error) => return self.settle(held, usable, warning, error),
             }
         }
         Err(longest
             .map_or_else(TokenError::interrupted, |longest| TokenError::Unattainable { longest }))
     }
 
-    /// Serves the old token where it is still good and waiting is all that helps.
+    /// Serves the old token where it is still good and waiting is all that helps. That it could not
+    /// be checked whether the integration is still there weighs more than why there is no newer one.
     fn settle(
         &self,
         held: Arc<LiveToken>,
         usable: bool,
+        unchecked: Option<Warning>,
         error: TokenError,
     ) -> Result<AccessToken, TokenError> {
         match error.warning() {
             Some(warning) if usable && self.remaining(&held) >= LAST_MOMENT => {
-                Ok(AccessToken::new(held, Some(warning)))
+                Ok(AccessToken::new(held, unchecked.or(Some(warning))))
             }
             _ => Err(error),
         }

@@ -8,16 +8,42 @@ use crate::support::{Fault, Stage};
 
 #[tokio::test]
 async fn failures_do_not_hammer_the_provider() {
-    let (stage, process, id) = Stage::connected().await;
-    stage.pass(Duration::from_hours(2)).await;
-    stage.world.fail_always(Some(Fault::Down(0)));
-    for _ in 0..600 {
-        let refused = stage.run(process.token(id)).await;
-        assert!(matches!(refused, Err(TokenError::Unavailable { .. })), "{refused:?}");
-        stage.pass(Duration::from_secs(1)).await;
+    for fault in [Fault::Down(0), Fault::Misconfigure] {
+        let (stage, process, id) = Stage::connected().await;
+        stage.pass(Duration::from_hours(2)).await;
+        stage.world.fail_always(Some(fault));
+        for _ in 0..600 {
+            stage.run(process.token(id)).await.unwrap_err();
+            stage.pass(Duration::from_secs(1)).await;
+        }
+        let attempts = stage.world.refreshes();
+        assert!((12..=16).contains(&attempts), "{attempts} in ten minutes");
     }
-    let attempts = stage.world.refreshes();
-    assert!((12..=16).contains(&attempts), "{attempts} attempts in ten minutes");
+}
+
+#[tokio::test]
+async fn those_that_failed_together_do_not_come_back_together() {
+    let mut stage = Stage::new();
+    let process = stage.process().await;
+    let mut ids = Vec::new();
+    for account in ["ada", "bob", "cyd", "dan", "eve"] {
+        ids.push(stage.connect(&process, account).await);
+    }
+    stage.pass(Duration::from_hours(2)).await;
+    stage.world.fail_always(Some(Fault::Down(60)));
+    let mut rests = Vec::new();
+    for id in ids {
+        stage.run(process.token(id)).await.unwrap_err();
+        let refused = stage.run(process.token(id)).await;
+        let Err(TokenError::Unavailable { retry_after, .. }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert!((60..=72).contains(&retry_after.as_secs()));
+        rests.push(retry_after);
+    }
+    rests.sort_unstable();
+    rests.dedup();
+    assert_eq!(rests.len(), 5, "{rests:?}");
 }
 
 #[tokio::test]

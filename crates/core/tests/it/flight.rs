@@ -257,9 +257,18 @@ async fn a_refresh_at_once_is_made_however_young_the_token_is() {
     let old = process.token(id).await.unwrap();
     let new = process.vault.refresh_now(stage.owner, id);
     assert_ne!(stage.run(new).await.unwrap().secret(), old.secret());
+    let other = stage.process().await;
+    let other = other.vault.refresh_now(stage.owner, id);
+    stage.run(other).await.unwrap();
+    assert_eq!(stage.world.refreshes(), 2);
+
+    // Not even if another process has just made one.
+    process.poll_news().await;
+    let again = process.vault.refresh_now(stage.owner, id);
+    stage.run(again).await.unwrap();
+    assert_eq!(stage.world.refreshes(), 3);
     let stranger = stage.stranger();
     let theirs = process.vault.refresh_now(stranger, id).await;
     assert!(matches!(theirs, Err(TokenError::NotFound)), "{theirs:?}");
-    assert_eq!(stage.world.refreshes(), 1);
     stage.assert_healthy(&process, id).await;
 }

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on says so and fails"
 )]
 
+mod account;
 mod backoff;
 mod connect;
 mod fernet;

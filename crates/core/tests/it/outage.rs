@@ -58,6 +58,19 @@ async fn no_token_dies_while_its_caller_waits_for_a_better_one() {
 }
 
 #[tokio::test]
+async fn whoever_could_not_be_checked_is_told_so_even_while_the_provider_fails_too() {
+    let (stage, process, id) = Stage::connected().await;
+    process.token(id).await.unwrap();
+    stage.pass(Duration::from_mins(57)).await;
+    stage.world.fail_next(Fault::Down(600));
+    let token = stage.run(process.token(id)).await.unwrap();
+    assert_eq!(token.warning(), Some(Warning::RefreshFailing));
+    stage.store.set_available(false);
+    let token = stage.run(process.token(id)).await.unwrap();
+    assert_eq!(token.warning(), Some(Warning::StorageUnavailable));
+}
+
+#[tokio::test]
 async fn a_machine_that_stood_still_serves_no_token_that_died_meanwhile() {
     let (stage, process, id) = Stage::connected().await;
     stage.pass(Duration::from_mins(58)).await;

@@ -107,6 +107,18 @@ async fn the_renewer_honours_retry_after() {
 }
 
 #[tokio::test]
+async fn the_renewer_asks_a_failing_provider_once_a_minute() {
+    let (stage, process, _) = Stage::connected().await;
+    stage.world.fail_always(Some(Fault::Down(0)));
+    start(&process);
+    stage.live(48 * MINUTE).await;
+    let before = stage.world.refreshes();
+    stage.live(20 * MINUTE).await;
+    let attempts = stage.world.refreshes() - before;
+    assert!((9..=20).contains(&attempts), "{attempts} in twenty minutes");
+}
+
+#[tokio::test]
 async fn a_new_grant_wakes_the_renewer_early_enough() {
     let mut stage = Stage::new();
     let process = stage.process().await;

@@ -15,7 +15,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn rule_1_the_margin_is_a_quarter_of_a_life_and_at_most_five_minutes() {
-    for (lifetime, margin) in [(60, 15), (600, 150), (3_600, 300), (86_400, 300)] {
+    let lives = [(60, 15), (600, 150), (3_600, 300), (86_400, 300)];
+    for ((lifetime, margin), fresh) in lives.into_iter().flat_map(|l| [(l, false), (l, true)]) {
         let mut stage = Stage::new();
         let process = stage.process().await;
         let lifetime = Duration::from_secs(lifetime);
@@ -23,7 +24,11 @@ async fn rule_1_the_margin_is_a_quarter_of_a_life_and_at_most_five_minutes() {
         stage.world.with(|ledger| ledger.lifetime = lifetime);
         let id = stage.connect(&process, "ada").await;
 
+        process.token(id).await.unwrap();
         stage.pass(lifetime.saturating_sub(margin)).await;
+        if fresh {
+            process.poll_news().await;
+        }
         stage.run(process.token(id)).await.unwrap();
         assert_eq!(stage.world.refreshes(), 0, "{lifetime:?}");
         stage.pass(Duration::from_millis(1)).await;

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::world::Rotation;
+use super::ledger::Rotation;
 
 /// The adapter.
 pub(crate) struct Adapter {

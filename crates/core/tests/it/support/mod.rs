@@ -1,11 +1,14 @@
 //! The stage on which the vault is tested.
 
 mod adapter;
+mod ledger;
 mod line;
+mod process;
 mod stage;
 mod wire;
 mod world;
 
+pub(crate) use ledger::{Fault, Rotation};
 pub(crate) use line::Cut;
-pub(crate) use stage::{Process, Stage, begin};
-pub(crate) use world::{Fault, Ledger, Rotation};
+pub(crate) use process::Process;
+pub(crate) use stage::{Stage, begin};

@@ -3,32 +3,26 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use evergrant::clock::until;
 use evergrant::integration::{Integration, Status};
-use evergrant::news::News;
 use evergrant::provider::{Provider, Providers, Renewal};
-use evergrant::seal::{Field, Place, Ring, Seal};
+use evergrant::seal::{Field, Place};
 use evergrant::store::{GrantRow, GrantStore};
 use evergrant::testing::{MemoryStore, SeededEntropy, TestClock};
-use evergrant::vault::{Begin, Next, Parts, Proof};
-use evergrant::{
-    AccessToken, Clock, ConnectError, Entropy, Gateway, IntegrationId, MinLife, Secret, Tasks,
-    TokenError, UserId, Vault,
-};
+use evergrant::vault::{Begin, Next, Proof};
+use evergrant::{Clock, ConnectError, IntegrationId, Secret, UserId};
 use futures_util::poll;
 use url::Url;
 
 use super::adapter::Adapter;
-use super::line::Line;
-use super::wire::Wire;
-use super::world::{Rotation, World};
+use super::ledger::Rotation;
+use super::process::Process;
+use super::world::World;
 
 /// How many turns everybody gets before the stage counts as quiet.
 const TURNS: usize = 32;
-const KEY: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
 
 /// The parts all processes share.
 pub(crate) struct Stage {
@@ -38,19 +32,6 @@ pub(crate) struct Stage {
     pub(crate) owner: UserId,
     pub(crate) rotation: Rotation,
     pub(crate) seed: u64,
-}
-
-/// One process: a vault with a memory of its own.
-#[derive(Clone)]
-pub(crate) struct Process {
-    pub(crate) vault: Vault,
-    pub(crate) gateway: Gateway,
-    pub(crate) news: Arc<News>,
-    pub(crate) line: Line,
-    pub(crate) tasks: Tasks,
-    pub(crate) seal: Seal,
-    owner: UserId,
-    dead: Arc<AtomicBool>,
 }
 
 impl Stage {
@@ -87,37 +68,7 @@ impl Stage {
 
     pub(crate) async fn process_with(&mut self, providers: Providers) -> Process {
         self.seed += 1;
-        let dead = Arc::new(AtomicBool::new(false));
-        let line = Line::new(&self.store, &dead);
-        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
-        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(self.seed));
-        let ring = Ring::parse(&KEY.into()).expect("a key");
-        let store: Arc<dyn GrantStore> = Arc::new(line.clone());
-        let news = News::begin(store.clone(), clock.clone());
-        let news = news.await.expect("the database answers");
-        let seal = Seal::new(ring, clock.clone(), entropy.clone());
-        let tasks = Tasks::default();
-        let vault = Vault::new(Parts {
-            store,
-            providers,
-            seal: seal.clone(),
-            http: Arc::new(Wire::new(&self.world, &self.clock, &dead)),
-            clock,
-            entropy,
-            tasks: tasks.clone(),
-            news: news.clone(),
-            tenant: "test".to_owned(),
-        });
-        Process {
-            gateway: Gateway::new(vault.clone()),
-            vault,
-            news,
-            line,
-            tasks,
-            seal,
-            owner: self.owner,
-            dead,
-        }
+        Process::start(self, providers).await
     }
 
     /// A stage with one process and one connected account.
@@ -265,41 +216,6 @@ impl Stage {
 
     pub(crate) async fn status(&self, id: IntegrationId) -> Status {
         self.row(id).await.expect("a grant").status
-    }
-}
-
-impl Process {
-    pub(crate) async fn token(&self, id: IntegrationId) -> Result<AccessToken, TokenError> {
-        self.token_for(id, 0).await
-    }
-
-    pub(crate) async fn token_for(
-        &self,
-        id: IntegrationId,
-        seconds: u64,
-    ) -> Result<AccessToken, TokenError> {
-        let want = MinLife::secs(seconds);
-        self.vault.token(self.owner, id, want).await
-    }
-
-    pub(crate) async fn finish(
-        &self,
-        provider: &str,
-        state: &Secret,
-        proof: Proof,
-    ) -> Result<Integration, ConnectError> {
-        let owner = Some(self.owner);
-        self.vault.finish(owner, &provider.into(), state, proof).await
-    }
-
-    /// What the loop does four times a second.
-    pub(crate) async fn poll_news(&self) {
-        self.news.poll().await.expect("the database answers");
-    }
-
-    /// The process dies: whatever it was doing, it never goes on.
-    pub(crate) fn die(&self) {
-        self.dead.store(true, Ordering::Relaxed);
     }
 }
 

@@ -12,7 +12,8 @@ use evergrant::testing::TestClock;
 use evergrant::{Clock, Request, Response, Transport, TransportError};
 use serde_json::{Value, json};
 
-use super::world::{Fault, Ledger, World};
+use super::ledger::{Fault, Ledger};
+use super::world::World;
 
 /// Carries requests to the [`World`]; a dead process's wire never answers again.
 #[derive(Clone)]
