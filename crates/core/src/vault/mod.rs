@@ -21,6 +21,7 @@ mod cache;
 mod connect;
 mod error;
 mod flight;
+mod manage;
 
 use std::sync::Arc;
 use std::time::Duration;
