@@ -246,10 +246,14 @@ impl Settings {
         Ok(())
     }
 
-    /// Where callers reach the server, which listens at `bound`.
+    /// Where callers reach the server, which listens at `bound`. On this machine it is called
+    /// `localhost`: the one host for which providers let plain HTTP redirects be registered.
     pub(crate) fn public_url(&self, bound: SocketAddr) -> anyhow::Result<Url> {
         match &self.server.public_url {
             Some(url) => Ok(url.clone()),
+            None if bound.ip().is_loopback() => {
+                Ok(Url::parse(&format!("http://localhost:{}", bound.port()))?)
+            }
             None => Ok(Url::parse(&format!("http://{bound}"))?),
         }
     }
