@@ -257,6 +257,8 @@ def after_valid_token(place, names):
     requests.delete(f"{sandbox.base}/_sandbox/faults", timeout=30)
     eventually("a mended registration needs nobody else", lambda: view() == (200, "Adele Vance"))
 
+    # Evergrant sees with its own eyes that the token works: reports alone, one after the other, would be a loop.
+    client.evergrant("GET", f"/api/integrations/{integration}/profile/", "alice")
     sandbox.refuse_tokens({"status": 503, "retry_after": 2})
     wait = raises(client.TryLater, "provider_unavailable", profile)
     check("Retry-After is Microsoft's", 1 <= wait.seconds <= 3, wait.problem)
