@@ -117,3 +117,13 @@ define_id!(
     Lineage,
     "lin_"
 );
+define_id!(
+    /// One process as the holder of intents; as long as it lives nobody else has this id.
+    HolderId,
+    "hld_"
+);
+define_id!(
+    /// A grant that must still be revoked at its provider.
+    DebtId,
+    "dbt_"
+);

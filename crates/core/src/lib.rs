@@ -43,7 +43,7 @@ pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
 pub use gateway::{Api, CallError, Gateway};
 pub use grant::{AccessToken, Grant, MinLife};
-pub use id::{AttemptId, IntegrationId, Lineage, UserId};
+pub use id::{AttemptId, DebtId, HolderId, IntegrationId, Lineage, UserId};
 pub use integration::{Account, Integration, Status};
 pub use renewer::Renewer;
 pub use secret::Secret;

@@ -55,6 +55,14 @@ pub struct Manifest {
     pub replay: Replay,
     /// Whether tokens are refreshed ahead of need or only when asked for.
     pub renewal: Renewal,
+    /// The operator's registration at the provider; several keys may share one, and its health.
+    pub registration: String,
+    /// The further ways to a grant, besides `connect`.
+    pub ways: Ways,
+    /// What ends at the provider when a grant is revoked there.
+    pub revocable: Revocable,
+    /// How long a refresh token lives.
+    pub refresh_life: RefreshLife,
     /// Where the user sees and removes what they granted, at the provider.
     pub manage_url: Option<Url>,
     /// The host of loopback redirects for sign-in from a terminal: `localhost` or `127.0.0.1`.
@@ -74,6 +82,42 @@ pub enum Connect {
         /// Its fields in order.
         fields: Vec<FormField>,
     },
+    /// By nobody: the registration itself is granted access (RFC 6749, section 4.4). For the operator
+    /// alone, since such a grant may reach every user of an organisation.
+    Application,
+}
+
+/// The further ways to a grant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// By typing a code on another device (RFC 8628).
+    pub device_code: bool,
+    /// By a refresh token that was obtained elsewhere.
+    pub import: bool,
+    /// An administrator can agree for everybody in their organisation.
+    pub admin_consent: bool,
+}
+
+/// What ends at the provider when a grant is revoked there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocable {
+    /// Nothing: there is no way to end a single grant.
+    No,
+    /// That grant alone.
+    Grant,
+    /// Everything the account granted to this registration, other integrations included.
+    Account,
+}
+
+/// How long a refresh token lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshLife {
+    /// The provider does not say.
+    Unknown,
+    /// This long after it was obtained; every refresh begins anew.
+    Idle(Duration),
+    /// This long after the user signed in, however often it is refreshed.
+    Fixed(Duration),
 }
 
 /// One field of a connect form.
@@ -124,6 +168,48 @@ pub struct AuthorizeAsk<'a> {
     pub scopes: &'a [String],
     /// Who should sign in, if that is known.
     pub login_hint: Option<&'a str>,
+    /// What the provider demanded of the next sign-in, as it was told to us (OpenID Connect Core,
+    /// section 5.5).
+    pub claims: Option<&'a str>,
+}
+
+/// What an administrator's consent page is asked for.
+#[derive(Debug, Clone)]
+pub struct ConsentAsk<'a> {
+    /// Where the browser comes back to.
+    pub redirect_uri: &'a Url,
+    /// Comes back with it.
+    pub state: &'a Secret,
+    /// The permissions to consent to.
+    pub scopes: &'a [String],
+    /// The organisation, where it is known.
+    pub tenant: Option<&'a str>,
+}
+
+/// What a user needs to sign in on another device (RFC 8628, section 3.2).
+#[derive(Debug, Clone)]
+pub struct DeviceAsk {
+    /// What the provider is asked about while the user signs in.
+    pub device_code: Secret,
+    /// What the user types.
+    pub user_code: String,
+    /// Where.
+    pub verification_uri: Url,
+    /// The same page with the code filled in, where there is one.
+    pub verification_uri_complete: Option<Url>,
+    /// How long the code works.
+    pub life: Duration,
+    /// How long to wait between two questions.
+    pub interval: Duration,
+}
+
+/// What is refreshed, and what the next token must carry.
+#[derive(Debug, Clone, Copy)]
+pub struct RefreshAsk<'a> {
+    /// The grant whose refresh token is spent.
+    pub grant: &'a Grant,
+    /// The claims that the provider's API demanded when it refused the last token, if it did.
+    pub claims: Option<&'a str>,
 }
 
 /// What proves that the user agreed.
@@ -144,6 +230,22 @@ pub enum Evidence {
     },
     /// The filled-in form.
     Form(BTreeMap<String, Secret>),
+    /// A device code whose user may have signed in meanwhile.
+    Device {
+        /// The code.
+        code: Secret,
+        /// The permissions that were asked for.
+        scopes: Vec<String>,
+    },
+    /// A refresh token that was obtained elsewhere; it is verified by spending it.
+    Import {
+        /// The token.
+        refresh: Secret,
+        /// The permissions that are wanted.
+        scopes: Vec<String>,
+    },
+    /// The registration's own credentials.
+    Application,
 }
 
 /// What a connect yields.
@@ -176,14 +278,23 @@ pub struct Failure {
     pub code: String,
     /// Who can mend it.
     pub actor: Actor,
-    /// What happened and what to do, for people.
+    /// What happened, in one plain sentence.
     pub message: String,
+    /// What the actor does next; empty where the message says it all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub remedy: String,
     /// The provider's own code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_code: Option<String>,
     /// The provider's id of the exchange, for its support.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
+    /// Its id of the conversation the exchange belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// What the next sign-in must carry; goes back to the provider alone and is never shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<String>,
 }
 
 impl Failure {
@@ -193,10 +304,31 @@ impl Failure {
             code: code.to_owned(),
             actor,
             message: message.into(),
+            remedy: String::new(),
             provider_code: None,
             trace_id: None,
+            correlation_id: None,
+            claims: None,
         }
     }
+
+    /// With what the actor does next.
+    #[must_use]
+    pub fn remedied_by(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = remedy.into();
+        self
+    }
+}
+
+/// A secret or certificate of a registration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Credential {
+    /// Its name among the registration's own, such as `client_secret`.
+    pub name: String,
+    /// When it stops working, where that is known.
+    pub expires_at: Option<Timestamp>,
+    /// Why the provider refused it last, if it did.
+    pub refused: Option<Failure>,
 }
 
 /// Why a provider issued no grant.
@@ -217,6 +349,12 @@ pub enum AuthError {
         retry_after: Option<Duration>,
         /// Whether the request may have had its effect: then the outcome is unknown.
         sent: bool,
+    },
+    /// The user has not finished signing in on the other device; only for [`Evidence::Device`].
+    #[error("the user has not signed in yet")]
+    Pending {
+        /// How much longer than before to wait between two questions.
+        slower: Duration,
     },
 }
 
@@ -257,8 +395,43 @@ pub trait Provider: Send + Sync + 'static {
     /// Whether the operator's registration is complete; what is missing otherwise.
     fn ready(&self) -> Result<(), Failure>;
 
+    /// The secrets and certificates of the registration and what is known of them.
+    fn credentials(&self) -> Vec<Credential> {
+        Vec::new()
+    }
+
     /// The page where the user agrees; `None` for a form provider.
     fn authorize_url(&self, ask: &AuthorizeAsk<'_>) -> Option<Url>;
+
+    /// The page where an administrator agrees for their organisation, if there is one.
+    fn consent_url(&self, _: &ConsentAsk<'_>) -> Option<Url> {
+        None
+    }
+
+    /// Whether an answer of the sign-in page came from this provider, by the `iss` it carries
+    /// (RFC 9207, section 2.4).
+    fn accepts_issuer(&self, _: Option<&str>) -> bool {
+        true
+    }
+
+    /// An error of the sign-in page in words; `None` where the standard ones do.
+    fn explain_denial(&self, _error: &str, _description: Option<&str>) -> Option<Failure> {
+        None
+    }
+
+    /// Begins a sign-in on another device.
+    async fn ask_device(
+        &self,
+        _http: &dyn Transport,
+        _now: Timestamp,
+        _scopes: &[String],
+    ) -> Result<DeviceAsk, AuthError> {
+        Err(AuthError::Rejected(Failure::new(
+            "device_code_not_offered",
+            Actor::Nobody,
+            format!("{} has no sign-in by device code.", self.manifest().label),
+        )))
+    }
 
     /// Turns the user's agreement into a grant. `now` is when the exchange begins.
     async fn redeem(
@@ -269,11 +442,15 @@ pub trait Provider: Send + Sync + 'static {
     ) -> Result<Redeemed, AuthError>;
 
     /// Spends the grant's refresh token, exactly once. `now` is when the exchange begins.
+    ///
+    /// The first answer of success that `http` gives is durable before it is returned, and after a
+    /// crash this function is called again with an `http` that gives that very answer and reaches
+    /// nobody. So whatever makes the new grant must be in that one answer.
     async fn refresh(
         &self,
         http: &dyn Transport,
         now: Timestamp,
-        grant: &Grant,
+        ask: RefreshAsk<'_>,
     ) -> Result<Grant, AuthError>;
 
     /// Ends the grant at the provider, as far as it lets us.

@@ -248,7 +248,8 @@ impl OAuthError {
                 (None, Some(sub)) => format!("{} {sub}", self.error),
                 (None, None) => self.error.clone(),
             }),
-            trace_id: self.trace_id.clone().or_else(|| self.correlation_id.clone()),
+            trace_id: self.trace_id.clone(),
+            correlation_id: self.correlation_id.clone(),
             ..Failure::new(code, actor, message)
         }
     }

@@ -9,14 +9,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::Clock;
+use crate::clock::later;
+use crate::fernet::KeyId;
 use crate::grant::Version;
+use crate::id::{AttemptId, DebtId, HolderId, IntegrationId, Lineage, UserId};
 use crate::integration::{Integration, Status};
 use crate::provider::{Failure, ProviderKey};
+use crate::seal::Sealed;
 use crate::store::{
-    Change, Committed, Edit, Flow, GrantRow, GrantStore, Intent, NewIntegration, Reserved,
-    SealedGrant, StoreError, Stored, Subject,
+    ANSWER_SETTLES, ATTEMPTS_KEPT, Attempt, Change, Commit, Committed, Debt, Edit, Ended, Flow,
+    GrantRow, GrantStore, Intent, NewIntegration, Notice, Reserved, SealedGrant, SealedRow, Shelf,
+    StoreError, Stored, Subject,
 };
-use crate::{AttemptId, Clock, IntegrationId, Lineage, UserId};
 
 /// A store in memory; clones share it, as replicas share a database.
 #[derive(Clone)]
@@ -36,6 +41,10 @@ struct State {
     /// Every change so far; only an integration's last one counts.
     changes: BTreeMap<i64, IntegrationId>,
     flows: HashMap<[u8; 32], Flow>,
+    attempts: HashMap<IntegrationId, Vec<Attempt>>,
+    debts: BTreeMap<DebtId, Debt>,
+    notices: Vec<Notice>,
+    copied: bool,
 }
 
 type AccountKey = (UserId, ProviderKey, String);
@@ -56,7 +65,15 @@ struct Row {
 struct Kept {
     generation: i64,
     grant: SealedGrant,
-    intent: Option<(AttemptId, Timestamp)>,
+    intent: Option<Note>,
+}
+
+/// An intent as it lies in its row.
+#[derive(Debug)]
+struct Note {
+    intent: Intent,
+    unknown: Option<Timestamp>,
+    answer: Option<(Sealed, Timestamp)>,
 }
 
 impl MemoryStore {
@@ -68,6 +85,11 @@ impl MemoryStore {
     /// From now on every call fails, or works again.
     pub fn set_available(&self, available: bool) {
         self.lock(|state| state.unavailable = !available);
+    }
+
+    /// As if the database had been copied from another place.
+    pub fn set_copied(&self) {
+        self.lock(|state| state.copied = true);
     }
 
     /// How many calls were made so far, those that failed included.
@@ -104,6 +126,61 @@ impl State {
     /// Whether another live integration than `new` has its account.
     fn account_taken(&self, new: &Integration) -> bool {
         self.accounts.get(&account_key(new)).is_some_and(|other| *other != new.id)
+    }
+
+    fn intent(&mut self, id: IntegrationId) -> Option<&mut Option<Note>> {
+        Some(&mut self.rows.get_mut(&id)?.kept.as_mut()?.intent)
+    }
+
+    fn flow(
+        &self,
+        state_hash: &[u8; 32],
+        provider: &ProviderKey,
+        owner: Option<UserId>,
+        now: Timestamp,
+    ) -> Option<&Flow> {
+        self.flows.get(state_hash).filter(|flow| {
+            flow.provider == *provider
+                && flow.expires_at > now
+                && owner.is_none_or(|owner| flow.owner == owner)
+        })
+    }
+
+    fn note(&mut self, attempt: &Attempt) {
+        let kept = self.attempts.entry(attempt.id).or_default();
+        kept.insert(0, attempt.clone());
+        kept.truncate(ATTEMPTS_KEPT as usize);
+    }
+
+    fn sealed(&self) -> Vec<SealedRow> {
+        let mut rows = Vec::new();
+        for (id, row) in &self.rows {
+            let Some(kept) = &row.kept else { continue };
+            rows.push(SealedRow {
+                shelf: Shelf::Grant,
+                row: id.to_string(),
+                subject: id.to_string(),
+                epoch: row.integration.epoch,
+                sealed: kept.grant.sealed.clone(),
+            });
+            if let Some(Note { intent, answer: Some((sealed, _)), .. }) = &kept.intent {
+                rows.push(SealedRow {
+                    shelf: Shelf::Answer,
+                    row: id.to_string(),
+                    subject: intent.attempt.to_string(),
+                    epoch: 0,
+                    sealed: sealed.clone(),
+                });
+            }
+        }
+        rows.extend(self.debts.values().map(|debt| SealedRow {
+            shelf: Shelf::Debt,
+            row: debt.id.to_string(),
+            subject: debt.integration.to_string(),
+            epoch: debt.epoch,
+            sealed: debt.sealed.clone(),
+        }));
+        rows
     }
 
     fn changed(&mut self, id: IntegrationId, revision: i64) {
@@ -154,12 +231,19 @@ impl GrantStore for MemoryStore {
         now: Timestamp,
     ) -> Stored<Option<Flow>> {
         self.call(|state| {
-            let flow = state.flows.get(state_hash)?;
-            let matches = flow.provider == *provider
-                && flow.expires_at > now
-                && owner.is_none_or(|owner| flow.owner == owner);
-            matches.then(|| state.flows.remove(state_hash)).flatten()
+            state.flow(state_hash, provider, owner, now)?;
+            state.flows.remove(state_hash)
         })
+    }
+
+    async fn find_flow(
+        &self,
+        state_hash: &[u8; 32],
+        provider: &ProviderKey,
+        owner: Option<UserId>,
+        now: Timestamp,
+    ) -> Stored<Option<Flow>> {
+        self.call(|state| state.flow(state_hash, provider, owner, now).cloned())
     }
 
     async fn find_account(
@@ -276,6 +360,7 @@ impl GrantStore for MemoryStore {
         owner: UserId,
         id: IntegrationId,
         now: Timestamp,
+        debt: Option<DebtId>,
     ) -> Stored<Option<GrantRow>> {
         self.call(|state| {
             let revision = state.revision + 1;
@@ -288,6 +373,20 @@ impl GrantStore for MemoryStore {
             let account = account_key(&row.integration);
             state.accounts.remove(&account);
             state.changed(id, revision);
+            state.attempts.remove(&id);
+            if let (Some(debt), Some(ended)) = (debt, &ended) {
+                let debt = Debt {
+                    id: debt,
+                    integration: id,
+                    provider: ended.provider.clone(),
+                    epoch: ended.version.epoch,
+                    sealed: ended.grant.sealed.clone(),
+                    tries: 0,
+                    since: now,
+                    due_at: now,
+                };
+                state.debts.insert(debt.id, debt);
+            }
             ended
         })
     }
@@ -310,55 +409,109 @@ impl GrantStore for MemoryStore {
             let Some(kept) = &mut row.kept else {
                 return Reserved::Gone;
             };
-            match kept.intent {
-                Some((attempt, until))
-                    if until > intent.started_at && attempt != intent.attempt =>
-                {
-                    Reserved::Busy { until }
+            let now = intent.started_at;
+            let mut unknown = None;
+            match &kept.intent {
+                None => {}
+                Some(other) if other.intent.attempt == intent.attempt => unknown = other.unknown,
+                Some(Note { intent: other, answer: Some((answer, at)), .. }) => {
+                    let settles = later(*at, ANSWER_SETTLES).min(other.deadline);
+                    if settles > now {
+                        return Reserved::Busy { until: settles };
+                    }
+                    let (attempt, answer) = (other.attempt, answer.clone());
+                    return Reserved::Answered { row: found, attempt, answer };
                 }
-                _ => {
-                    kept.intent = Some((intent.attempt, intent.deadline));
-                    Reserved::Granted(found)
+                Some(other) if other.intent.deadline > now => {
+                    return Reserved::Busy { until: other.intent.deadline };
                 }
+                Some(other) => unknown = other.unknown.or(Some(other.intent.started_at)),
             }
+            kept.intent = Some(Note { intent: intent.clone(), unknown, answer: None });
+            Reserved::Granted { row: found, unknown }
         })
     }
 
-    async fn release(&self, id: IntegrationId, attempt: AttemptId) -> Stored<()> {
-        self.call(|state| {
-            if let Some(kept) = state.rows.get_mut(&id).and_then(|row| row.kept.as_mut()) {
-                kept.intent.take_if(|intent| intent.0 == attempt);
-            }
-        })
-    }
-
-    async fn commit(
+    async fn answer(
         &self,
         id: IntegrationId,
         attempt: AttemptId,
-        epoch: i64,
-        spent: Lineage,
-        grant: &SealedGrant,
-    ) -> Stored<Committed> {
+        answer: &Sealed,
+        at: Timestamp,
+    ) -> Stored<bool> {
+        self.call(|state| match state.intent(id) {
+            Some(Some(note)) if note.intent.attempt == attempt => {
+                note.answer = Some((answer.clone(), at));
+                true
+            }
+            _ => false,
+        })
+    }
+
+    async fn release(&self, id: IntegrationId, attempt: AttemptId, ended: Ended) -> Stored<()> {
         self.call(|state| {
-            let Some(row) = state.rows.get_mut(&id) else {
+            let Some(intent) = state.intent(id) else { return };
+            let Some(note) = intent.as_mut().filter(|note| note.intent.attempt == attempt) else {
+                return;
+            };
+            match ended {
+                Ended::Unknown { until } => {
+                    note.unknown = note.unknown.or(Some(note.intent.started_at));
+                    note.intent.deadline = until;
+                }
+                Ended::Unspent if note.unknown.is_some() => {
+                    note.intent.deadline = Timestamp::UNIX_EPOCH;
+                }
+                Ended::Unspent => *intent = None,
+            }
+        })
+    }
+
+    async fn orphan(&self, holder: HolderId) -> Stored<()> {
+        self.call(|state| {
+            let kept = state.rows.values_mut().filter_map(|row| row.kept.as_mut());
+            for note in kept.filter_map(|kept| kept.intent.as_mut()) {
+                if note.intent.holder == holder {
+                    note.intent.deadline = Timestamp::UNIX_EPOCH;
+                }
+            }
+        })
+    }
+
+    async fn commit(&self, commit: &Commit) -> Stored<Committed> {
+        self.call(|state| {
+            let Commit { epoch, spent, grant, note } = commit;
+            let Some(row) = state.rows.get_mut(&note.id) else {
                 return Committed::Stale;
             };
             let stored_epoch = row.integration.epoch;
             let Some(kept) = &mut row.kept else {
                 return Committed::Stale;
             };
-            kept.intent.take_if(|intent| intent.0 == attempt);
-            if stored_epoch != epoch {
+            kept.intent.take_if(|other| other.intent.attempt == note.attempt);
+            if stored_epoch != *epoch {
                 return Committed::Stale;
             }
-            if kept.grant.lineage == spent {
+            if kept.grant.lineage == *spent {
                 kept.grant = grant.clone();
                 kept.generation += 1;
             } else if kept.grant.lineage != grant.lineage {
                 return Committed::Stale;
             }
-            Committed::Stored(Version { epoch, generation: kept.generation })
+            let generation = kept.generation;
+            state.note(note);
+            Committed::Stored(Version { epoch: *epoch, generation })
+        })
+    }
+
+    async fn note(&self, attempt: &Attempt) -> Stored<()> {
+        self.call(|state| state.note(attempt))
+    }
+
+    async fn attempts(&self, owner: UserId, id: IntegrationId) -> Stored<Vec<Attempt>> {
+        self.call(|state| {
+            let owned = state.owned(owner, id).is_some();
+            if owned { state.attempts.get(&id).cloned().unwrap_or_default() } else { Vec::new() }
         })
     }
 
@@ -432,5 +585,106 @@ impl GrantStore for MemoryStore {
 
     async fn revision(&self) -> Stored<i64> {
         self.call(|state| state.revision)
+    }
+
+    async fn owe(&self, debt: &Debt) -> Stored<()> {
+        self.call(|state| {
+            state.debts.entry(debt.id).or_insert_with(|| debt.clone());
+        })
+    }
+
+    async fn claim_debts(&self, now: Timestamp, again: Timestamp, limit: u32) -> Stored<Vec<Debt>> {
+        self.call(|state| {
+            let due = state.debts.values_mut().filter(|debt| debt.due_at <= now);
+            let claimed = due.take(limit as usize).map(|debt| {
+                (debt.due_at, debt.tries) = (again, debt.tries + 1);
+                debt.clone()
+            });
+            claimed.collect()
+        })
+    }
+
+    async fn settle(&self, debt: DebtId) -> Stored<()> {
+        self.call(|state| {
+            state.debts.remove(&debt);
+        })
+    }
+
+    async fn debts(&self) -> Stored<i64> {
+        self.call(|state| i64::try_from(state.debts.len()).unwrap_or(i64::MAX))
+    }
+
+    async fn sealed_otherwise(&self, key: &KeyId, limit: u32) -> Stored<Vec<SealedRow>> {
+        self.call(|state| {
+            let mut rows = state.sealed();
+            rows.retain(|row| row.sealed.key != *key);
+            rows.truncate(limit as usize);
+            rows
+        })
+    }
+
+    async fn reseal(&self, row: &SealedRow, sealed: &Sealed) -> Stored<bool> {
+        self.call(|state| {
+            let held = match row.shelf {
+                Shelf::Debt => {
+                    let id = row.row.parse::<DebtId>().ok();
+                    id.and_then(|id| state.debts.get_mut(&id)).map(|debt| &mut debt.sealed)
+                }
+                shelf => {
+                    let id = row.row.parse::<IntegrationId>().ok();
+                    let row = id.and_then(|id| state.rows.get_mut(&id));
+                    let kept = row.and_then(|row| row.kept.as_mut());
+                    kept.and_then(|kept| match shelf {
+                        Shelf::Grant => Some(&mut kept.grant.sealed),
+                        _ => {
+                            let answer = kept.intent.as_mut().and_then(|i| i.answer.as_mut());
+                            answer.map(|(sealed, _)| sealed)
+                        }
+                    })
+                }
+            };
+            match held {
+                Some(held) if *held == row.sealed => {
+                    *held = sealed.clone();
+                    true
+                }
+                _ => false,
+            }
+        })
+    }
+
+    async fn sealing_keys(&self) -> Stored<Vec<(KeyId, i64)>> {
+        self.call(|state| {
+            let mut counts = BTreeMap::<String, i64>::new();
+            for row in state.sealed() {
+                *counts.entry(row.sealed.key.as_str().to_owned()).or_default() += 1;
+            }
+            counts.into_iter().map(|(key, count)| (key.as_str().into(), count)).collect()
+        })
+    }
+
+    async fn is_copy(&self) -> Stored<bool> {
+        self.call(|state| state.copied)
+    }
+
+    async fn adopt(&self) -> Stored<()> {
+        self.call(|state| state.copied = false)
+    }
+
+    async fn announce(&self, notice: &Notice) -> Stored<bool> {
+        self.call(|state| {
+            let new = !state.notices.iter().any(|known| known.key == notice.key);
+            if new {
+                state.notices.push(notice.clone());
+            }
+            new
+        })
+    }
+
+    async fn notices(&self, after: i64, limit: u32) -> Stored<Vec<(i64, Notice)>> {
+        self.call(|state| {
+            let numbered = (1_i64..).zip(state.notices.iter().cloned());
+            numbered.filter(|(place, _)| *place > after).take(limit as usize).collect()
+        })
     }
 }

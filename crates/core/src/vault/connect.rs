@@ -19,7 +19,7 @@ use crate::provider::{
     Replay,
 };
 use crate::seal::Field;
-use crate::store::{Flow, NewIntegration};
+use crate::store::{Flow, NewIntegration, Way};
 use crate::{IntegrationId, Lineage, Secret, UserId};
 
 /// How long a sign-in may take.
@@ -94,6 +94,9 @@ impl Vault {
         let state_hash = sha256(state.expose());
         let next = match &provider.manifest().connect {
             Connect::Form { fields } => Next::Form(fields.clone()),
+            Connect::Application => {
+                return Err(ConnectError::WrongProof(ask.provider.clone(), "the operator"));
+            }
             Connect::Redirect { .. } => {
                 let challenge = URL_SAFE_NO_PAD.encode(sha256(verifier.expose()));
                 let authorize = provider.authorize_url(&AuthorizeAsk {
@@ -103,6 +106,7 @@ impl Vault {
                     challenge: &challenge,
                     scopes: &scopes,
                     login_hint: login_hint.as_deref(),
+                    claims: None,
                 });
                 Next::Authorize(
                     authorize.ok_or(ConnectError::WrongProof(ask.provider.clone(), "a form"))?,
@@ -119,6 +123,7 @@ impl Vault {
             state_hash,
             owner,
             provider: ask.provider,
+            way: Way::Direct,
             redirect_uri: ask.redirect_uri.into(),
             scopes,
             integration: ask.integration,

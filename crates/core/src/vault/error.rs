@@ -160,6 +160,12 @@ pub enum ConnectError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// The user has not finished signing in on the other device.
+    #[error("the user has not signed in on the other device yet")]
+    Pending {
+        /// How much longer than before to wait between two questions.
+        slower: Duration,
+    },
     /// Another connect of the same account is under way.
     #[error("another connect of the same account finished at the same moment")]
     Conflict,
@@ -186,6 +192,7 @@ impl From<AuthError> for ConnectError {
                 failure,
                 retry_after: retry_after.unwrap_or(Duration::from_secs(5)),
             },
+            AuthError::Pending { slower } => Self::Pending { slower },
         }
     }
 }

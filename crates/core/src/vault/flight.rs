@@ -9,9 +9,13 @@ use tokio::sync::watch;
 use super::{TokenError, Vault};
 use crate::clock::later;
 use crate::grant::{LiveToken, Version, renewal_due};
-use crate::provider::{Actor, AuthError, Failure, Provider, ProviderKey, Renewal, Replay};
+use crate::provider::{
+    Actor, AuthError, Failure, Provider, ProviderKey, RefreshAsk, Renewal, Replay,
+};
 use crate::seal::Field;
-use crate::store::{Committed, GrantRow, Intent, Reserved, SealedGrant, StoreError};
+use crate::store::{
+    Attempt, Commit, Committed, Ended, GrantRow, Intent, Outcome, Reserved, SealedGrant, StoreError,
+};
 use crate::{AttemptId, Grant, IntegrationId, Lineage};
 
 /// When others may take the writer of an intent for dead: longer than the transport's whole
@@ -28,12 +32,12 @@ const COMMIT_RETRY: Duration = Duration::from_secs(1);
 /// How long after the database's return those go first who obtained a grant while it was away.
 const COMMITS_FIRST: Duration = Duration::from_secs(2);
 
-type Outcome = Result<Arc<LiveToken>, TokenError>;
+type Landed = Result<Arc<LiveToken>, TokenError>;
 
 /// The refreshes under way in this process, and the rests after failed ones.
 #[derive(Default)]
 pub(super) struct Flights {
-    flying: Mutex<HashMap<IntegrationId, watch::Receiver<Option<Outcome>>>>,
+    flying: Mutex<HashMap<IntegrationId, watch::Receiver<Option<Landed>>>>,
     rests: Mutex<HashMap<IntegrationId, Rest>>,
 }
 
@@ -78,7 +82,7 @@ impl Vault {
     /// Waits for a token newer than `beyond`, starting a flight unless one is under way.
     ///
     /// The flight runs on whether or not anybody still waits for it.
-    pub(super) async fn fly(&self, id: IntegrationId, beyond: Version, refused: u8) -> Outcome {
+    pub(super) async fn fly(&self, id: IntegrationId, beyond: Version, refused: u8) -> Landed {
         let mut landed = {
             let mut flying = self.0.flights.flying.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(flight) = flying.get(&id) {
@@ -105,7 +109,7 @@ impl Vault {
         id: IntegrationId,
         beyond: Version,
         refused: u8,
-        land: &watch::Sender<Option<Outcome>>,
+        land: &watch::Sender<Option<Landed>>,
     ) {
         let outcome = loop {
             match self.refresh(id, beyond, refused, land).await {
@@ -127,8 +131,8 @@ impl Vault {
         id: IntegrationId,
         beyond: Version,
         refused: u8,
-        land: &watch::Sender<Option<Outcome>>,
-    ) -> Outcome {
+        land: &watch::Sender<Option<Landed>>,
+    ) -> Landed {
         let parts = &self.0.parts;
         let attempt = AttemptId::new(&*parts.clock, &*parts.entropy);
         // Whatever can fail without the provider fails before an intent is written.
@@ -150,16 +154,19 @@ impl Vault {
             }
             let started_at = parts.store.now().await?;
             let deadline = later(started_at, INTENT_LIFE);
-            let intent = Intent { id, seen: row.version, attempt, started_at, deadline };
+            let holder = self.0.holder;
+            let intent = Intent { id, seen: row.version, attempt, holder, started_at, deadline };
             match parts.store.reserve(&intent).await? {
-                Reserved::Granted(row) => break (row, spent, provider),
+                Reserved::Granted { row, .. } => break (row, spent, provider),
+                Reserved::Answered { .. } => {}
                 Reserved::Moved(_) => {}
                 Reserved::Gone => return Err(TokenError::NotFound),
                 Reserved::Busy { .. } => parts.clock.sleep(BUSY_POLL).await,
             }
         };
         let began = parts.clock.now();
-        match provider.refresh(&*parts.http, began, &spent).await {
+        let ask = RefreshAsk { grant: &spent, claims: None };
+        match provider.refresh(&*parts.http, began, ask).await {
             Ok(grant) => self.store_refreshed(&row, attempt, &spent, &grant, refused, land).await,
             Err(error) => self.refused(&row, attempt, error).await,
         }
@@ -181,8 +188,8 @@ impl Vault {
         spent: &Grant,
         grant: &Grant,
         refused: u8,
-        land: &watch::Sender<Option<Outcome>>,
-    ) -> Outcome {
+        land: &watch::Sender<Option<Landed>>,
+    ) -> Landed {
         let parts = &self.0.parts;
         let (id, epoch) = (row.id, row.version.epoch);
         let lineage = if grant.refresh == spent.refresh {
@@ -191,9 +198,22 @@ impl Vault {
             Lineage::new(&*parts.clock, &*parts.entropy)
         };
         let sealed = self.sealed(id, epoch, &row.provider, lineage, grant);
+        let note = Attempt {
+            id,
+            attempt,
+            at: parts.clock.now(),
+            took_ms: 0,
+            outcome: Outcome::Refreshed,
+            code: None,
+            provider_code: None,
+            trace_id: None,
+            correlation_id: None,
+            skew_ms: None,
+        };
+        let commit = Commit { epoch, spent: row.grant.lineage, grant: sealed, note };
         let mut served = false;
         let committed = loop {
-            match parts.store.commit(id, attempt, epoch, row.grant.lineage, &sealed).await {
+            match parts.store.commit(&commit).await {
                 Ok(committed) => break committed,
                 Err(error @ StoreError::Unavailable(_)) => {
                     let outcome = if served {
@@ -258,7 +278,7 @@ impl Vault {
     }
 
     /// Nothing was obtained: who must act?
-    async fn refused(&self, row: &GrantRow, attempt: AttemptId, error: AuthError) -> Outcome {
+    async fn refused(&self, row: &GrantRow, attempt: AttemptId, error: AuthError) -> Landed {
         let store = &self.0.parts.store;
         let replay = self.0.parts.providers.find(&row.provider).map(|p| p.manifest().replay);
         // After an unknown outcome a strict provider must not see the token again soon: the
@@ -266,7 +286,7 @@ impl Vault {
         let unknown = matches!(&error, AuthError::Unavailable { sent: true, .. });
         if !unknown || replay == Some(Replay::NonRevoking) {
             // The answer counts even so: an intent that stays lapses by itself.
-            if let Err(error) = store.release(row.id, attempt).await {
+            if let Err(error) = store.release(row.id, attempt, Ended::Unspent).await {
                 tracing::warn!(id = %row.id, %error, "an intent could not be ended");
             }
         }
@@ -293,6 +313,8 @@ impl Vault {
                 let retry_after = retry_after.unwrap_or(REST.0).min(LONGEST_RETRY_AFTER);
                 Err(TokenError::Unavailable { failure, retry_after })
             }
+            // No refresh asks whether somebody has signed in.
+            AuthError::Pending { .. } => Err(TokenError::interrupted()),
         }
     }
 

@@ -26,7 +26,8 @@ impl Vault {
     async fn end(&self, owner: UserId, id: IntegrationId) -> Result<(), TokenError> {
         let parts = self.parts();
         let now = parts.clock.now();
-        let row = parts.store.disconnect(owner, id, now).await?.ok_or(TokenError::NotFound)?;
+        let row =
+            parts.store.disconnect(owner, id, now, None).await?.ok_or(TokenError::NotFound)?;
         let uptime = parts.clock.uptime();
         self.0.cache.raise(id, row.revision + 1, uptime);
         self.0.flights.rested(id);

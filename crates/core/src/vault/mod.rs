@@ -38,7 +38,7 @@ use crate::seal::{Field, Place, Ring, Seal};
 use crate::store::{GrantRow, GrantStore, StoreError, Subject};
 use crate::transport::TransportSetupError;
 use crate::{
-    Clock, Entropy, Grant, HttpLimits, HttpTransport, IntegrationId, Secret, SystemClock,
+    Clock, Entropy, Grant, HolderId, HttpLimits, HttpTransport, IntegrationId, Secret, SystemClock,
     SystemEntropy, Tasks, Transport, UserId,
 };
 use cache::Cache;
@@ -121,6 +121,8 @@ pub struct Vault(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
+    /// Who this process is where it holds an intent.
+    holder: HolderId,
     cache: Arc<Cache>,
     flights: Arc<Flights>,
     /// Rings when a grant was stored that may come due before all others.
@@ -138,7 +140,8 @@ impl Vault {
                 rests.rested(id);
             }
         });
-        Self(Arc::new(Inner { parts, cache, flights, due: tokio::sync::Notify::new() }))
+        let holder = HolderId::new(&*parts.clock, &*parts.entropy);
+        Self(Arc::new(Inner { parts, holder, cache, flights, due: tokio::sync::Notify::new() }))
     }
 
     /// What can be connected.

@@ -10,12 +10,13 @@ pub mod sandbox;
 mod words;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use evergrant::capability::{Profile, Profiles};
 use evergrant::provider::{
     Actor, AuthError, AuthorizeAsk, Connect, Evidence, Failure, Manifest, Provider, Redeemed,
-    Renewal, Replay, Revocation, Verdict,
+    RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
 };
 use evergrant::{AccessToken, Api, CallError, Grant, Request, Response, Secret, Transport};
 use jiff::Timestamp;
@@ -94,6 +95,11 @@ pub(crate) fn providers(settings: &Settings) -> impl Iterator<Item = Arc<dyn Pro
             // Spending a refresh token does not end it (contract, section 2.8).
             replay: Replay::NonRevoking,
             renewal: Renewal::Ahead,
+            registration: "microsoft".to_owned(),
+            ways: Ways::default(),
+            revocable: Revocable::No,
+            // Contract, section 2.8: 90 days since last issue, rolling.
+            refresh_life: RefreshLife::Idle(Duration::from_hours(90 * 24)),
             manage_url: Url::parse("https://myapps.microsoft.com").ok(),
             // `127.0.0.1` can be registered only by editing the registration's manifest.
             loopback_host: "localhost",
@@ -147,9 +153,9 @@ impl Provider for Microsoft {
         &self,
         http: &dyn Transport,
         now: Timestamp,
-        grant: &Grant,
+        ask: RefreshAsk<'_>,
     ) -> Result<Grant, AuthError> {
-        self.identity.refresh(http, now, grant).await
+        self.identity.refresh(http, now, ask.grant).await
     }
 
     /// Microsoft has no revocation endpoint. The only call that ends a refresh token,

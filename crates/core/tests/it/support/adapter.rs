@@ -38,7 +38,11 @@ impl Adapter {
                 Rotation::NonRevoking | Rotation::Fixed => Replay::NonRevoking,
             },
             renewal,
-            manage_url: None,
+            registration: "acme".to_owned(),
+                ways: Ways::default(),
+                revocable: Revocable::Grant,
+                refresh_life: RefreshLife::Unknown,
+                manage_url: None,
             loopback_host: "localhost",
         };
         Self { manifest }
@@ -140,7 +144,7 @@ impl Provider for Adapter {
         &self,
         http: &dyn Transport,
         now: Timestamp,
-        old: &Grant,
+        RefreshAsk { grant: old, .. }: RefreshAsk<'_>,
     ) -> Result<Grant, AuthError> {
         let token = old.refresh.as_ref().map(Secret::expose);
         let body = ask(http, json!({"ask": "refresh", "token": token})).await?;

@@ -3,14 +3,23 @@
 //! Every finder is scoped to its owner; the two that are not (`grant`, `owner_of`) serve the vault
 //! and the operator's own command line. A foreign id and an unknown one give the same `None`.
 
+mod refresh;
+mod upkeep;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::fernet::KeyId;
 use crate::grant::Version;
+use crate::id::{AttemptId, DebtId, HolderId, IntegrationId, Lineage, UserId};
 use crate::integration::{Integration, Status};
 use crate::provider::{Failure, ProviderKey};
 use crate::seal::Sealed;
-use crate::{AttemptId, IntegrationId, Lineage, UserId};
+
+pub use refresh::{
+    ANSWER_SETTLES, ATTEMPTS_KEPT, Attempt, Commit, Committed, Ended, Intent, Outcome, Reserved,
+};
+pub use upkeep::{Debt, Notice, SealedRow, Shelf};
 
 /// The database could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -70,56 +79,37 @@ pub struct Flow {
     pub owner: UserId,
     /// What is being connected.
     pub provider: ProviderKey,
+    /// How the user agrees.
+    pub way: Way,
     /// Where the browser comes back to.
     pub redirect_uri: String,
     /// The permissions asked for.
     pub scopes: Vec<String>,
     /// The integration being reconnected, if it is one.
     pub integration: Option<IntegrationId>,
-    /// PKCE verifier and nonce, sealed.
+    /// PKCE verifier and nonce, or the device code; sealed.
     pub sealed: Sealed,
     /// When it times out.
     pub expires_at: Timestamp,
 }
 
-/// The durable note that a refresh token is about to be spent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Intent {
-    /// The integration.
-    pub id: IntegrationId,
-    /// The grant its writer has read; the intent is refused if there is a newer one.
-    pub seen: Version,
-    /// This attempt.
-    pub attempt: AttemptId,
-    /// When it begins, by [`GrantStore::now`].
-    pub started_at: Timestamp,
-    /// When others may take its writer for dead.
-    pub deadline: Timestamp,
-}
-
-/// What became of an intent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reserved {
-    /// It is written: this caller, and no other, spends the refresh token.
-    Granted(GrantRow),
-    /// Somebody else already obtained a newer grant, or the integration changed: here it is.
-    Moved(GrantRow),
-    /// Somebody else is at it until this time.
-    Busy {
-        /// The other's deadline.
-        until: Timestamp,
-    },
-    /// There is no such grant.
-    Gone,
-}
-
-/// What became of a commit.
+/// How a user agrees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Committed {
-    /// The grant is stored and has this version.
-    Stored(Version),
-    /// The grant that was spent is no longer the stored one: reconnect or disconnect came first.
-    Stale,
+pub enum Way {
+    /// On the provider's page, or in a form of ours.
+    Direct,
+    /// By typing a code on another device.
+    Device,
+}
+
+impl Way {
+    /// Its name in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Device => "device",
+        }
+    }
 }
 
 /// A connect that is ready to be stored.
@@ -192,6 +182,15 @@ pub trait GrantStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Stored<Option<Flow>>;
 
+    /// Looks at a flow that [`take_flow`](Self::take_flow) would give, and leaves it.
+    async fn find_flow(
+        &self,
+        state_hash: &[u8; 32],
+        provider: &ProviderKey,
+        owner: Option<UserId>,
+        now: Timestamp,
+    ) -> Stored<Option<Flow>>;
+
     /// The owner's live integration of this account, if there is one.
     async fn find_account(
         &self,
@@ -234,12 +233,14 @@ pub trait GrantStore: Send + Sync + 'static {
     ) -> Stored<Option<Integration>>;
 
     /// Ends the owner's integration: its grant and any intent are deleted, its epoch grows, and it
-    /// is found no more. Gives what was there, so that the grant can be revoked.
+    /// is found no more. Gives what was there. Where `debt` is given, the grant becomes a debt of
+    /// this id in the same step, due at once: it is revoked even if this process dies now.
     async fn disconnect(
         &self,
         owner: UserId,
         id: IntegrationId,
         now: Timestamp,
+        debt: Option<DebtId>,
     ) -> Stored<Option<GrantRow>>;
 
     /// The grant of a live integration, whoever owns it.
@@ -247,24 +248,40 @@ pub trait GrantStore: Send + Sync + 'static {
 
     /// Writes the intent if the grant is still the one its writer saw, the integration is active and
     /// no other intent is in force at `intent.started_at`. An intent past its deadline is replaced, and
-    /// the same attempt may ask again. A grant that moved is [`Reserved::Moved`], busy or not.
+    /// the same attempt may ask again. A grant that moved is [`Reserved::Moved`], busy or not. An
+    /// intent with an answer is never replaced: it is [`Reserved::Busy`] until the answer has had
+    /// [`ANSWER_SETTLES`] to be committed by its writer, or the deadline has passed, and
+    /// [`Reserved::Answered`] from then on.
     async fn reserve(&self, intent: &Intent) -> Stored<Reserved>;
 
-    /// Ends an attempt that obtained nothing.
-    async fn release(&self, id: IntegrationId, attempt: AttemptId) -> Stored<()>;
-
-    /// Stores a refreshed grant if the stored one has this `epoch` and this `spent` lineage, and ends
-    /// the attempt. It does not matter whether the intent is still in force: a late winner holds
-    /// the only live token. Where the stored grant has the new grant's lineage already, this very
-    /// commit was made before and its answer lost: it is [`Committed::Stored`], not stale.
-    async fn commit(
+    /// Keeps the provider's answer beside the intent before anyone interprets it. `false` if the
+    /// intent is no longer this attempt's.
+    async fn answer(
         &self,
         id: IntegrationId,
         attempt: AttemptId,
-        epoch: i64,
-        spent: Lineage,
-        grant: &SealedGrant,
-    ) -> Stored<Committed>;
+        answer: &Sealed,
+        at: Timestamp,
+    ) -> Stored<bool>;
+
+    /// Ends an attempt that obtained nothing. What an earlier attempt left unknown stays known as
+    /// such until a grant is committed.
+    async fn release(&self, id: IntegrationId, attempt: AttemptId, ended: Ended) -> Stored<()>;
+
+    /// Ends the force of every intent of a holder that is known to be dead.
+    async fn orphan(&self, holder: HolderId) -> Stored<()>;
+
+    /// Stores a refreshed grant if the stored one has this `epoch` and this `spent` lineage, ends
+    /// the attempt and notes it. It does not matter whether the intent is still in force: a late
+    /// winner holds the only live token. Where the stored grant has the new grant's lineage already,
+    /// this very commit was made before and its answer lost: it is [`Committed::Stored`], not stale.
+    async fn commit(&self, commit: &Commit) -> Stored<Committed>;
+
+    /// Notes how an attempt ended; the last [`ATTEMPTS_KEPT`] of an integration are kept.
+    async fn note(&self, attempt: &Attempt) -> Stored<()>;
+
+    /// The owner's integration's last attempts, the latest first.
+    async fn attempts(&self, owner: UserId, id: IntegrationId) -> Stored<Vec<Attempt>>;
 
     /// Marks an active integration for reconnect if its grant still has this epoch and lineage.
     async fn mark(
@@ -293,4 +310,39 @@ pub trait GrantStore: Send + Sync + 'static {
 
     /// The latest revision.
     async fn revision(&self) -> Stored<i64>;
+
+    /// Takes note of a grant that must still be revoked at its provider.
+    async fn owe(&self, debt: &Debt) -> Stored<()>;
+
+    /// Takes up to `limit` debts that are due at `now`, and sets them due again at `again`, with one
+    /// more try.
+    async fn claim_debts(&self, now: Timestamp, again: Timestamp, limit: u32) -> Stored<Vec<Debt>>;
+
+    /// Forgets a debt: it was settled, or is given up.
+    async fn settle(&self, debt: DebtId) -> Stored<()>;
+
+    /// How many debts there are.
+    async fn debts(&self) -> Stored<i64>;
+
+    /// Up to `limit` sealed values that are not sealed with `key`, in the order of their rows.
+    async fn sealed_otherwise(&self, key: &KeyId, limit: u32) -> Stored<Vec<SealedRow>>;
+
+    /// Replaces a sealed value if it is still the one that was read.
+    async fn reseal(&self, row: &SealedRow, sealed: &Sealed) -> Stored<bool>;
+
+    /// The keys that stored values are sealed with, and how many are with each.
+    async fn sealing_keys(&self) -> Stored<Vec<(KeyId, i64)>>;
+
+    /// Whether this database is a copy that nobody has adopted: it lies elsewhere than when it was
+    /// last started in earnest.
+    async fn is_copy(&self) -> Stored<bool>;
+
+    /// Makes this place the database's home, and gives it a new name.
+    async fn adopt(&self) -> Stored<()>;
+
+    /// Keeps a notice unless there is one with its key; `true` if it is new.
+    async fn announce(&self, notice: &Notice) -> Stored<bool>;
+
+    /// The notices after this place in their order, at most `limit`, each with its place.
+    async fn notices(&self, after: i64, limit: u32) -> Stored<Vec<(i64, Notice)>>;
 }
