@@ -130,13 +130,14 @@ impl Replay {
         &mut self,
         vault: &Vault,
         refused: &AccessToken,
+        claims: Option<&str>,
     ) -> Result<AccessToken, CallError> {
         let left_over = refused.live().obtained_at < self.began;
         if self.replayed > 0 && (!left_over || self.replayed == MOST_REPLAYS) {
             return Err(CallError::TokenRefused);
         }
         self.replayed += 1;
-        Ok(vault.replace(refused).await?)
+        Ok(vault.replace(refused, claims).await?)
     }
 }
 
@@ -190,10 +191,10 @@ impl Api {
         let mut token = self.vault.token(self.owner, self.id, MinLife::default()).await?;
         loop {
             let (response, verdict) = self.attempt(&mut request, &token).await?;
-            if !matches!(verdict, Verdict::TokenRejected { .. }) {
+            let Verdict::TokenRejected { claims } = verdict else {
                 return Ok(response);
-            }
-            token = replay.next(&self.vault, &token).await?;
+            };
+            token = replay.next(&self.vault, &token, claims.as_deref()).await?;
         }
     }
 
@@ -207,7 +208,9 @@ impl Api {
         let mut token = self.vault.token(self.owner, self.id, MinLife::default()).await?;
         loop {
             match op(&token).await {
-                Err(CallError::TokenRefused) => token = replay.next(&self.vault, &token).await?,
+                Err(CallError::TokenRefused) => {
+                    token = replay.next(&self.vault, &token, None).await?;
+                }
                 done => {
                     if done.is_ok() {
                         token.accept();

@@ -13,7 +13,7 @@
 //! - [`Vault`] keeps grants alive: [`Vault::begin`] and [`Vault::finish`] connect an account,
 //!   [`Vault::token`] hands out a valid token, [`Vault::disconnect`] ends it.
 //! - [`Gateway`] makes calls with those tokens.
-//! - [`Renewer`] and [`news::News`] are the two loops that run beside them.
+//! - [`Renewer`], [`news::News`] and [`Upkeep`] are the three loops that run beside them.
 //! - [`provider::Provider`] is the port a vendor implements, [`store::GrantStore`] the one a database
 //!   implements; [`Clock`], [`Entropy`] and [`Transport`] make time, randomness and HTTP parameters.
 //!
@@ -22,6 +22,7 @@
 pub mod capability;
 pub mod clock;
 pub mod entropy;
+pub mod failpoint;
 pub mod fernet;
 pub mod gateway;
 pub mod grant;
@@ -32,11 +33,13 @@ pub mod provider;
 mod renewer;
 pub mod seal;
 mod secret;
+pub mod spool;
 pub mod store;
 mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transport;
+mod upkeep;
 pub mod vault;
 
 pub use clock::{Clock, SystemClock};
@@ -49,4 +52,5 @@ pub use renewer::Renewer;
 pub use secret::Secret;
 pub use tasks::Tasks;
 pub use transport::{HttpLimits, HttpTransport, Request, Response, Transport, TransportError};
+pub use upkeep::Upkeep;
 pub use vault::{ConnectError, TokenError, Vault};

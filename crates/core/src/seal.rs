@@ -28,6 +28,8 @@ pub enum Field {
     Flow,
     /// A link by which a user may begin to reconnect one integration.
     Link,
+    /// What an administrator's consent comes back with.
+    Consent,
 }
 
 impl Field {
@@ -37,6 +39,7 @@ impl Field {
             Self::Answer => "answer",
             Self::Flow => "flow",
             Self::Link => "link",
+            Self::Consent => "consent",
         }
     }
 }
@@ -136,6 +139,11 @@ impl Ring {
     /// Whether the key with this id is among them.
     pub fn knows(&self, id: &str) -> bool {
         self.find(&id.into()).is_some()
+    }
+
+    /// The id of the key that encrypts.
+    pub fn first(&self) -> &KeyId {
+        self.first.id()
     }
 
     fn find(&self, id: &KeyId) -> Option<&Fernet> {

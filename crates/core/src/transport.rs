@@ -16,7 +16,7 @@ pub type Response = http::Response<Bytes>;
 
 /// Sends one request and reads one answer.
 #[async_trait]
-pub trait Transport: Send + Sync + 'static {
+pub trait Transport: Send + Sync {
     /// Sends `request` exactly once.
     async fn send(&self, request: Request) -> Result<Response, TransportError>;
 }

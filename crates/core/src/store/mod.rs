@@ -264,8 +264,8 @@ pub trait GrantStore: Send + Sync + 'static {
         at: Timestamp,
     ) -> Stored<bool>;
 
-    /// Ends an attempt that obtained nothing. What an earlier attempt left unknown stays known as
-    /// such until a grant is committed.
+    /// Ends an attempt that obtained nothing, and forgets its answer: it was of no use. What an
+    /// earlier attempt left unknown stays known as such until a grant is committed.
     async fn release(&self, id: IntegrationId, attempt: AttemptId, ended: Ended) -> Stored<()>;
 
     /// Ends the force of every intent of a holder that is known to be dead.

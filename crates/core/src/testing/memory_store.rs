@@ -454,6 +454,7 @@ impl GrantStore for MemoryStore {
             let Some(note) = intent.as_mut().filter(|note| note.intent.attempt == attempt) else {
                 return;
             };
+            note.answer = None;
             match ended {
                 Ended::Unknown { until } => {
                     note.unknown = note.unknown.or(Some(note.intent.started_at));

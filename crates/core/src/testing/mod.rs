@@ -3,7 +3,9 @@
 mod clock;
 mod entropy;
 mod memory_store;
+mod spool;
 
 pub use clock::TestClock;
 pub use entropy::SeededEntropy;
 pub use memory_store::MemoryStore;
+pub use spool::{MemoryDisk, MemorySpool};

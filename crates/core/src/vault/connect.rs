@@ -13,30 +13,37 @@ use zeroize::Zeroizing;
 
 use super::{ConnectError, Vault};
 use crate::clock::later;
+use crate::failpoint::FailPoint;
 use crate::integration::{Integration, Status};
 use crate::provider::{
     Actor, AuthorizeAsk, Connect, Evidence, Failure, FormField, Provider, ProviderKey, Redeemed,
-    Replay,
+    Replay, Revocable,
 };
 use crate::seal::Field;
-use crate::store::{Flow, NewIntegration, Way};
+use crate::store::{Flow, NewIntegration, StoreError, Way};
 use crate::{IntegrationId, Lineage, Secret, UserId};
 
 /// How long a sign-in may take.
 const FLOW_LIFE: Duration = Duration::from_mins(10);
 /// How often to try again when two connects of one account meet.
 const CONNECT_TRIES: usize = 3;
+/// How long a redeemed grant waits for the database, and how often it is tried meanwhile.
+const STORE_PATIENCE: Duration = Duration::from_secs(45);
+const STORE_RETRY: Duration = Duration::from_secs(1);
 
 /// What to connect.
 #[derive(Debug, Clone)]
 pub struct Begin {
     /// The provider.
     pub provider: ProviderKey,
-    /// Where the browser comes back to; ignored by form providers.
+    /// How the user agrees.
+    pub way: Way,
+    /// Where the browser comes back to; ignored where none does.
     pub redirect_uri: Url,
-    /// Fewer permissions than the provider key has; `None` asks for all of them.
+    /// Fewer permissions than the provider key has; `None` asks for all of them. Together with
+    /// `integration` they come on top of what that one was granted already.
     pub scopes: Option<Vec<String>>,
-    /// The integration to reconnect; the same account must come back.
+    /// The integration to reconnect; the same account must come back, and it keeps its id.
     pub integration: Option<IntegrationId>,
 }
 
@@ -58,80 +65,180 @@ pub enum Next {
     Authorize(Url),
     /// Fill in this form.
     Form(Vec<FormField>),
+    /// Open a page on any device and type a code there, while [`Vault::finish`] is asked with
+    /// [`Proof::Device`] once in an `interval`.
+    Device {
+        /// What to type.
+        user_code: String,
+        /// Where.
+        verification_uri: Url,
+        /// The same page with the code filled in, where there is one.
+        verification_uri_complete: Option<Url>,
+        /// How long to wait between two questions.
+        interval: Duration,
+    },
 }
 
 /// What the user came back with.
 #[derive(Debug)]
 pub enum Proof {
     /// An authorization code.
-    Code(Secret),
+    Code {
+        /// The code.
+        code: Secret,
+        /// Who says to have issued it (RFC 9207).
+        iss: Option<String>,
+    },
     /// A filled-in form.
     Form(BTreeMap<String, Secret>),
+    /// Nothing yet, perhaps: whether the user has signed in on the other device is asked now.
+    Device,
     /// The provider's page sent the browser back with an error instead of a code.
     Denied {
         /// The OAuth error, such as `access_denied`.
         error: String,
         /// The provider's text.
         description: Option<String>,
+        /// Who says so (RFC 9207).
+        iss: Option<String>,
     },
 }
 
+/// A refresh token that was obtained elsewhere.
+#[derive(Debug)]
+pub struct Imported {
+    /// Its provider.
+    pub provider: ProviderKey,
+    /// The token.
+    pub refresh: Secret,
+    /// The permissions that are wanted; `None` for all that the provider key has.
+    pub scopes: Option<Vec<String>>,
+}
+
+/// Where a grant goes.
+struct Target<'a> {
+    owner: UserId,
+    provider: &'a ProviderKey,
+    integration: Option<IntegrationId>,
+}
+
 impl Vault {
-    /// Begins a connect: a page to open or a form to fill in.
+    /// Begins a connect: a page to open, a form to fill in, or a code to type elsewhere.
     pub async fn begin(&self, owner: UserId, ask: Begin) -> Result<Begun, ConnectError> {
         let parts = self.parts();
+        self.may_connect().await?;
         let provider = self.provider(&ask.provider)?;
         provider.ready().map_err(ConnectError::Misconfigured)?;
-        let mut login_hint = None;
+        let mut existing = None;
         if let Some(id) = ask.integration {
-            let existing = parts.store.integration(owner, id).await?;
-            let existing =
-                existing.filter(|i| i.provider == ask.provider).ok_or(ConnectError::NotFound)?;
-            login_hint = existing.account.username;
+            let known = parts.store.integration(owner, id).await?;
+            let known = known.filter(|i| i.provider == ask.provider);
+            existing = Some(known.ok_or(ConnectError::NotFound)?);
         }
-        let (state, nonce, verifier) = (self.random_text(), self.random_text(), self.random_text());
-        let scopes = wanted_scopes(&**provider, ask.scopes)?;
+        let scopes = wanted_scopes(&**provider, ask.scopes, existing.as_ref())?;
+        let (now, state) = (parts.clock.now(), self.random_text());
         let state_hash = sha256(state.expose());
-        let next = match &provider.manifest().connect {
-            Connect::Form { fields } => Next::Form(fields.clone()),
-            Connect::Application => {
-                return Err(ConnectError::WrongProof(ask.provider.clone(), "the operator"));
+        let (next, secrets, life) = match (ask.way, &provider.manifest().connect) {
+            (Way::Device, Connect::Redirect { .. }) if provider.manifest().ways.device_code => {
+                let device = provider.ask_device(&*parts.http, now, &scopes).await?;
+                let next = Next::Device {
+                    user_code: device.user_code,
+                    verification_uri: device.verification_uri,
+                    verification_uri_complete: device.verification_uri_complete,
+                    interval: device.interval,
+                };
+                (next, device.device_code, device.life)
             }
-            Connect::Redirect { .. } => {
-                let challenge = URL_SAFE_NO_PAD.encode(sha256(verifier.expose()));
-                let authorize = provider.authorize_url(&AuthorizeAsk {
+            (Way::Direct, Connect::Redirect { .. }) => {
+                let (nonce, verifier) = (self.random_text(), self.random_text());
+                let demanded = existing.as_ref().and_then(|i| match &i.status {
+                    Status::NeedsReconnect { why, .. } => why.claims.as_deref(),
+                    _ => None,
+                });
+                let page = provider.authorize_url(&AuthorizeAsk {
                     redirect_uri: &ask.redirect_uri,
                     state: &state,
                     nonce: &nonce,
-                    challenge: &challenge,
+                    challenge: &URL_SAFE_NO_PAD.encode(sha256(verifier.expose())),
                     scopes: &scopes,
-                    login_hint: login_hint.as_deref(),
-                    claims: None,
+                    login_hint: existing.as_ref().and_then(|i| i.account.username.as_deref()),
+                    claims: demanded,
                 });
-                Next::Authorize(
-                    authorize.ok_or(ConnectError::WrongProof(ask.provider.clone(), "a form"))?,
-                )
+                let page = page.ok_or_else(|| not_offered(&**provider, "a sign-in page"))?;
+                // Neither contains a space.
+                let secrets = format!("{} {}", verifier.expose(), nonce.expose());
+                (Next::Authorize(page), secrets.into(), FLOW_LIFE)
             }
+            (Way::Direct, Connect::Form { fields }) => {
+                (Next::Form(fields.clone()), String::new().into(), FLOW_LIFE)
+            }
+            (Way::Direct, Connect::Application) => {
+                return Err(not_offered(&**provider, "a user"));
+            }
+            (Way::Device, _) => return Err(not_offered(&**provider, "a device code")),
         };
-        // Neither contains a space.
-        let plain = Zeroizing::new(format!("{} {}", verifier.expose(), nonce.expose()));
         let subject = hex(&state_hash);
-        let sealed = parts.seal.seal(self.place(&subject, Field::Flow, 0), plain.as_bytes());
-        let now = parts.clock.now();
-        let expires_at = later(now, FLOW_LIFE);
+        let place = self.place(&subject, Field::Flow, 0);
+        let expires_at = later(now, life);
         let flow = Flow {
             state_hash,
             owner,
             provider: ask.provider,
-            way: Way::Direct,
+            way: ask.way,
             redirect_uri: ask.redirect_uri.into(),
             scopes,
             integration: ask.integration,
-            sealed,
+            sealed: parts.seal.seal(place, secrets.expose().as_bytes()),
             expires_at,
         };
         parts.store.put_flow(&flow, now).await?;
         Ok(Begun { state, expires_at, next })
+    }
+
+    /// Connects an account by a refresh token that was obtained elsewhere, once a refresh with it has
+    /// succeeded. From then on the place it came from must not use it any more.
+    pub async fn import(&self, owner: UserId, ask: Imported) -> Result<Integration, ConnectError> {
+        let adapter = Arc::clone(self.provider(&ask.provider)?);
+        if !adapter.manifest().ways.import {
+            return Err(not_offered(&*adapter, "a refresh token"));
+        }
+        let scopes = wanted_scopes(&*adapter, ask.scopes, None)?;
+        let evidence = Evidence::Import { refresh: ask.refresh, scopes };
+        self.obtain_grant(owner, adapter, evidence).await
+    }
+
+    /// Connects the registration itself, without any user; for the operator alone.
+    pub async fn connect_application(
+        &self,
+        owner: UserId,
+        provider: &ProviderKey,
+    ) -> Result<Integration, ConnectError> {
+        let adapter = Arc::clone(self.provider(provider)?);
+        if !matches!(adapter.manifest().connect, Connect::Application) {
+            return Err(not_offered(&*adapter, "its registration alone"));
+        }
+        self.obtain_grant(owner, adapter, Evidence::Application).await
+    }
+
+    async fn obtain_grant(
+        &self,
+        owner: UserId,
+        adapter: Arc<dyn Provider>,
+        evidence: Evidence,
+    ) -> Result<Integration, ConnectError> {
+        self.may_connect().await?;
+        adapter.ready().map_err(ConnectError::Misconfigured)?;
+        let vault = self.clone();
+        let finished = self.to_its_end(async move {
+            let key = &adapter.manifest().key;
+            let target = Target { owner, provider: key, integration: None };
+            vault.redeem(&*adapter, &target, evidence).await
+        });
+        finished.await.unwrap_or(Err(ConnectError::InvalidState))
+    }
+
+    async fn may_connect(&self) -> Result<(), ConnectError> {
+        if self.is_copy().await? { Err(ConnectError::Copied) } else { Ok(()) }
     }
 
     /// Completes a connect: the proof becomes a stored integration.
@@ -161,25 +268,37 @@ impl Vault {
         proof: Proof,
     ) -> Result<Integration, ConnectError> {
         let parts = self.parts();
-        let key = &provider.manifest().key;
-        let flow = parts
-            .store
-            .take_flow(&state_hash, key, owner, parts.clock.now())
-            .await?
-            .ok_or(ConnectError::InvalidState)?;
+        self.may_connect().await?;
+        let (key, now) = (&provider.manifest().key, parts.clock.now());
+        // A device's flow is asked about again and again; any other is used up by its first proof.
+        let flow = match proof {
+            Proof::Device => parts.store.find_flow(&state_hash, key, owner, now).await?,
+            _ => parts.store.take_flow(&state_hash, key, owner, now).await?,
+        };
+        let flow = flow.ok_or(ConnectError::InvalidState)?;
+        let subject = hex(&flow.state_hash);
+        let secrets = parts.seal.open(self.place(&subject, Field::Flow, 0), &flow.sealed)?;
+        let secrets = std::str::from_utf8(&secrets).map_err(|_| ConnectError::InvalidState)?;
         let form = matches!(provider.manifest().connect, Connect::Form { .. });
-        let evidence = match proof {
-            Proof::Denied { error, description } => {
-                return Err(ConnectError::Rejected(denied(&error, description)));
+        let evidence = match (proof, flow.way) {
+            (Proof::Denied { iss, .. } | Proof::Code { iss, .. }, _)
+                if !provider.accepts_issuer(iss.as_deref()) =>
+            {
+                return Err(ConnectError::InvalidState);
             }
-            Proof::Form(fields) if form => Evidence::Form(fields),
-            Proof::Code(code) if !form => {
-                let subject = hex(&flow.state_hash);
-                let plain = parts.seal.open(self.place(&subject, Field::Flow, 0), &flow.sealed)?;
-                let (verifier, nonce) = std::str::from_utf8(&plain)
-                    .ok()
-                    .and_then(|plain| plain.split_once(' '))
-                    .ok_or(ConnectError::InvalidState)?;
+            (Proof::Denied { error, description, .. }, _) => {
+                let known = provider.explain_denial(&error, description.as_deref());
+                return Err(ConnectError::Rejected(
+                    known.unwrap_or_else(|| denied(&error, description)),
+                ));
+            }
+            (Proof::Form(fields), _) if form => Evidence::Form(fields),
+            (Proof::Device, Way::Device) => {
+                Evidence::Device { code: secrets.into(), scopes: flow.scopes.clone() }
+            }
+            (Proof::Code { code, .. }, Way::Direct) if !form => {
+                let (verifier, nonce) =
+                    secrets.split_once(' ').ok_or(ConnectError::InvalidState)?;
                 Evidence::Code {
                     code,
                     verifier: verifier.into(),
@@ -189,31 +308,75 @@ impl Vault {
                     scopes: flow.scopes.clone(),
                 }
             }
-            Proof::Code(_) => return Err(ConnectError::WrongProof(flow.provider, "`fields`")),
-            Proof::Form(_) => return Err(ConnectError::WrongProof(flow.provider, "a `code`")),
+            (_, Way::Device) => {
+                return Err(ConnectError::WrongProof(flow.provider, "the state alone"));
+            }
+            (_, Way::Direct) => {
+                let expected = if form { "`fields`" } else { "a `code`" };
+                return Err(ConnectError::WrongProof(flow.provider, expected));
+            }
         };
+        let target =
+            Target { owner: flow.owner, provider: &flow.provider, integration: flow.integration };
+        let redeemed = self.redeem(provider, &target, evidence).await;
+        if flow.way == Way::Device && !matches!(redeemed, Err(ConnectError::Pending { .. })) {
+            // Whatever came of it: the code is used up. It lapses by itself where this fails.
+            let _ = parts.store.take_flow(&state_hash, key, owner, now).await;
+        }
+        redeemed
+    }
+
+    /// From a proof to a stored integration.
+    async fn redeem(
+        &self,
+        provider: &dyn Provider,
+        target: &Target<'_>,
+        evidence: Evidence,
+    ) -> Result<Integration, ConnectError> {
+        let parts = self.parts();
         let redeemed = provider.redeem(&*parts.http, parts.clock.now(), evidence).await?;
         if redeemed.grant.refresh.is_none() && provider.manifest().replay != Replay::None {
             return Err(ConnectError::Rejected(no_refresh_token(provider)));
         }
-        let kept = self.keep(&flow, &redeemed).await;
-        if kept.is_err() {
-            self.revoke(&flow.provider, &redeemed.grant).await;
+        FailPoint::DuringCodeExchange.pass().await;
+        let began = parts.clock.uptime();
+        let kept = loop {
+            match self.keep(target, &redeemed).await {
+                // The code is spent: while the user waits, so does the grant.
+                Err(ConnectError::Storage(error))
+                    if matches!(*error, StoreError::Unavailable(_))
+                        && parts.clock.uptime() < began + STORE_PATIENCE =>
+                {
+                    parts.clock.sleep(STORE_RETRY).await;
+                }
+                kept => break kept,
+            }
+        };
+        // What nobody will use ends, unless that would end what somebody does use.
+        if kept.is_err() && provider.manifest().revocable == Revocable::Grant {
+            let revoked = provider.revoke(&*parts.http, &redeemed.grant).await;
+            if let Err(error) = revoked {
+                tracing::warn!(provider = %target.provider, %error, "a grant was not revoked");
+            }
         }
         kept
     }
 
     /// Stores a redeemed grant: in the integration to reconnect, in the one of the same account, or
     /// in a new one. The old grant stays untouched until the new one is known to be the right one.
-    async fn keep(&self, flow: &Flow, redeemed: &Redeemed) -> Result<Integration, ConnectError> {
+    async fn keep(
+        &self,
+        target: &Target<'_>,
+        redeemed: &Redeemed,
+    ) -> Result<Integration, ConnectError> {
         let parts = self.parts();
         for _ in 0..CONNECT_TRIES {
-            let existing = if let Some(id) = flow.integration {
-                let known = parts.store.integration(flow.owner, id).await?;
+            let existing = if let Some(id) = target.integration {
+                let known = parts.store.integration(target.owner, id).await?;
                 Some(known.ok_or(ConnectError::NotFound)?)
             } else {
                 let account = &redeemed.account.id;
-                parts.store.find_account(flow.owner, &flow.provider, account).await?
+                parts.store.find_account(target.owner, target.provider, account).await?
             };
             let now = parts.clock.now();
             let scopes = redeemed.grant.scopes.clone();
@@ -234,8 +397,8 @@ impl Vault {
                 },
                 None => Integration {
                     id: IntegrationId::new(&*parts.clock, &*parts.entropy),
-                    owner: flow.owner,
-                    provider: flow.provider.clone(),
+                    owner: target.owner,
+                    provider: target.provider.clone(),
                     label: display_name(&redeemed.account),
                     account: redeemed.account.clone(),
                     status: Status::Active,
@@ -247,7 +410,7 @@ impl Vault {
             };
             let lineage = Lineage::new(&*parts.clock, &*parts.entropy);
             let (id, epoch) = (integration.id, integration.epoch);
-            let grant = self.sealed(id, epoch, &flow.provider, lineage, &redeemed.grant);
+            let grant = self.sealed(id, epoch, target.provider, lineage, &redeemed.grant);
             let new = NewIntegration { integration, grant };
             let stored = match existing {
                 Some(_) => parts.store.reconnect(&new).await?,
@@ -256,7 +419,7 @@ impl Vault {
             if stored {
                 self.changed_here(id).await;
                 self.0.due.notify_one();
-                tracing::info!(%id, provider = %flow.provider, epoch, "account connected");
+                tracing::info!(%id, provider = %target.provider, epoch, "account connected");
                 return Ok(new.integration);
             }
         }
@@ -277,10 +440,12 @@ impl Vault {
     }
 }
 
-/// The permissions to ask for, each spelt as the manifest spells it.
+/// The permissions to ask for, each spelt as the manifest spells it. Further ones for an integration
+/// come on top of those it has: the provider's page asks for what is new, and nothing is lost.
 fn wanted_scopes(
     provider: &dyn Provider,
     asked: Option<Vec<String>>,
+    existing: Option<&Integration>,
 ) -> Result<Vec<String>, ConnectError> {
     let Connect::Redirect { scopes: known } = &provider.manifest().connect else {
         return Ok(Vec::new());
@@ -288,9 +453,12 @@ fn wanted_scopes(
     let Some(asked) = asked else {
         return Ok(known.clone());
     };
-    let (mut wanted, mut unknown) = (Vec::new(), Vec::new());
+    let spelt = |scope: &str| known.iter().find(|known| known.eq_ignore_ascii_case(scope));
+    let granted = existing.map(|existing| existing.scopes.as_slice()).unwrap_or_default();
+    let mut wanted: Vec<_> = granted.iter().filter_map(|scope| spelt(scope)).cloned().collect();
+    let mut unknown = Vec::new();
     for scope in asked {
-        match known.iter().find(|k| k.eq_ignore_ascii_case(&scope)) {
+        match spelt(&scope) {
             Some(known) if wanted.contains(known) => {}
             Some(known) => wanted.push(known.clone()),
             None => unknown.push(scope),
@@ -301,6 +469,10 @@ fn wanted_scopes(
     } else {
         Err(ConnectError::UnknownScopes { unknown, known: known.clone() })
     }
+}
+
+fn not_offered(provider: &dyn Provider, way: &'static str) -> ConnectError {
+    ConnectError::WayNotOffered { label: provider.manifest().label.clone(), way }
 }
 
 fn display_name(account: &crate::integration::Account) -> String {

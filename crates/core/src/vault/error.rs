@@ -53,6 +53,9 @@ pub enum TokenError {
     /// The integration was changed while its token was fetched; the same call will see the change.
     #[error("the integration was changed meanwhile")]
     Changed,
+    /// The database is a copy: the original may be in use, and what one refreshes the other loses.
+    #[error("this database is a copy of another one, and nobody is called until it is adopted")]
+    Copied,
     /// The database cannot do it.
     #[error(transparent)]
     Storage(Arc<StoreError>),
@@ -73,6 +76,11 @@ impl TokenError {
             Self::Storage(_) => Some(Warning::StorageUnavailable),
             _ => None,
         }
+    }
+
+    /// The spool's folder cannot do it.
+    pub(super) fn spool(error: std::io::Error) -> Self {
+        StoreError::Unavailable(error.into()).into()
     }
 
     pub(super) fn timed_out() -> Self {
@@ -166,6 +174,17 @@ pub enum ConnectError {
         /// How much longer than before to wait between two questions.
         slower: Duration,
     },
+    /// The provider cannot be connected in this way.
+    #[error("{label} cannot be connected by {way}")]
+    WayNotOffered {
+        /// The provider's name for people.
+        label: String,
+        /// The way.
+        way: &'static str,
+    },
+    /// The database is a copy: nothing is connected until it is adopted.
+    #[error("this database is a copy of another one, and nobody is called until it is adopted")]
+    Copied,
     /// Another connect of the same account is under way.
     #[error("another connect of the same account finished at the same moment")]
     Conflict,

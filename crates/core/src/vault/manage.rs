@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::{ConnectError, TokenError, Vault};
 use crate::clock::later;
+use crate::failpoint::FailPoint;
 use crate::integration::Integration;
-use crate::provider::ProviderKey;
 use crate::seal::{Field, Sealed};
 use crate::store::Edit;
-use crate::{Grant, IntegrationId, Secret, UserId};
+use crate::{DebtId, IntegrationId, Secret, UserId};
 
 /// How long a link to reconnect works.
 const LINK_LIFE: Duration = Duration::from_hours(24);
@@ -24,23 +24,18 @@ impl Vault {
     }
 
     async fn end(&self, owner: UserId, id: IntegrationId) -> Result<(), TokenError> {
+        self.must_be_at_home().await?;
         let parts = self.parts();
         let now = parts.clock.now();
-        let row =
-            parts.store.disconnect(owner, id, now, None).await?.ok_or(TokenError::NotFound)?;
-        let uptime = parts.clock.uptime();
-        self.0.cache.raise(id, row.revision + 1, uptime);
+        // Whether its provider can revoke it at all, whoever that is, is seen when it is tried.
+        let debt = DebtId::new(&*parts.clock, &*parts.entropy);
+        let row = parts.store.disconnect(owner, id, now, Some(debt)).await?;
+        let row = row.ok_or(TokenError::NotFound)?;
+        self.0.cache.raise(id, row.revision + 1, parts.clock.uptime());
         self.0.flights.rested(id);
         tracing::info!(%id, provider = %row.provider, "account disconnected");
-        let vault = self.clone();
-        parts.tasks.spawn(async move {
-            match vault.open(&row) {
-                Ok(grant) => vault.revoke(&row.provider, &grant).await,
-                Err(error) => {
-                    tracing::warn!(%id, %error, "the grant could not be opened to be revoked");
-                }
-            }
-        });
+        FailPoint::DuringDisconnect.pass().await;
+        self.settle_soon();
         Ok(())
     }
 
@@ -103,16 +98,6 @@ impl Vault {
             (until > self.parts().clock.now().as_second()).then_some((owner, id))
         };
         parsed().ok_or(ConnectError::InvalidState)
-    }
-
-    /// Ends a grant at the provider. A failure is logged: locally the grant is gone already.
-    pub(super) async fn revoke(&self, provider: &ProviderKey, grant: &Grant) {
-        let Some(provider) = self.providers().find(provider) else {
-            return;
-        };
-        if let Err(error) = provider.revoke(&*self.parts().http, grant).await {
-            tracing::warn!(provider = %provider.manifest().key, %error, "a grant was not revoked");
-        }
     }
 
     /// Forgets what was read before a change of this process's own, and takes note of its revision

@@ -8,41 +8,58 @@
 //!    commit would lose a rotated refresh token for ever (`flight.rs`).
 //! 3. Across processes a durable intent decides who spends the refresh token. No intent, no refresh.
 //! 4. A commit succeeds by lineage, not by lock: a late winner holds the only live token.
-//! 5. A provider talks through the transport it is handed, so what it receives can be made durable
-//!    before it is interpreted.
+//! 5. The provider's answer is durable before it is interpreted (`exchange.rs`).
 //! 6. A rejected token is replaced only if it is still the current one.
 //! 7. An outage while the old token is good serves the old token. Only a rejection of the current
 //!    lineage asks the user to reconnect, and only after the row was read again.
-//! 8. A registration that needs the operator never marks an integration.
-//! 9. Reconnect and disconnect bump the epoch; a result of an older epoch is discarded and revoked.
-//! 10. Nothing deletes a refresh token because of an error.
+//! 8. A registration that needs the operator is suspended; no integration is ever marked for it
+//!    (`suspension.rs`).
+//! 9. After an unknown outcome the provider's replay class decides: what may be presented again is,
+//!    a strict provider sees the token once more, late, and a loss is called `lost_response`.
+//! 10. Reconnect and disconnect bump the epoch; a result of an older epoch is discarded and revoked.
+//! 11. A copied database calls nobody until it is adopted.
+//! 12. Nothing deletes a refresh token because of an error.
 
 mod cache;
 mod connect;
+mod debts;
 mod error;
+mod exchange;
 mod flight;
 mod manage;
+mod recovery;
+mod refresh;
+mod registrations;
+mod rotation;
+mod suspension;
 
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use connect::{Begin, Begun, Next, Proof};
+pub use connect::{Begin, Begun, Imported, Next, Proof};
 pub use error::{ConnectError, TokenError};
 use jiff::Timestamp;
+pub use registrations::Registration;
+pub use rotation::Rotated;
 
+use crate::grant::renewal_due;
 use crate::grant::{AccessToken, LiveToken, MinLife, Version, Warning};
 use crate::integration::Status;
 use crate::news::News;
-use crate::provider::Providers;
+use crate::provider::{Actor, Failure, ProviderKey, Providers, Renewal, Replay};
 use crate::seal::{Field, Place, Ring, Seal};
-use crate::store::{GrantRow, GrantStore, StoreError, Subject};
+use crate::spool::{DirSpool, Spool};
+use crate::store::{GrantRow, GrantStore, SealedGrant, StoreError, Subject};
 use crate::transport::TransportSetupError;
 use crate::{
-    Clock, Entropy, Grant, HolderId, HttpLimits, HttpTransport, IntegrationId, Secret, SystemClock,
+    Clock, Entropy, Grant, HttpLimits, HttpTransport, IntegrationId, Lineage, Secret, SystemClock,
     SystemEntropy, Tasks, Transport, UserId,
 };
 use cache::Cache;
-use flight::Flights;
+use flight::{Flights, Need};
+use suspension::Suspensions;
 
 /// How long a caller with a usable token waits for a newer one before it takes the old.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -60,6 +77,8 @@ const REFUSED_PAUSE: Duration = Duration::from_mins(1);
 pub struct Parts {
     /// Where grants are kept.
     pub store: Arc<dyn GrantStore>,
+    /// Where a provider's answer waits while the store is away.
+    pub spool: Arc<dyn Spool>,
     /// What can be connected.
     pub providers: Providers,
     /// Encrypts grants at rest.
@@ -79,12 +98,15 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The machine's own clock, randomness and HTTPS over this store, with these providers and keys.
+    /// The machine's own clock, randomness and HTTPS over this store, with these providers and keys,
+    /// and a spool in the folder `spool`.
     ///
-    /// Every part can be replaced afterwards. Start the two loops beside the vault to have tokens
-    /// renewed ahead of need and served from memory: [`News::run`] and [`Renewer::run`](crate::Renewer::run).
+    /// Every part can be replaced afterwards. Start the three loops beside the vault to have tokens
+    /// served from memory, renewed ahead of need, and nothing left undone: [`News::run`],
+    /// [`Renewer::run`](crate::Renewer::run) and [`Upkeep::run`](crate::Upkeep::run).
     pub async fn begin(
         store: Arc<dyn GrantStore>,
+        spool: &Path,
         providers: Providers,
         ring: Ring,
     ) -> Result<Self, BeginError> {
@@ -93,6 +115,7 @@ impl Parts {
         Ok(Self {
             news: News::begin(Arc::clone(&store), Arc::clone(&clock)).await?,
             store,
+            spool: Arc::new(DirSpool::open(spool, &*clock, &*entropy)?),
             providers,
             seal: Seal::new(ring, Arc::clone(&clock), Arc::clone(&entropy)),
             http: Arc::new(HttpTransport::new(HttpLimits::default(), None)?),
@@ -110,6 +133,9 @@ pub enum BeginError {
     /// The database does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The spool's folder cannot be used.
+    #[error("the spool's folder cannot be used")]
+    Spool(#[from] std::io::Error),
     /// HTTPS could not be set up.
     #[error(transparent)]
     Transport(#[from] TransportSetupError),
@@ -121,10 +147,11 @@ pub struct Vault(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
-    /// Who this process is where it holds an intent.
-    holder: HolderId,
     cache: Arc<Cache>,
     flights: Arc<Flights>,
+    suspensions: Suspensions,
+    /// Whether the database is known to be no copy.
+    at_home: AtomicBool,
     /// Rings when a grant was stored that may come due before all others.
     due: tokio::sync::Notify,
 }
@@ -140,8 +167,14 @@ impl Vault {
                 rests.rested(id);
             }
         });
-        let holder = HolderId::new(&*parts.clock, &*parts.entropy);
-        Self(Arc::new(Inner { parts, holder, cache, flights, due: tokio::sync::Notify::new() }))
+        Self(Arc::new(Inner {
+            parts,
+            cache,
+            flights,
+            suspensions: Suspensions::default(),
+            at_home: AtomicBool::new(false),
+            due: tokio::sync::Notify::new(),
+        }))
     }
 
     /// What can be connected.
@@ -184,15 +217,20 @@ impl Vault {
             return Ok(AccessToken::new(token, None));
         }
         // Boxed: the slow path's state is large, and every caller would carry room for it.
-        Box::pin(self.obtain(owner, id, want, None)).await
+        Box::pin(self.obtain(owner, id, want, None, None)).await
     }
 
-    /// A token to use instead of one that the provider's API has just refused.
+    /// A token to use instead of one that the provider's API has just refused, carrying the `claims`
+    /// it demanded, if it did.
     ///
     /// Refreshes only if `rejected` is still the current token: a storm of refusals costs one refresh.
-    pub async fn replace(&self, rejected: &AccessToken) -> Result<AccessToken, TokenError> {
+    pub async fn replace(
+        &self,
+        rejected: &AccessToken,
+        claims: Option<&str>,
+    ) -> Result<AccessToken, TokenError> {
         let old = rejected.live();
-        self.obtain(old.owner, old.id, MinLife::default(), Some(rejected)).await
+        self.obtain(old.owner, old.id, MinLife::default(), Some(rejected), claims).await
     }
 
     /// A token to use instead of `refused`, by its text: for callers who call the provider themselves
@@ -202,12 +240,28 @@ impl Vault {
         owner: UserId,
         id: IntegrationId,
         refused: &Secret,
+        claims: Option<&str>,
     ) -> Result<AccessToken, TokenError> {
+        self.must_be_at_home().await?;
         let (held, _) = self.hold(owner, id, self.parts().news.fresh()).await?;
         if held.secret == *refused {
-            return self.replace(&AccessToken::new(held, None)).await;
+            return self.replace(&AccessToken::new(held, None), claims).await;
         }
         self.token(owner, id, MinLife::default()).await
+    }
+
+    /// Whether the database is a copy that nobody has adopted; then nobody may be called.
+    pub async fn is_copy(&self) -> Result<bool, StoreError> {
+        if self.0.at_home.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let copy = self.parts().store.is_copy().await?;
+        self.0.at_home.store(!copy, Ordering::Relaxed);
+        Ok(copy)
+    }
+
+    async fn must_be_at_home(&self) -> Result<(), TokenError> {
+        if self.is_copy().await? { Err(TokenError::Copied) } else { Ok(()) }
     }
 
     /// Forgets tokens that have expired, so that idle integrations cost no memory.
@@ -221,8 +275,9 @@ impl Vault {
         owner: UserId,
         id: IntegrationId,
     ) -> Result<AccessToken, TokenError> {
+        self.must_be_at_home().await?;
         let (held, _) = self.hold(owner, id, false).await?;
-        Ok(AccessToken::new(self.fly(id, held.version, 0).await?, None))
+        Ok(AccessToken::new(self.fly(id, Need::newer(held.version)).await?, None))
     }
 
     /// Refreshes ahead of need, whoever owns it; for the renewer, which claimed it until `claimed`.
@@ -232,6 +287,7 @@ impl Vault {
         claimed: Timestamp,
     ) -> Result<(), TokenError> {
         let parts = self.parts();
+        self.must_be_at_home().await?;
         let row = parts.store.grant(id).await?.ok_or(TokenError::NotFound)?;
         // While the claim waited for its turn, somebody else has seen to it.
         if row.grant.due_at.is_none_or(|due| due > claimed) {
@@ -241,7 +297,7 @@ impl Vault {
             return Err(error);
         }
         let token = self.admit(&row, 0)?;
-        self.fly(token.id, token.version, 0).await.map(|_| ())
+        self.fly(token.id, Need::newer(token.version)).await.map(|_| ())
     }
 
     /// The slow path: at most one refresh on behalf of this caller, joined if one is under way.
@@ -251,7 +307,10 @@ impl Vault {
         id: IntegrationId,
         want: MinLife,
         rejected: Option<&AccessToken>,
+        claims: Option<&str>,
     ) -> Result<AccessToken, TokenError> {
+        self.must_be_at_home().await?;
+        let claims: Option<Arc<str>> = claims.map(Arc::from);
         let than = rejected.map(AccessToken::version);
         let least = want.0.max(LAST_MOMENT);
         let newer = |token: &LiveToken| than.is_none_or(|than| token.version > than);
@@ -291,7 +350,7 @@ impl Vault {
                 if usable { PATIENCE.min(remaining.saturating_sub(least)) } else { CALLER_LIMIT };
             let flown = tokio::select! {
                 biased;
-                flown = self.fly(id, beyond, refused) => flown,
+                flown = self.fly(id, Need { beyond, refused, claims: claims.clone() }) => flown,
                 () = self.parts().clock.sleep(patience) => {
                     if good(&held) {
                         return Ok(AccessToken::new(held, warning));
@@ -416,6 +475,31 @@ impl Vault {
         Ok(Grant::from_plain(&plain)?)
     }
 
+    /// A grant ready for its row.
+    fn sealed(
+        &self,
+        id: IntegrationId,
+        epoch: i64,
+        provider: &ProviderKey,
+        lineage: Lineage,
+        grant: &Grant,
+    ) -> SealedGrant {
+        let manifest = self.0.parts.providers.find(provider).map(|p| p.manifest());
+        let ahead = manifest.is_some_and(|manifest| {
+            let can = grant.refresh.is_some() || manifest.replay == Replay::None;
+            manifest.renewal == Renewal::Ahead && can
+        });
+        let spread = u16::from_be_bytes(crate::entropy::random(&*self.0.parts.entropy));
+        let subject = id.to_string();
+        let place = self.place(&subject, Field::Grant, epoch);
+        SealedGrant {
+            sealed: self.0.parts.seal.seal(place, &grant.to_plain()),
+            lineage,
+            expires_at: grant.expires_at,
+            due_at: ahead.then(|| renewal_due(grant.obtained_at, grant.expires_at, spread)),
+        }
+    }
+
     fn place<'a>(&'a self, subject: &'a str, field: Field, epoch: i64) -> Place<'a> {
         Place { tenant: &self.0.parts.tenant, subject, field, epoch }
     }
@@ -435,4 +519,13 @@ impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Vault").field("providers", &self.0.parts.providers).finish_non_exhaustive()
     }
+}
+
+fn no_provider(key: &ProviderKey) -> Failure {
+    Failure::new(
+        "provider_not_configured",
+        Actor::Operator,
+        format!("The provider {key} is no longer configured."),
+    )
+    .remedied_by("Put its section back into the configuration.")
 }

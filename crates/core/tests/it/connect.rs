@@ -12,7 +12,7 @@ use futures_util::poll;
 use crate::support::{Cut, Stage, begin};
 
 fn code(text: &str) -> Proof {
-    Proof::Code(text.into())
+    Proof::Code { code: text.into(), iss: None }
 }
 
 #[tokio::test]
@@ -57,8 +57,8 @@ async fn two_callbacks_with_one_state_make_one_exchange() {
     let mut stage = Stage::new();
     let (one, two) = (stage.process().await, stage.process().await);
     let (flow, proof) = stage.agree(&one, "acme", "ada", None).await.unwrap();
-    let Proof::Code(text) = &proof else { panic!() };
-    let again = Proof::Code(text.clone());
+    let Proof::Code { code: text, .. } = &proof else { panic!() };
+    let again = Proof::Code { code: text.clone(), iss: None };
     let both = join(one.finish("acme", &flow, proof), two.finish("acme", &flow, again));
     let (first, second) = stage.run(both).await;
     assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
@@ -173,6 +173,7 @@ async fn a_denied_or_misshapen_proof_connects_nothing() {
     let denied = Proof::Denied {
         error: "access_denied".to_owned(),
         description: Some("no\nthanks".to_owned()),
+        iss: None,
     };
     let refused = process.finish("acme", &flow, denied).await;
     let Err(ConnectError::Rejected(failure)) = refused else { panic!("{refused:?}") };
@@ -196,7 +197,7 @@ async fn a_grant_that_could_not_be_stored_is_revoked() {
     let process = stage.process().await;
     let (flow, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
     process.line.cut(Some(Cut::Calls("connect")));
-    let refused = process.finish("acme", &flow, proof).await;
+    let refused = stage.run(process.finish("acme", &flow, proof)).await;
     assert!(matches!(refused, Err(ConnectError::Storage(_))), "{refused:?}");
     assert!(stage.world.with(|ledger| ledger.families[0].ended));
 }

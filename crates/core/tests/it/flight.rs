@@ -242,7 +242,7 @@ async fn a_slow_reader_does_not_put_an_older_token_back() {
     let mut reader = Box::pin(process.token(id));
     stage.begin(&mut reader).await;
     process.line.hold("nothing more");
-    let new = stage.run(process.vault.replace(&old)).await.unwrap();
+    let new = stage.run(process.vault.replace(&old, None)).await.unwrap();
     answer.open();
     stage.run(reader).await.unwrap();
 

@@ -85,12 +85,12 @@ async fn a_wall_clock_set_back_lengthens_no_life_and_makes_nothing_unreadable() 
 async fn a_wall_clock_set_back_does_not_lengthen_the_pause_after_refusals() {
     let (stage, process, id) = Stage::connected().await;
     let mut last = process.token(id).await.unwrap();
-    while let Ok(token) = stage.run(process.vault.replace(&last)).await {
+    while let Ok(token) = stage.run(process.vault.replace(&last, None)).await {
         last = token;
     }
     stage.clock.set(stage.clock.now() - SignedDuration::from_hours(1));
     stage.pass(Duration::from_secs(61)).await;
-    stage.run(process.vault.replace(&last)).await.unwrap();
+    stage.run(process.vault.replace(&last, None)).await.unwrap();
 }
 
 #[tokio::test]

@@ -152,7 +152,7 @@ async fn a_token_that_dies_waiting_for_the_database_is_an_error_of_the_database(
     process.line.cut(Some(Cut::Calls("commit")));
     let token = stage.run(process.token(id)).await.unwrap();
     stage.live(Duration::from_secs(2)).await;
-    let refused = stage.run(process.vault.replace(&token)).await;
+    let refused = stage.run(process.vault.replace(&token, None)).await;
     assert!(matches!(refused, Err(TokenError::Storage(_))), "{refused:?}");
     stage.live(Duration::from_hours(1)).await;
     let refused = stage.run(process.token(id)).await;

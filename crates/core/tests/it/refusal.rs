@@ -85,7 +85,7 @@ async fn who_was_refused_gets_the_newer_token_there_is() {
     let (stage, process, id) = Stage::connected().await;
     stage.world.with(|ledger| ledger.api_refuses = true);
     let mut last: AccessToken = process.token(id).await.unwrap();
-    while let Ok(token) = stage.run(process.vault.replace(&last)).await {
+    while let Ok(token) = stage.run(process.vault.replace(&last, None)).await {
         last = token;
     }
     stage.world.with(|ledger| ledger.lifetime = Duration::from_mins(1));
@@ -93,7 +93,7 @@ async fn who_was_refused_gets_the_newer_token_there_is() {
     // Young, and near its end all the same.
     for waited in [0, 50] {
         stage.pass(Duration::from_secs(waited)).await;
-        let token = stage.run(process.vault.replace(&last)).await.unwrap();
+        let token = stage.run(process.vault.replace(&last, None)).await.unwrap();
         assert_eq!(token.version().epoch, 2);
     }
 }

@@ -7,7 +7,7 @@ use evergrant::grant::Warning;
 use evergrant::integration::Status;
 use evergrant::store::{GrantStore, Intent, Reserved};
 use evergrant::testing::SeededEntropy;
-use evergrant::{AttemptId, Clock, TokenError};
+use evergrant::{AttemptId, Clock, HolderId, TokenError};
 
 use crate::support::{Cut, Fault, Rotation, Stage};
 
@@ -98,11 +98,12 @@ async fn rule_4_a_commit_succeeds_by_lineage_and_a_late_winner_holds_the_only_li
         id,
         seen,
         attempt: AttemptId::new(&stage.clock, &SeededEntropy::new(99)),
+        holder: HolderId::new(&stage.clock, &SeededEntropy::new(99)),
         started_at: now,
         deadline: later(now, Duration::from_secs(45)),
     };
     let reserved = stage.store.reserve(&other).await.unwrap();
-    assert!(matches!(reserved, Reserved::Granted(_)), "{reserved:?}");
+    assert!(matches!(reserved, Reserved::Granted { .. }), "{reserved:?}");
 
     stage.world.answers.open();
     let token = stage.run(caller).await.unwrap();
@@ -127,10 +128,10 @@ async fn rule_6_a_rejected_token_is_replaced_only_if_it_is_still_the_current_one
     let (stage, process, id) = Stage::connected().await;
     let old = process.token(id).await.unwrap();
     stage.world.end_access_tokens();
-    let new = stage.run(process.vault.replace(&old)).await.unwrap();
+    let new = stage.run(process.vault.replace(&old, None)).await.unwrap();
     assert_ne!(old.secret(), new.secret());
     for _ in 0..3 {
-        let again = stage.run(process.vault.replace(&old)).await.unwrap();
+        let again = stage.run(process.vault.replace(&old, None)).await.unwrap();
         assert_eq!(again.secret(), new.secret());
     }
     assert_eq!(stage.world.refreshes(), 1);

@@ -94,7 +94,7 @@ impl Play {
         if let Ok(token) = &outcome
             && !self.stage.world.alive(token.secret().expose())
         {
-            outcome = self.stage.run(process.vault.replace(token)).await;
+            outcome = self.stage.run(process.vault.replace(token, None)).await;
         }
         let marked = matches!(self.stage.status(id).await, Status::NeedsReconnect { .. });
         let stored = self.stored(account).await.expect("it is connected");

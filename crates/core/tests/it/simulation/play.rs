@@ -176,7 +176,7 @@ impl Play {
         let at = self.chance.below(self.served.len());
         let (process, account, token) = self.served.swap_remove(at);
         let vault = self.processes[process].vault.clone();
-        let work = async move { vault.replace(&token).await };
+        let work = async move { vault.replace(&token, None).await };
         self.call(process, account, None, work).await;
     }
 

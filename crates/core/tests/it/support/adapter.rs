@@ -7,7 +7,7 @@ use bytes::Bytes;
 use evergrant::clock::later;
 use evergrant::provider::{
     Actor, AuthError, AuthorizeAsk, Connect, Evidence, Failure, FormField, Manifest, Provider,
-    Redeemed, Renewal, Replay, Revocation, Verdict,
+    Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
 };
 use evergrant::{
     AccessToken, Account, Grant, Request, Response, Secret, Transport, TransportError,
@@ -39,10 +39,10 @@ impl Adapter {
             },
             renewal,
             registration: "acme".to_owned(),
-                ways: Ways::default(),
-                revocable: Revocable::Grant,
-                refresh_life: RefreshLife::Unknown,
-                manage_url: None,
+            ways: Ways::default(),
+            revocable: Revocable::Grant,
+            refresh_life: RefreshLife::Unknown,
+            manage_url: None,
             loopback_host: "localhost",
         };
         Self { manifest }

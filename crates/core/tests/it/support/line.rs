@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use evergrant::fernet::KeyId;
 use evergrant::integration::Integration;
 use evergrant::provider::{Failure, ProviderKey};
+use evergrant::seal::Sealed;
 use evergrant::store::{
-    Change, Committed, Edit, Flow, GrantRow, GrantStore, Intent, NewIntegration, Reserved,
-    SealedGrant, StoreError, Stored,
+    Attempt, Change, Commit, Committed, Debt, Edit, Ended, Flow, GrantRow, GrantStore, Intent,
+    NewIntegration, Notice, Reserved, SealedRow, StoreError, Stored,
 };
 use evergrant::testing::MemoryStore;
-use evergrant::{AttemptId, IntegrationId, Lineage, UserId};
+use evergrant::{AttemptId, DebtId, HolderId, IntegrationId, Lineage, UserId};
 use jiff::Timestamp;
 
 use super::world::Gate;
@@ -120,6 +122,9 @@ calls! {
     take_flow(
         state: &[u8; 32], provider: &ProviderKey, owner: Option<UserId>, now: Timestamp
     ) -> Option<Flow>;
+    find_flow(
+        state: &[u8; 32], provider: &ProviderKey, owner: Option<UserId>, now: Timestamp
+    ) -> Option<Flow>;
     find_account(owner: UserId, provider: &ProviderKey, account: &str) -> Option<Integration>;
     connect(new: &NewIntegration) -> bool;
     reconnect(new: &NewIntegration) -> bool;
@@ -127,13 +132,17 @@ calls! {
     integrations(owner: UserId, after: Option<IntegrationId>, limit: u32) -> Vec<Integration>;
     owner_of(id: IntegrationId) -> Option<UserId>;
     edit(owner: UserId, id: IntegrationId, edit: &Edit, now: Timestamp) -> Option<Integration>;
-    disconnect(owner: UserId, id: IntegrationId, now: Timestamp) -> Option<GrantRow>;
+    disconnect(
+        owner: UserId, id: IntegrationId, now: Timestamp, debt: Option<DebtId>
+    ) -> Option<GrantRow>;
     grant(id: IntegrationId) -> Option<GrantRow>;
     reserve(intent: &Intent) -> Reserved;
-    release(id: IntegrationId, attempt: AttemptId) -> ();
-    commit(
-        id: IntegrationId, attempt: AttemptId, epoch: i64, spent: Lineage, grant: &SealedGrant
-    ) -> Committed;
+    answer(id: IntegrationId, attempt: AttemptId, answer: &Sealed, at: Timestamp) -> bool;
+    release(id: IntegrationId, attempt: AttemptId, ended: Ended) -> ();
+    orphan(holder: HolderId) -> ();
+    commit(commit: &Commit) -> Committed;
+    note(attempt: &Attempt) -> ();
+    attempts(owner: UserId, id: IntegrationId) -> Vec<Attempt>;
     mark(
         id: IntegrationId, epoch: i64, lineage: Lineage, why: &Failure, since: Timestamp
     ) -> bool;
@@ -141,4 +150,15 @@ calls! {
     next_due() -> Option<Timestamp>;
     changes(after: i64) -> Vec<Change>;
     revision() -> i64;
+    owe(debt: &Debt) -> ();
+    claim_debts(now: Timestamp, again: Timestamp, limit: u32) -> Vec<Debt>;
+    settle(debt: DebtId) -> ();
+    debts() -> i64;
+    sealed_otherwise(key: &KeyId, limit: u32) -> Vec<SealedRow>;
+    reseal(row: &SealedRow, sealed: &Sealed) -> bool;
+    sealing_keys() -> Vec<(KeyId, i64)>;
+    is_copy() -> bool;
+    adopt() -> ();
+    announce(notice: &Notice) -> bool;
+    notices(after: i64, limit: u32) -> Vec<(i64, Notice)>;
 }

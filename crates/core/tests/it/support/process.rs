@@ -7,12 +7,13 @@ use evergrant::integration::Integration;
 use evergrant::news::News;
 use evergrant::provider::Providers;
 use evergrant::seal::{Ring, Seal};
+use evergrant::spool::Spool as _;
 use evergrant::store::GrantStore;
-use evergrant::testing::SeededEntropy;
+use evergrant::testing::{MemoryDisk, SeededEntropy};
 use evergrant::vault::{Parts, Proof};
 use evergrant::{
-    AccessToken, Clock, ConnectError, Entropy, Gateway, IntegrationId, MinLife, Secret, Tasks,
-    TokenError, UserId, Vault,
+    AccessToken, Clock, ConnectError, Entropy, Gateway, HolderId, IntegrationId, MinLife, Secret,
+    Tasks, TokenError, UserId, Vault,
 };
 
 use super::line::Line;
@@ -31,6 +32,8 @@ pub(crate) struct Process {
     pub(crate) tasks: Tasks,
     pub(crate) seal: Seal,
     owner: UserId,
+    holder: HolderId,
+    disk: MemoryDisk,
     dead: Arc<AtomicBool>,
 }
 
@@ -47,8 +50,11 @@ impl Process {
         let news = news.await.expect("the database answers");
         let seal = Seal::new(ring, clock.clone(), entropy.clone());
         let tasks = Tasks::default();
+        let spool = stage.disk.spool(&*clock, &*entropy);
+        let holder = spool.holder();
         let vault = Vault::new(Parts {
             store,
+            spool: Arc::new(spool),
             providers,
             seal: seal.clone(),
             http: Arc::new(Wire::new(&stage.world, &stage.clock, &dead)),
@@ -66,6 +72,8 @@ impl Process {
             tasks,
             seal,
             owner: stage.owner,
+            holder,
+            disk: stage.disk.clone(),
             dead,
         }
     }
@@ -101,5 +109,6 @@ impl Process {
     /// The process dies: whatever it was doing, it never goes on.
     pub(crate) fn die(&self) {
         self.dead.store(true, Ordering::Relaxed);
+        self.disk.died(self.holder);
     }
 }

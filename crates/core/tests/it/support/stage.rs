@@ -9,8 +9,8 @@ use evergrant::clock::until;
 use evergrant::integration::{Integration, Status};
 use evergrant::provider::{Provider, Providers, Renewal};
 use evergrant::seal::{Field, Place};
-use evergrant::store::{GrantRow, GrantStore};
-use evergrant::testing::{MemoryStore, SeededEntropy, TestClock};
+use evergrant::store::{GrantRow, GrantStore, Way};
+use evergrant::testing::{MemoryDisk, MemoryStore, SeededEntropy, TestClock};
 use evergrant::vault::{Begin, Next, Proof};
 use evergrant::{Clock, ConnectError, IntegrationId, Secret, UserId};
 use futures_util::poll;
@@ -28,6 +28,8 @@ const TURNS: usize = 32;
 pub(crate) struct Stage {
     pub(crate) clock: TestClock,
     pub(crate) store: MemoryStore,
+    /// The disk of the machine they all run on.
+    pub(crate) disk: MemoryDisk,
     pub(crate) world: World,
     pub(crate) owner: UserId,
     pub(crate) rotation: Rotation,
@@ -45,6 +47,7 @@ impl Stage {
         let owner = UserId::new(&clock, &SeededEntropy::new(seed));
         Self {
             store: MemoryStore::new(Arc::new(clock.clone())),
+            disk: MemoryDisk::default(),
             world: World::new(&clock, rotation),
             clock,
             owner,
@@ -109,7 +112,7 @@ impl Stage {
         let begun = process.vault.begin(self.owner, ask).await?;
         let Next::Authorize(url) = begun.next else { panic!("a page to open") };
         let code = self.world.agree(&url, account);
-        Ok((begun.state, Proof::Code(code.as_str().into())))
+        Ok((begun.state, Proof::Code { code: code.as_str().into(), iss: None }))
     }
 
     /// Somebody else.
@@ -223,6 +226,7 @@ impl Stage {
 pub(crate) fn begin(provider: &str) -> Begin {
     Begin {
         provider: provider.into(),
+        way: Way::Direct,
         redirect_uri: Url::parse("https://evergrant.test/callback").expect("a URL"),
         scopes: None,
         integration: None,

@@ -1,0 +1,131 @@
+//! What processes that died have left behind: intents, and answers nobody has interpreted.
+
+use super::exchange::{Answer, Replayed};
+use super::{TokenError, Vault};
+use crate::failpoint::FailPoint;
+use crate::provider::RefreshAsk;
+use crate::seal::{Field, Sealed};
+use crate::store::{Commit, Committed, Ended, GrantRow, Outcome};
+use crate::{AttemptId, Grant};
+
+impl Vault {
+    /// Takes over from the processes of this machine that died: their intents lose their force, and
+    /// the answers in their spools become grants. Nobody is called.
+    ///
+    /// Run it before the loops start; [`Upkeep`](crate::Upkeep) repeats it.
+    pub async fn recover_dead(&self) -> Result<(), TokenError> {
+        if self.is_copy().await? {
+            return Ok(());
+        }
+        let parts = self.parts();
+        let spool = &parts.spool;
+        for holder in spool.dead().await.map_err(TokenError::spool)? {
+            parts.store.orphan(holder).await?;
+            spool.bury(holder).await.map_err(TokenError::spool)?;
+            tracing::info!(%holder, "took over from a process that died");
+        }
+        for (attempt, sealed) in spool.answers().await.map_err(TokenError::spool)? {
+            match self.adopt(attempt, &sealed).await {
+                Ok(()) => self.forget_answer(attempt).await,
+                // The database is away still, or the operator must give a key: it stays.
+                Err(error) => tracing::warn!(%attempt, %error, "an answer stays in the spool"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a grant of an answer that lies beside its intent.
+    pub(super) async fn recover(
+        &self,
+        row: &GrantRow,
+        attempt: AttemptId,
+        sealed: &Sealed,
+    ) -> Result<(), TokenError> {
+        match self.adopt(attempt, sealed).await {
+            // What cannot be read was not for this version, or was altered: as good as lost.
+            Err(error @ (TokenError::Sealed(_) | TokenError::Unreadable(_))) => {
+                tracing::error!(id = %row.id, %error, "a kept answer cannot be read");
+                Ok(self.drop_answer(row, attempt).await?)
+            }
+            adopted => adopted,
+        }
+    }
+
+    async fn adopt(&self, attempt: AttemptId, sealed: &Sealed) -> Result<(), TokenError> {
+        let parts = self.parts();
+        let subject = attempt.to_string();
+        let plain = parts.seal.open(self.place(&subject, Field::Answer, 0), sealed)?;
+        let answer = Answer::from_plain(&plain).ok_or(crate::grant::UnreadableGrant)?;
+        let Some(row) = parts.store.grant(answer.id).await? else {
+            tracing::info!(id = %answer.id, "an answer for a grant that is gone: discarded");
+            return Ok(());
+        };
+        let current = row.version.epoch == answer.epoch && row.grant.lineage == answer.spent;
+        // Committed before its process died, or overtaken; `interpret` says who may be revoked.
+        if !current && row.grant.lineage == answer.next {
+            return Ok(parts.store.release(row.id, attempt, Ended::Unspent).await?);
+        }
+        let grant = match self.interpret(&row, &answer).await? {
+            Some(grant) => grant,
+            None => return self.drop_answer(&row, attempt).await,
+        };
+        let spent_row = GrantRow {
+            version: crate::grant::Version { epoch: answer.epoch, ..row.version },
+            ..row.clone()
+        };
+        if !current {
+            return self.too_late(&spent_row, &grant).await;
+        }
+        let rotated = self.open(&row)?.refresh != grant.refresh;
+        let lineage = if rotated { answer.next } else { answer.spent };
+        let mut note = self.note_of(row.id, attempt, answer.began());
+        note.outcome = Outcome::Recovered;
+        let sealed = self.sealed(row.id, answer.epoch, &row.provider, lineage, &grant);
+        let commit = Commit { epoch: answer.epoch, spent: answer.spent, grant: sealed, note };
+        let committed = parts.store.commit(&commit).await?;
+        FailPoint::AfterAdoption.pass().await;
+        match committed {
+            Committed::Stored(version) => {
+                self.0.cache.forget(row.id);
+                self.0.flights.rested(row.id);
+                self.0.due.notify_one();
+                tracing::info!(id = %row.id, generation = version.generation, "grant recovered");
+                Ok(())
+            }
+            Committed::Stale => self.too_late(&spent_row, &grant).await,
+        }
+    }
+
+    /// The grant that an answer makes of the one in the row; `None` if it makes none.
+    async fn interpret(
+        &self,
+        row: &GrantRow,
+        answer: &Answer,
+    ) -> Result<Option<Grant>, TokenError> {
+        let provider = self.parts().providers.find(&row.provider);
+        let provider =
+            provider.ok_or_else(|| TokenError::Misconfigured(super::no_provider(&row.provider)))?;
+        let spent = self.open(row)?;
+        let ask = RefreshAsk { grant: &spent, claims: None };
+        let made = provider.refresh(&Replayed::new(answer), answer.began(), ask).await;
+        Ok(made
+            .inspect_err(|error| {
+                tracing::warn!(id = %row.id, %error, "a kept answer makes no grant");
+            })
+            .ok())
+    }
+
+    /// An answer is of no use: whether the refresh token was spent is unknown.
+    async fn drop_answer(&self, row: &GrantRow, attempt: AttemptId) -> Result<(), TokenError> {
+        let store = &self.parts().store;
+        let ended = Ended::Unknown { until: store.now().await? };
+        Ok(store.release(row.id, attempt, ended).await?)
+    }
+
+    /// Removes an answer from the spool. One that stays is found again, and found to be committed.
+    pub(super) async fn forget_answer(&self, attempt: AttemptId) {
+        if let Err(error) = self.parts().spool.remove(attempt).await {
+            tracing::warn!(%attempt, %error, "a spooled answer could not be removed");
+        }
+    }
+}

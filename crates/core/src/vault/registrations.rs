@@ -1,0 +1,169 @@
+//! The operator's registrations: whether they work, since when not, and until when they will.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+
+use super::Vault;
+use crate::IntegrationId;
+use crate::clock::until;
+use crate::provider::{Credential, Failure, Provider, ProviderKey};
+use crate::store::Notice;
+
+/// How many days ahead the end of a credential is announced.
+const ANNOUNCED: [u64; 4] = [60, 30, 7, 1];
+const DAY: Duration = Duration::from_hours(24);
+
+/// One registration as `doctor` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Registration {
+    /// Its name.
+    pub name: String,
+    /// The provider keys that use it.
+    pub providers: Vec<ProviderKey>,
+    /// What the operator has not configured yet, if so.
+    pub incomplete: Option<Failure>,
+    /// Why the provider refuses it, if it does.
+    pub suspended: Option<Failure>,
+    /// Since when.
+    pub suspended_since: Option<Timestamp>,
+    /// Its secrets and certificates.
+    pub credentials: Vec<Credential>,
+}
+
+impl Registration {
+    /// When the last of its credentials ends, where all of their ends are known.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        let ends: Option<Vec<_>> = self.credentials.iter().map(|c| c.expires_at).collect();
+        ends?.into_iter().max()
+    }
+}
+
+impl Vault {
+    /// Every registration there is, as far as this process knows.
+    pub fn registrations(&self) -> Vec<Registration> {
+        let mut all: Vec<Registration> = Vec::new();
+        for provider in self.providers().iter() {
+            let manifest = provider.manifest();
+            if let Some(known) = all.iter_mut().find(|known| known.name == manifest.registration) {
+                known.providers.push(manifest.key.clone());
+                continue;
+            }
+            let suspended = self.0.suspensions.find(&manifest.registration);
+            all.push(Registration {
+                name: manifest.registration.clone(),
+                providers: vec![manifest.key.clone()],
+                incomplete: provider.ready().err(),
+                suspended_since: suspended.as_ref().map(|suspended| suspended.since),
+                suspended: suspended.map(|suspended| suspended.why),
+                credentials: provider.credentials(),
+            });
+        }
+        all
+    }
+
+    /// The provider refuses the registration: nobody calls with it for a while.
+    pub(super) async fn suspend(&self, provider: &dyn Provider, why: &Failure) {
+        let parts = self.parts();
+        let name = &provider.manifest().registration;
+        let (now, uptime) = (parts.clock.now(), parts.clock.uptime());
+        if !self.0.suspensions.suspend(name, why, now, uptime) {
+            return;
+        }
+        tracing::error!(
+            registration = name, code = %why.code, provider_code = why.provider_code,
+            trace_id = why.trace_id, "the registration at the provider needs the operator"
+        );
+        let detail = json!({ "registration": name, "code": why.code, "message": why.message, "remedy": why.remedy });
+        self.announce("registration_suspended", name, &now.to_string(), detail).await;
+    }
+
+    /// The provider takes the registration.
+    pub(super) fn accepted(&self, provider: &dyn Provider, id: IntegrationId) {
+        let name = &provider.manifest().registration;
+        let uptime = self.parts().clock.uptime();
+        if self.0.suspensions.accepted(name, id, uptime) {
+            tracing::info!(registration = name, "the registration works again");
+            let (vault, name) = (self.clone(), name.clone());
+            self.parts().tasks.spawn(async move {
+                let now = vault.parts().clock.now().to_string();
+                let detail = json!({ "registration": name });
+                vault.announce("registration_resumed", &name, &now, detail).await;
+            });
+        }
+    }
+
+    /// Says, once for all replicas, which credentials end soon.
+    pub(crate) async fn announce_ends(&self) {
+        let now = self.parts().clock.now();
+        for registration in self.registrations() {
+            for credential in &registration.credentials {
+                let Some(end) = credential.expires_at else { continue };
+                let left = until(now, end);
+                let Some(days) = announced(left) else { continue };
+                let which = format!("{}:{end}:{days}", credential.name);
+                let detail = json!({
+                    "registration": registration.name,
+                    "credential": credential.name,
+                    "expires_at": end.to_string(),
+                    "days_left": left.as_secs() / DAY.as_secs(),
+                });
+                if self.announce("credential_expires", &registration.name, &which, detail).await {
+                    tracing::warn!(
+                        registration = registration.name, credential = credential.name,
+                        expires_at = %end, days_left = left.as_secs() / DAY.as_secs(),
+                        "a credential of a registration ends: add a second one before that"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Keeps a notice; `true` if no replica has said it before.
+    async fn announce(
+        &self,
+        kind: &str,
+        about: &str,
+        which: &str,
+        detail: serde_json::Value,
+    ) -> bool {
+        let key = format!("{kind}:{about}:{which}");
+        let at = self.parts().clock.now();
+        let notice = Notice { key, kind: kind.to_owned(), at, detail };
+        match self.parts().store.announce(&notice).await {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::warn!(kind, about, %error, "a notice could not be kept");
+                true
+            }
+        }
+    }
+}
+
+/// The announcement that is due with so much time left: the last threshold that was passed.
+fn announced(left: Duration) -> Option<u64> {
+    if left.is_zero() {
+        return Some(0);
+    }
+    ANNOUNCED.into_iter().rev().find(|days| left <= DAY * u32::try_from(*days).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_announced_60_30_7_and_1_days_ahead_and_when_it_has_come() {
+        let at = |days: u32, hours: u64| announced(DAY * days + Duration::from_hours(hours));
+        assert_eq!(at(61, 0), None);
+        assert_eq!(at(60, 0), Some(60));
+        assert_eq!(at(31, 0), Some(60));
+        assert_eq!(at(29, 23), Some(30));
+        assert_eq!(at(7, 0), Some(7));
+        assert_eq!(at(1, 1), Some(7));
+        assert_eq!(at(0, 23), Some(1));
+        assert_eq!(at(0, 0), Some(0));
+    }
+}

@@ -1,0 +1,122 @@
+//! The health of registrations: a fault of the operator's is the registration's, never a user's.
+//!
+//! A registration that the provider refuses is suspended as a whole: nobody calls the provider with
+//! it but one probe from time to time, and the first success ends the suspension for everybody. No
+//! integration is marked, and nothing has to be resumed by hand.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::IntegrationId;
+use crate::provider::Failure;
+
+/// The first and the longest pause between two probes.
+const PROBES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// So many rejections of so many different integrations within this time, and more of them than
+/// successes, are the registration's fault and not the users'.
+const REJECTIONS: (usize, Duration) = (5, Duration::from_mins(10));
+
+/// The registrations of one process.
+#[derive(Debug, Default)]
+pub(super) struct Suspensions(Mutex<HashMap<String, State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    suspended: Option<Suspended>,
+    /// The outcomes of late, oldest first: whose, when, and whether it was a rejection.
+    outcomes: VecDeque<(IntegrationId, Duration, bool)>,
+}
+
+/// Why and since when nobody calls with a registration.
+#[derive(Debug, Clone)]
+pub(super) struct Suspended {
+    pub(super) why: Failure,
+    pub(super) since: Timestamp,
+    probe_at: Duration,
+    refusals: u32,
+}
+
+impl Suspensions {
+    /// Lets a refresh through, or says why not. While suspended one in a pause is let through.
+    pub(super) fn admit(&self, registration: &str, uptime: Duration) -> Result<(), Failure> {
+        self.look(registration, |state| match &mut state.suspended {
+            Some(suspended) if uptime < suspended.probe_at => Err(suspended.why.clone()),
+            Some(suspended) => {
+                suspended.probe_at = uptime + pause(suspended.refusals);
+                Ok(())
+            }
+            None => Ok(()),
+        })
+    }
+
+    /// The provider refuses the registration; `true` if that is news.
+    pub(super) fn suspend(
+        &self,
+        registration: &str,
+        why: &Failure,
+        now: Timestamp,
+        uptime: Duration,
+    ) -> bool {
+        self.look(registration, |state| {
+            let (since, refusals) = match &state.suspended {
+                Some(known) => (known.since, known.refusals + 1),
+                None => (now, 0),
+            };
+            let probe_at = uptime + pause(refusals);
+            let news = state.suspended.is_none();
+            state.suspended = Some(Suspended { why: why.clone(), since, probe_at, refusals });
+            news
+        })
+    }
+
+    /// The provider accepts the registration for this integration; `true` if that is news.
+    pub(super) fn accepted(&self, registration: &str, id: IntegrationId, uptime: Duration) -> bool {
+        self.look(registration, |state| {
+            state.saw(id, uptime, false);
+            state.suspended.take().is_some()
+        })
+    }
+
+    /// The provider ended this integration's grant. `true` if so many ended at once that it is the
+    /// registration that must be looked at, and nobody may be marked.
+    pub(super) fn rejected(&self, registration: &str, id: IntegrationId, uptime: Duration) -> bool {
+        self.look(registration, |state| {
+            state.saw(id, uptime, true);
+            let rejections = state.outcomes.iter().filter(|(.., rejected)| *rejected).count();
+            rejections >= REJECTIONS.0 && rejections * 2 > state.outcomes.len()
+        })
+    }
+
+    /// Why a registration is suspended, if it is.
+    pub(super) fn find(&self, registration: &str) -> Option<Suspended> {
+        self.look(registration, |state| state.suspended.clone())
+    }
+
+    fn look<T>(&self, registration: &str, f: impl FnOnce(&mut State) -> T) -> T {
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = states.get_mut(registration) {
+            return f(state);
+        }
+        f(states.entry(registration.to_owned()).or_default())
+    }
+}
+
+impl State {
+    /// Notes an outcome; an integration's last one counts alone.
+    fn saw(&mut self, id: IntegrationId, uptime: Duration, rejected: bool) {
+        self.outcomes
+            .retain(|(known, at, _)| *known != id && uptime.saturating_sub(*at) < REJECTIONS.1);
+        self.outcomes.push_back((id, uptime, rejected));
+        // Enough to see what most of them say, and no more.
+        if self.outcomes.len() > 1_000 {
+            self.outcomes.pop_front();
+        }
+    }
+}
+
+fn pause(refusals: u32) -> Duration {
+    (PROBES.0 * 2_u32.saturating_pow(refusals.min(8))).min(PROBES.1)
+}
