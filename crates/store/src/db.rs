@@ -163,6 +163,12 @@ impl From<i64> for Arg {
     }
 }
 
+impl From<Option<i64>> for Arg {
+    fn from(value: Option<i64>) -> Self {
+        Self::Int(value)
+    }
+}
+
 impl From<Timestamp> for Arg {
     fn from(at: Timestamp) -> Self {
         at.as_microsecond().into()
@@ -221,6 +227,8 @@ id_args!(
     evergrant::UserId,
     evergrant::AttemptId,
     evergrant::Lineage,
+    evergrant::id::HolderId,
+    evergrant::id::DebtId,
     crate::AccessKeyId
 );
 

@@ -3,19 +3,34 @@
 use evergrant::UserId;
 use evergrant::provider::ProviderKey;
 use evergrant::seal::Sealed;
-use evergrant::store::{Flow, Stored};
+use evergrant::store::{Flow, Stored, Way};
 use jiff::Timestamp;
 
 use crate::db::{Db, args, json};
 use crate::row::Row;
+
+/// What [`flow`] reads.
+macro_rules! columns {
+    () => {
+        "state_hash, owner, provider, redirect_uri, scopes, integration, key_id, token, \
+         expires_at, way"
+    };
+}
+
+/// The flow that may be taken out: of this state, this provider, this owner, and not timed out.
+macro_rules! good {
+    () => {
+        "state_hash = $1 AND provider = $2 AND owner = COALESCE($3, owner) AND expires_at > $4"
+    };
+}
 
 pub(crate) async fn put(db: &Db, flow: &Flow, now: Timestamp) -> Stored<()> {
     let forget = "DELETE FROM flows WHERE expires_at <= $1";
     db.run(forget, args![now]).await?;
     // Two flows never share a state in earnest; a repeated call after a lost answer does.
     let sql = "INSERT INTO flows (state_hash, owner, provider, redirect_uri, scopes, integration, \
-                                  key_id, token, expires_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (state_hash) DO NOTHING";
+                                  key_id, token, expires_at, way) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (state_hash) DO NOTHING";
     let args = args![
         &flow.state_hash,
         flow.owner,
@@ -26,6 +41,7 @@ pub(crate) async fn put(db: &Db, flow: &Flow, now: Timestamp) -> Stored<()> {
         flow.sealed.key.as_str(),
         flow.sealed.token.as_str(),
         flow.expires_at,
+        flow.way.name(),
     ];
     db.run(sql, args).await.map(drop)
 }
@@ -38,10 +54,19 @@ pub(crate) async fn take(
     now: Timestamp,
 ) -> Stored<Option<Flow>> {
     // One statement: of two that come with the same state, one deletes the row and has it.
-    let sql = "DELETE FROM flows WHERE state_hash = $1 AND provider = $2 \
-               AND owner = COALESCE($3, owner) AND expires_at > $4 \
-               RETURNING state_hash, owner, provider, redirect_uri, scopes, integration, \
-                         key_id, token, expires_at";
+    let sql = concat!("DELETE FROM flows WHERE ", good!(), " RETURNING ", columns!());
+    let args = args![state_hash, provider.as_str(), owner, now];
+    db.one(sql, args).await?.map(|row| flow(&row)).transpose()
+}
+
+pub(crate) async fn find(
+    db: &Db,
+    state_hash: &[u8; 32],
+    provider: &ProviderKey,
+    owner: Option<UserId>,
+    now: Timestamp,
+) -> Stored<Option<Flow>> {
+    let sql = concat!("SELECT ", columns!(), " FROM flows WHERE ", good!());
     let args = args![state_hash, provider.as_str(), owner, now];
     db.one(sql, args).await?.map(|row| flow(&row)).transpose()
 }
@@ -60,5 +85,10 @@ fn flow(row: &Row) -> Stored<Flow> {
             token: fields.text("token")?,
         },
         expires_at: fields.time("expires_at")?,
+        way: match fields.text("way")?.as_str() {
+            "direct" => Way::Direct,
+            "device" => Way::Device,
+            other => return Err(fields.unreadable("way", format_args!("unknown way {other:?}"))),
+        },
     })
 }

@@ -1,15 +1,15 @@
-//! Grants and the intents to refresh them.
+//! Grants: read, replaced by a commit, claimed when they are due.
 
 use evergrant::grant::Version;
-use evergrant::integration::Status;
 use evergrant::seal::Sealed;
-use evergrant::store::{Committed, GrantRow, Intent, Reserved, SealedGrant, Stored};
-use evergrant::{AttemptId, IntegrationId, Lineage};
+use evergrant::store::{Commit, Committed, GrantRow, SealedGrant, Stored};
+use evergrant::{IntegrationId, Lineage};
 use jiff::Timestamp;
 
 use crate::db::{Db, Tx, args};
 use crate::integrations::status;
 use crate::row::Row;
+use crate::{attempts, intents};
 
 const FIND: &str = "SELECT i.id, i.owner, i.provider, i.status, i.why, i.since, i.revision, \
                            g.epoch, g.generation, g.key_id, g.token, g.lineage, g.expires_at, g.due_at \
@@ -20,64 +20,24 @@ pub(crate) async fn find(db: &Db, id: IntegrationId) -> Stored<Option<GrantRow>>
     row.map(|row| grant_row(&row, &row)).transpose()
 }
 
-/// Writes the intent first and looks at the grant afterwards.
-///
-/// Under READ COMMITTED each statement sees what was committed when it began. Whoever commits a
-/// grant deletes its intent in the same transaction; if that one is under way, the insert waits for
-/// it, and the read that follows sees its grant. The other way round, the read could see the old
-/// grant and the insert find the intent gone: the old refresh token would be spent twice.
-pub(crate) async fn reserve(db: &Db, intent: &Intent) -> Stored<Reserved> {
-    let mut tx = db.begin().await?;
-    let sql = "INSERT INTO intents (id, attempt, deadline) VALUES ($1, $2, $3) \
-               ON CONFLICT (id) DO UPDATE \
-               SET attempt = excluded.attempt, deadline = excluded.deadline \
-               WHERE intents.deadline <= $4 OR intents.attempt = excluded.attempt";
-    let args = args![intent.id, intent.attempt, intent.deadline, intent.started_at];
-    let written = tx.run(sql, args).await? == 1;
-
-    let Some(row) = tx.one(FIND, args![intent.id]).await? else {
-        tx.rollback().await?;
-        return Ok(Reserved::Gone);
-    };
-    let found = grant_row(&row, &row)?;
-    if found.version != intent.seen || found.status != Status::Active {
-        tx.rollback().await?;
-        return Ok(Reserved::Moved(found));
-    }
-    if written {
-        tx.commit().await?;
-        return Ok(Reserved::Granted(found));
-    }
-    // The refused update has locked the other's intent, so it is still there.
-    let sql = "SELECT id, deadline FROM intents WHERE id = $1";
-    let other = tx.one(sql, args![intent.id]).await?;
-    let until = other.map(|row| row.of("intents", "id").time("deadline"));
-    tx.rollback().await?;
-    Ok(Reserved::Busy { until: until.transpose()?.unwrap_or(intent.started_at) })
+/// The same, as this transaction sees it.
+pub(crate) async fn find_in(tx: &mut Tx, id: IntegrationId) -> Stored<Option<GrantRow>> {
+    let row = tx.one(FIND, args![id]).await?;
+    row.map(|row| grant_row(&row, &row)).transpose()
 }
 
-pub(crate) async fn release(db: &Db, id: IntegrationId, attempt: AttemptId) -> Stored<()> {
-    let sql = "DELETE FROM intents WHERE id = $1 AND attempt = $2";
-    db.run(sql, args![id, attempt]).await.map(drop)
-}
-
-pub(crate) async fn commit(
-    db: &Db,
-    id: IntegrationId,
-    attempt: AttemptId,
-    epoch: i64,
-    spent: Lineage,
-    grant: &SealedGrant,
-) -> Stored<Committed> {
+/// Rows are locked in the order `grants`, `intents`; whoever holds the grant writes its notes.
+pub(crate) async fn commit(db: &Db, commit: &Commit) -> Stored<Committed> {
+    let Commit { epoch, spent, grant, note } = commit;
     let mut tx = db.begin().await?;
     let sql = "UPDATE grants \
                SET generation = generation + 1, key_id = $4, token = $5, lineage = $6, \
                    expires_at = $7, due_at = $8 \
                WHERE id = $1 AND epoch = $2 AND lineage = $3 RETURNING generation";
     let args = args![
-        id,
-        epoch,
-        spent,
+        note.id,
+        *epoch,
+        *spent,
         grant.sealed.key.as_str(),
         grant.sealed.token.as_str(),
         grant.lineage,
@@ -85,19 +45,24 @@ pub(crate) async fn commit(
         grant.due_at,
     ];
     let mut row = tx.one(sql, args).await?;
-    if row.is_none() {
+    let ended = intents::end_own(&mut tx, note.id, note.attempt).await?;
+    if row.is_some() {
+        if !ended {
+            intents::outdate(&mut tx, note.id).await?;
+        }
+        attempts::write(&mut tx, note).await?;
+    } else {
         // Nothing to do, or done before: then its answer was lost, and whoever took it for stale
         // would revoke the live grant.
         let sql = "SELECT generation FROM grants WHERE id = $1 AND epoch = $2 AND lineage = $3";
-        row = tx.one(sql, args![id, epoch, grant.lineage]).await?;
+        row = tx.one(sql, args![note.id, *epoch, grant.lineage]).await?;
     }
-    let sql = "DELETE FROM intents WHERE id = $1 AND attempt = $2";
-    tx.run(sql, args![id, attempt]).await?;
     tx.commit().await?;
     let Some(row) = row else {
         return Ok(Committed::Stale);
     };
-    Ok(Committed::Stored(Version { epoch, generation: row.number("grants", "generation")? }))
+    let generation = row.number("grants", "generation")?;
+    Ok(Committed::Stored(Version { epoch: *epoch, generation }))
 }
 
 pub(crate) async fn claim_due(
@@ -116,18 +81,6 @@ pub(crate) async fn claim_due(
                RETURNING id";
     let rows = db.all(sql, args![now, again, i64::from(limit)]).await?;
     rows.iter().map(|row| row.of("grants", "id").id("id")).collect()
-}
-
-/// The keys that grants are sealed with, and how many are with each.
-pub(crate) async fn sealing_keys(db: &Db) -> Stored<Vec<(String, i64)>> {
-    let sql = "SELECT key_id, COUNT(*) AS grants FROM grants GROUP BY key_id ORDER BY key_id";
-    let rows = db.all(sql, args![]).await?;
-    rows.iter()
-        .map(|row| {
-            let row = row.of("grants", "key_id");
-            Ok((row.text("key_id")?, row.int("grants")?))
-        })
-        .collect()
 }
 
 pub(crate) async fn next_due(db: &Db) -> Stored<Option<Timestamp>> {
@@ -195,17 +148,6 @@ pub(crate) async fn hold(
 ) -> Stored<bool> {
     let sql = "UPDATE grants SET lineage = $3 WHERE id = $1 AND epoch = $2 AND lineage = $3";
     Ok(tx.run(sql, args![id, epoch, lineage]).await? == 1)
-}
-
-/// Deletes the intent, even one that is being written.
-///
-/// A plain `DELETE` does not see another transaction's insert; an insert of our own waits for it.
-pub(crate) async fn end_intent(tx: &mut Tx, id: IntegrationId) -> Stored<()> {
-    let seize = "INSERT INTO intents (id, attempt, deadline) VALUES ($1, '', 0) \
-                 ON CONFLICT (id) DO UPDATE SET attempt = '', deadline = 0";
-    tx.run(seize, args![id]).await?;
-    let delete = "DELETE FROM intents WHERE id = $1";
-    tx.run(delete, args![id]).await.map(drop)
 }
 
 /// The row of an integration and the row of its grant, which may be the same.

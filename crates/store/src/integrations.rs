@@ -4,16 +4,17 @@
 //! other. Within them rows are locked in one order, `integrations`, `grants`, `intents`, which is
 //! also the order of a commit: no two wait for each other.
 
+use evergrant::id::DebtId;
 use evergrant::integration::{Integration, Status};
 use evergrant::provider::{Failure, ProviderKey};
-use evergrant::store::{Edit, GrantRow, NewIntegration, Stored};
+use evergrant::store::{Debt, Edit, GrantRow, NewIntegration, Stored};
 use evergrant::{IntegrationId, Lineage, UserId};
 use jiff::Timestamp;
 
 use crate::changes::next_revision;
 use crate::db::{Db, args, json};
-use crate::grants;
 use crate::row::{Fields, Row};
+use crate::{attempts, debts, grants, intents};
 
 /// The live integrations, read by [`integration`].
 macro_rules! live {
@@ -124,7 +125,7 @@ pub(crate) async fn reconnect(db: &Db, new: &NewIntegration) -> Stored<bool> {
         return Ok(false);
     }
     grants::replace(&mut tx, it.id, it.epoch, &new.grant).await?;
-    grants::end_intent(&mut tx, it.id).await?;
+    intents::end_any(&mut tx, it.id).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -165,6 +166,7 @@ pub(crate) async fn disconnect(
     owner: UserId,
     id: IntegrationId,
     now: Timestamp,
+    debt: Option<DebtId>,
 ) -> Stored<Option<GrantRow>> {
     let mut tx = db.begin().await?;
     let revision = next_revision(&mut tx).await?;
@@ -181,8 +183,22 @@ pub(crate) async fn disconnect(
                WHERE id = $1";
     tx.run(sql, args![id, now, revision]).await?;
     let ended = grants::delete(&mut tx, id).await?;
-    grants::end_intent(&mut tx, id).await?;
+    intents::end_any(&mut tx, id).await?;
+    attempts::forget(&mut tx, id).await?;
     let ended = ended.map(|grant| grants::grant_row(&row, &grant)).transpose()?;
+    if let (Some(debt), Some(ended)) = (debt, &ended) {
+        let debt = Debt {
+            id: debt,
+            integration: id,
+            provider: ended.provider.clone(),
+            epoch: ended.version.epoch,
+            sealed: ended.grant.sealed.clone(),
+            tries: 0,
+            since: now,
+            due_at: now,
+        };
+        debts::owe_in(&mut tx, &debt).await?;
+    }
     tx.commit().await?;
     Ok(ended)
 }

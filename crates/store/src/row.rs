@@ -65,6 +65,10 @@ impl Fields<'_> {
         self.row.get(column).map_err(|e| self.unreadable(column, e))
     }
 
+    pub(crate) fn int_or_null(&self, column: &str) -> Stored<Option<i64>> {
+        self.row.get(column).map_err(|e| self.unreadable(column, e))
+    }
+
     pub(crate) fn text(&self, column: &str) -> Stored<String> {
         self.row.get(column).map_err(|e| self.unreadable(column, e))
     }
@@ -86,8 +90,7 @@ impl Fields<'_> {
     }
 
     pub(crate) fn time_or_null(&self, column: &str) -> Stored<Option<Timestamp>> {
-        let micros: Option<i64> = self.row.get(column).map_err(|e| self.unreadable(column, e))?;
-        let time = micros.map(Timestamp::from_microsecond).transpose();
+        let time = self.int_or_null(column)?.map(Timestamp::from_microsecond).transpose();
         time.map_err(|e| self.unreadable(column, e))
     }
 

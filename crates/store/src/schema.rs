@@ -4,8 +4,8 @@ use evergrant::store::{StoreError, Stored};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Connection as _, Executor as _};
 
-use crate::OpenError;
 use crate::db::{Db, args, store_error};
+use crate::{OpenError, home};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -81,10 +81,11 @@ pub(crate) async fn migrate(db: &Db) -> Result<(), OpenError> {
             run.await
         }
     };
-    done.map_err(|error: MigrateError| OpenError::Schema(error.into()))
+    done.map_err(|error: MigrateError| OpenError::Schema(error.into()))?;
+    home::settle(db).await.map_err(|e| OpenError::Schema(e.into()))
 }
 
-/// What names this database; a copy of it has the same name.
+/// What names this database; a copy of it has the same name until it is adopted.
 pub(crate) async fn deployment(db: &Db) -> Stored<String> {
     let row = db.one("SELECT id FROM deployment", args![]).await?;
     row.ok_or_else(|| StoreError::Inconsistent { what: "deployment has no row".to_owned() })?

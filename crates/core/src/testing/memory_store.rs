@@ -74,6 +74,8 @@ struct Note {
     intent: Intent,
     unknown: Option<Timestamp>,
     answer: Option<(Sealed, Timestamp)>,
+    /// Another attempt has committed a newer grant: only the deadline still counts.
+    moot: bool,
 }
 
 impl MemoryStore {
@@ -385,7 +387,7 @@ impl GrantStore for MemoryStore {
                     since: now,
                     due_at: now,
                 };
-                state.debts.insert(debt.id, debt);
+                state.debts.entry(debt.id).or_insert(debt);
             }
             ended
         })
@@ -413,7 +415,6 @@ impl GrantStore for MemoryStore {
             let mut unknown = None;
             match &kept.intent {
                 None => {}
-                Some(other) if other.intent.attempt == intent.attempt => unknown = other.unknown,
                 Some(Note { intent: other, answer: Some((answer, at)), .. }) => {
                     let settles = later(*at, ANSWER_SETTLES).min(other.deadline);
                     if settles > now {
@@ -422,12 +423,15 @@ impl GrantStore for MemoryStore {
                     let (attempt, answer) = (other.attempt, answer.clone());
                     return Reserved::Answered { row: found, attempt, answer };
                 }
+                Some(other) if other.intent.attempt == intent.attempt => unknown = other.unknown,
                 Some(other) if other.intent.deadline > now => {
                     return Reserved::Busy { until: other.intent.deadline };
                 }
+                Some(other) if other.moot => {}
                 Some(other) => unknown = other.unknown.or(Some(other.intent.started_at)),
             }
-            kept.intent = Some(Note { intent: intent.clone(), unknown, answer: None });
+            let intent = intent.clone();
+            kept.intent = Some(Note { intent, unknown, answer: None, moot: false });
             Reserved::Granted { row: found, unknown }
         })
     }
@@ -440,7 +444,7 @@ impl GrantStore for MemoryStore {
         at: Timestamp,
     ) -> Stored<bool> {
         self.call(|state| match state.intent(id) {
-            Some(Some(note)) if note.intent.attempt == attempt => {
+            Some(Some(note)) if note.intent.attempt == attempt && !note.moot => {
                 note.answer = Some((answer.clone(), at));
                 true
             }
@@ -457,7 +461,9 @@ impl GrantStore for MemoryStore {
             note.answer = None;
             match ended {
                 Ended::Unknown { until } => {
-                    note.unknown = note.unknown.or(Some(note.intent.started_at));
+                    if !note.moot {
+                        note.unknown = note.unknown.or(Some(note.intent.started_at));
+                    }
                     note.intent.deadline = until;
                 }
                 Ended::Unspent if note.unknown.is_some() => {
@@ -496,17 +502,26 @@ impl GrantStore for MemoryStore {
             if kept.grant.lineage == *spent {
                 kept.grant = grant.clone();
                 kept.generation += 1;
-            } else if kept.grant.lineage != grant.lineage {
+                if let Some(other) = &mut kept.intent {
+                    (other.moot, other.unknown, other.answer) = (true, None, None);
+                }
+                let generation = kept.generation;
+                state.note(note);
+                return Committed::Stored(Version { epoch: *epoch, generation });
+            }
+            if kept.grant.lineage != grant.lineage {
                 return Committed::Stale;
             }
-            let generation = kept.generation;
-            state.note(note);
-            Committed::Stored(Version { epoch: *epoch, generation })
+            Committed::Stored(Version { epoch: *epoch, generation: kept.generation })
         })
     }
 
     async fn note(&self, attempt: &Attempt) -> Stored<()> {
-        self.call(|state| state.note(attempt))
+        self.call(|state| {
+            if state.rows.get(&attempt.id).is_some_and(|row| row.kept.is_some()) {
+                state.note(attempt);
+            }
+        })
     }
 
     async fn attempts(&self, owner: UserId, id: IntegrationId) -> Stored<Vec<Attempt>> {
@@ -596,8 +611,10 @@ impl GrantStore for MemoryStore {
 
     async fn claim_debts(&self, now: Timestamp, again: Timestamp, limit: u32) -> Stored<Vec<Debt>> {
         self.call(|state| {
-            let due = state.debts.values_mut().filter(|debt| debt.due_at <= now);
-            let claimed = due.take(limit as usize).map(|debt| {
+            let mut due: Vec<_> =
+                state.debts.values_mut().filter(|debt| debt.due_at <= now).collect();
+            due.sort_by_key(|debt| debt.due_at);
+            let claimed = due.into_iter().take(limit as usize).map(|debt| {
                 (debt.due_at, debt.tries) = (again, debt.tries + 1);
                 debt.clone()
             });
@@ -619,6 +636,7 @@ impl GrantStore for MemoryStore {
         self.call(|state| {
             let mut rows = state.sealed();
             rows.retain(|row| row.sealed.key != *key);
+            rows.sort_by(|a, b| (a.shelf, &a.row).cmp(&(b.shelf, &b.row)));
             rows.truncate(limit as usize);
             rows
         })
@@ -655,10 +673,14 @@ impl GrantStore for MemoryStore {
     }
 
     async fn sealing_keys(&self) -> Stored<Vec<(KeyId, i64)>> {
+        let now = self.clock.now();
         self.call(|state| {
             let mut counts = BTreeMap::<String, i64>::new();
-            for row in state.sealed() {
-                *counts.entry(row.sealed.key.as_str().to_owned()).or_default() += 1;
+            let rows = state.sealed();
+            let flows = state.flows.values().filter(|flow| flow.expires_at > now);
+            let sealed = rows.iter().map(|row| &row.sealed);
+            for sealed in sealed.chain(flows.map(|flow| &flow.sealed)) {
+                *counts.entry(sealed.key.as_str().to_owned()).or_default() += 1;
             }
             counts.into_iter().map(|(key, count)| (key.as_str().into(), count)).collect()
         })
