@@ -85,6 +85,11 @@ impl Store {
         grants::sealing_keys(&self.db).await
     }
 
+    /// How many live integrations there are, by provider and status's name. Looks at every one.
+    pub async fn census(&self) -> Stored<Vec<(ProviderKey, String, i64)>> {
+        integrations::census(&self.db).await
+    }
+
     /// Asks the database for a sign of life.
     pub async fn ping(&self) -> Stored<()> {
         self.db.one("SELECT 1", args![]).await.map(drop)

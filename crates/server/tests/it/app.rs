@@ -115,7 +115,7 @@ impl TestApp {
             alice: anon.clone(),
             bob: anon.clone(),
             service: anon.clone(),
-            operator: Caller::new(admin_router(app), Arc::clone(&record)),
+            operator: Caller::new(admin_router(app, Arc::new(String::new)), Arc::clone(&record)),
             anon,
             tasks,
             entropy,
