@@ -129,7 +129,8 @@ pub(crate) async fn open_store(
     Ok(Store::open(settings.database.url.expose(), Arc::clone(clock)).await?)
 }
 
-fn transport(
+/// HTTPS that also trusts the certificates of the settings.
+pub(crate) fn transport(
     settings: &Settings,
     extra_root: Option<String>,
 ) -> anyhow::Result<Arc<dyn Transport>> {

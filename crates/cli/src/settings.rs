@@ -17,10 +17,11 @@ use url::Url;
 use crate::output::OperatorError;
 
 /// Variables that other documents and tools use, and the settings they stand for.
-const ALIASES: [(&str, &str, &str); 3] = [
+const ALIASES: [(&str, &str, &str); 4] = [
     ("MICROSOFT_CLIENT_ID", "microsoft", "client_id"),
     ("MICROSOFT_CLIENT_SECRET", "microsoft", "client_secret"),
     ("MICROSOFT_TENANT", "microsoft", "tenant"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry", "otlp_endpoint"),
 ];
 /// Secrets, which can also be given as a file.
 const SECRETS: [(&str, &str); 3] =
@@ -40,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) sandbox: Sandbox,
     pub(crate) tls: Tls,
     pub(crate) log: Log,
+    pub(crate) telemetry: Telemetry,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -107,6 +109,13 @@ pub(crate) struct Log {
     /// A filter such as `info` or `evergrant=debug`.
     pub(crate) filter: Option<String>,
     pub(crate) format: LogFormat,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Telemetry {
+    /// The base of a collector that takes OTLP over HTTP.
+    pub(crate) otlp_endpoint: Option<Url>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
