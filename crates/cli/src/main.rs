@@ -114,11 +114,7 @@ async fn configured(
     done
 }
 
-async fn perform(
-    command: Command,
-    settings: Settings,
-    output: Output,
-) -> anyhow::Result<ExitCode> {
+async fn perform(command: Command, settings: Settings, output: Output) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(args) => return commands::demo::run(settings, output, args).await,
         Command::Doctor(args) => return commands::doctor::run(settings, output, args).await,

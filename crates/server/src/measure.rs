@@ -74,7 +74,8 @@ pub(crate) async fn scrape(
         for provider in &providers {
             for status in STATUSES {
                 let found = census.iter().find(|(key, of, _)| key == provider && of == status);
-                let count = found.map_or(0, |(.., count)| u32::try_from(*count).unwrap_or(u32::MAX));
+                let count =
+                    found.map_or(0, |(.., count)| u32::try_from(*count).unwrap_or(u32::MAX));
                 evergrant::measure::integrations(provider, status, count);
             }
         }

@@ -137,7 +137,11 @@ fn with(provider: &ProviderKey, measure: impl FnOnce(&Meters)) {
     let name = bounded("provider", provider.as_str());
     let made = Arc::new(Meters::new(&name));
     // Those that share `other` are not kept: there may be no end of them.
-    if name == provider.as_str() { measure(meters.get_or_insert(provider.clone(), made)) } else { measure(&made) }
+    if name == provider.as_str() {
+        measure(meters.get_or_insert(provider.clone(), made))
+    } else {
+        measure(&made)
+    }
 }
 
 /// `value`, if this label may have it.

@@ -112,8 +112,16 @@ fn labels_are_bounded_and_every_line_of_the_table_is_measured() {
         assert!(metric.help.ends_with('.'), "{}", metric.name);
         for label in metric.labels {
             assert!(
-                ["provider", "outcome", "verdict", "registration", "credential", "budget", "status"]
-                    .contains(label),
+                [
+                    "provider",
+                    "outcome",
+                    "verdict",
+                    "registration",
+                    "credential",
+                    "budget",
+                    "status"
+                ]
+                .contains(label),
                 "{}: is {label} bounded?",
                 metric.name
             );
