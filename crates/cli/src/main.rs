@@ -22,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Keeps the access that users grant to applications alive, and makes it useful.
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
+#[command(name = "evergrant", version, max_term_width = 100)]
 struct Cli {
     /// The configuration file; evergrant.toml unless given.
     #[arg(long, global = true, value_name = "FILE")]

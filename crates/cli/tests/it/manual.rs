@@ -23,6 +23,8 @@ async fn every_shell_completes_every_command() {
             assert!(script.contains(command.as_str()), "{shell}: {command}");
         }
         assert!(script.contains("no-browser"), "{shell}: options are missing");
+        // It completes the binary's name, which is not the package's.
+        assert!(!script.contains("evergrant-cli"), "{shell}");
     }
     assert_eq!(bench.run(&["completions", "cmd.exe"]).await.code, 2);
 }
