@@ -21,6 +21,7 @@ check:
 	@echo "Checking format, lints, documentation and dependencies …"
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --locked --workspace --all-targets --all-features --quiet -- -D warnings
+	@$(CARGO) clippy --locked --package evergrant-cli --all-targets --quiet -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --all-features --no-deps --document-private-items --quiet
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --offline check bans licenses sources; \
 	 else echo "cargo-deny is not installed; the architecture test still refuses the banned crates"; fi

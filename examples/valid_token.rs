@@ -2,7 +2,7 @@
 //! `valid_token USER_ID INTEGRATION_ID`, with the server's own environment variables.
 use evergrant::{Gateway, MinLife, SystemClock, TokenError, Vault, seal::Ring, vault::Parts};
 use evergrant_providers::{Settings, all, microsoft};
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 #[expect(clippy::print_stdout, reason = "its output is what it is for")]
 #[expect(clippy::disallowed_methods, reason = "a program's settings come from its environment")]
@@ -22,7 +22,8 @@ async fn main() -> anyhow::Result<()> {
     let database = setting("EVERGRANT_DATABASE_URL")?;
     let store = evergrant_store::Store::open(&database, Arc::new(SystemClock::default())).await?;
     let ring = Ring::parse(&setting("EVERGRANT_ENCRYPTION_KEYS")?.into())?;
-    let parts = Parts::begin(Arc::new(store), all(&Settings { microsoft }), ring).await?;
+    let (spool, providers) = (Path::new("evergrant.spool"), all(&Settings { microsoft }));
+    let parts = Parts::begin(Arc::new(store), spool, providers, ring).await?;
     let vault = Vault::new(parts);
 
     match vault.token(user, integration, MinLife::secs(60)).await {

@@ -21,11 +21,12 @@ use evergrant::clock::later;
 use evergrant::integration::Account;
 use evergrant::news::News;
 use evergrant::provider::{
-    AuthError, AuthorizeAsk, Connect, Evidence, Failure, Manifest, Provider, Redeemed, Renewal,
-    Replay, Revocation, Verdict,
+    AuthError, AuthorizeAsk, Connect, Evidence, Failure, Manifest, Provider, Redeemed, RefreshAsk,
+    RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
 };
 use evergrant::seal::{Ring, Seal};
-use evergrant::store::GrantStore;
+use evergrant::store::{GrantStore, Way};
+use evergrant::testing::MemoryDisk;
 use evergrant::vault::{Begin, Parts, Proof};
 use evergrant::{
     AccessToken, Clock, Entropy, Grant, IntegrationId, Request, Response, Secret, SystemClock,
@@ -152,7 +153,7 @@ impl Provider for BenchProvider {
         &self,
         _: &dyn Transport,
         now: Timestamp,
-        _: &Grant,
+        _: RefreshAsk<'_>,
     ) -> Result<Grant, AuthError> {
         Ok(self.0.grant(now, self.0.refresh_token().await))
     }
@@ -201,6 +202,7 @@ pub async fn vault(store: Arc<dyn GrantStore>, upstream: &Arc<Upstream>) -> (Vau
     let parts = Parts {
         news: News::begin(Arc::clone(&store), Arc::clone(&clock)).await.unwrap(),
         store,
+        spool: Arc::new(MemoryDisk::default().spool(&*clock, &*entropy)),
         providers: [provider].into_iter().collect(),
         seal: Seal::new(ring, Arc::clone(&clock), Arc::clone(&entropy)),
         http: Arc::new(BenchTransport(Arc::clone(upstream))),
@@ -217,12 +219,13 @@ pub async fn vault(store: Arc<dyn GrantStore>, upstream: &Arc<Upstream>) -> (Vau
 pub async fn connect(vault: &Vault, user: UserId, account: &str) -> IntegrationId {
     let ask = Begin {
         provider: "bench".into(),
+        way: Way::Direct,
         redirect_uri: Url::parse("http://localhost/").unwrap(),
         scopes: None,
         integration: None,
     };
     let begun = vault.begin(user, ask).await.unwrap();
-    let proof = Proof::Code(account.into());
+    let proof = Proof::Code { code: account.into(), iss: None };
     vault.finish(Some(user), &"bench".into(), &begun.state, proof).await.unwrap().id
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use evergrant::seal::Ring;
+use evergrant::store::Way;
 use evergrant::vault::{Begin, Next, Parts, Proof};
 use evergrant::{SystemClock, SystemEntropy, Transport, UserId, Vault};
 use evergrant_providers::{Settings, all, microsoft, sandbox};
@@ -54,8 +55,8 @@ async fn world() -> World {
         ..microsoft::Settings::default()
     };
     let providers = all(&Settings { microsoft: settings });
-    let parts =
-        Parts::begin(Arc::new(store), providers, Ring::parse(&keys).unwrap()).await.unwrap();
+    let (spool, ring) = (folder.path().join("spool"), Ring::parse(&keys).unwrap());
+    let parts = Parts::begin(Arc::new(store), &spool, providers, ring).await.unwrap();
     let (http, vault) = (Arc::clone(&parts.http), Vault::new(parts));
     let user = UserId::new(&*clock, &*entropy);
     let integration = connect(&vault, &*http, user).await;
@@ -66,7 +67,7 @@ async fn world() -> World {
 async fn connect(vault: &Vault, http: &dyn Transport, user: UserId) -> String {
     let provider = "microsoft_calendar".into();
     let redirect_uri = "http://localhost/callback".parse().unwrap();
-    let ask = Begin { provider, redirect_uri, scopes: None, integration: None };
+    let ask = Begin { provider, way: Way::Direct, redirect_uri, scopes: None, integration: None };
     let begun = vault.begin(user, ask.clone()).await.unwrap();
     let Next::Authorize(mut page) = begun.next else { panic!("a page to sign in at") };
     page.query_pairs_mut()
@@ -76,7 +77,7 @@ async fn connect(vault: &Vault, http: &dyn Transport, user: UserId) -> String {
         http.send(http::Request::get(page.as_str()).body(Bytes::new()).unwrap()).await.unwrap();
     let back: Url = answer.headers()["location"].to_str().unwrap().parse().unwrap();
     let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
-    let proof = Proof::Code(code.into());
+    let proof = Proof::Code { code: code.into(), iss: None };
     vault.finish(Some(user), &ask.provider, &begun.state, proof).await.unwrap().id.to_string()
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use evergrant::news::News;
 use evergrant::provider::Providers;
 use evergrant::seal::{Ring, Seal};
+use evergrant::spool::DirSpool;
 use evergrant::store::GrantStore;
 use evergrant::{
     Clock, Entropy, HttpLimits, HttpTransport, IntegrationId, Secret, SystemClock, SystemEntropy,
@@ -78,8 +79,16 @@ impl Parts {
         let shared: Arc<dyn GrantStore> = Arc::new(store.clone());
         let news = News::begin(Arc::clone(&shared), Arc::clone(&clock)).await?;
         let tasks = Tasks::default();
+        let folder = &settings.spool.dir;
+        let spool = DirSpool::open(folder, &*clock, &*entropy).map_err(|error| {
+            let folder = folder.display();
+            OperatorError(format!(
+                "cannot use the spool folder {folder}: {error}; EVERGRANT_SPOOL_DIR names another"
+            ))
+        })?;
         let vault = Vault::new(evergrant::vault::Parts {
             store: shared,
+            spool: Arc::new(spool),
             providers: providers.clone(),
             seal,
             http: Arc::clone(&http),
@@ -89,6 +98,7 @@ impl Parts {
             news: Arc::clone(&news),
             tenant: TENANT.to_owned(),
         });
+        vault.recover_dead().await?;
         Ok(Self { settings, clock, entropy, http, providers, store, news, vault, tasks })
     }
 
@@ -107,8 +117,8 @@ impl Parts {
     /// grant.
     pub(crate) async fn missing_keys(&self) -> anyhow::Result<Vec<(String, i64)>> {
         let mut keys = self.store.sealing_keys().await?;
-        keys.retain(|(key, _)| !self.vault.ring().knows(key));
-        Ok(keys)
+        keys.retain(|(key, _)| !self.vault.ring().knows(key.as_str()));
+        Ok(keys.into_iter().map(|(key, count)| (key.as_str().to_owned(), count)).collect())
     }
 
     /// Waits for work that outlives its caller, such as a refresh that must still be stored.
@@ -129,7 +139,8 @@ pub(crate) async fn open_store(
     Ok(Store::open(settings.database.url.expose(), Arc::clone(clock)).await?)
 }
 
-fn transport(
+/// HTTPS that also trusts the certificates of the settings.
+pub(crate) fn transport(
     settings: &Settings,
     extra_root: Option<String>,
 ) -> anyhow::Result<Arc<dyn Transport>> {

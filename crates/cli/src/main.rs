@@ -2,16 +2,19 @@
 
 mod commands;
 mod compose;
+mod observe;
 mod output;
 mod settings;
+mod traces;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use output::{OperatorError, Output, Run, UsageError, exit_code};
 use settings::Settings;
+use traces::Traces;
 
 /// A server allocates little and often; this allocator is made for that.
 #[global_allocator]
@@ -19,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Keeps the access that users grant to applications alive, and makes it useful.
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
+#[command(name = "evergrant", version, max_term_width = 100)]
 struct Cli {
     /// The configuration file; evergrant.toml unless given.
     #[arg(long, global = true, value_name = "FILE")]
@@ -59,6 +62,10 @@ enum Command {
     Migrate,
     /// Say what is wrong, and who can mend it
     Doctor(commands::doctor::Args),
+    /// Print completions for a shell
+    Completions(commands::completions::Args),
+    /// Print the manual page, or write one per command
+    Man(commands::man::Args),
 }
 
 #[tokio::main]
@@ -75,16 +82,40 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
-    let settings = Settings::read(cli.config.as_deref()).map_err(|error| {
+    // These say what the program is, however it is configured.
+    match cli.command {
+        Command::Completions(args) => commands::completions::run(&args, Cli::command())?,
+        Command::Man(args) => commands::man::run(args, Cli::command())?,
+        command => return configured(command, cli.config.as_deref(), output).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn configured(
+    command: Command,
+    config: Option<&Path>,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let settings = Settings::read(config).map_err(|error| {
         if error.is::<OperatorError>() { error } else { UsageError(format!("{error:#}")).into() }
     })?;
-    let run = match cli.command {
+    let run = match command {
         Command::Serve(_) | Command::Sandbox(_) => Run::Long,
         Command::Demo(_) => Run::Show,
         _ => Run::Short,
     };
-    output::log_to_stderr(&settings.log, run);
-    match cli.command {
+    let traces = match command {
+        Command::Serve(_) => Traces::begin(&settings)?,
+        _ => Traces::default(),
+    };
+    output::log_to_stderr(&settings.log, run, &traces);
+    let done = perform(command, settings, output).await;
+    traces.finish().await;
+    done
+}
+
+async fn perform(command: Command, settings: Settings, output: Output) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Demo(args) => return commands::demo::run(settings, output, args).await,
         Command::Doctor(args) => return commands::doctor::run(settings, output, args).await,
         Command::Call(args) => return commands::call::run(settings, args).await,
@@ -97,6 +128,7 @@ async fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
         Command::Users(args) => commands::users::run(settings, output, args).await?,
         Command::Keys(args) => commands::keys::run(settings, output, args).await?,
         Command::Migrate => commands::migrate::run(settings, output).await?,
+        Command::Completions(_) | Command::Man(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

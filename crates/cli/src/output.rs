@@ -10,9 +10,12 @@ use evergrant::{CallError, ConnectError, TokenError};
 use evergrant_server::problem::{Code, Problem};
 use evergrant_store::OpenError;
 use serde_json::{Value, json};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::settings::{Log, LogFormat};
+use crate::traces::Traces;
 
 /// What happened, as a process says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,12 +127,15 @@ pub(crate) fn sentence(error: &anyhow::Error) -> String {
 struct Verdict {
     exit: Exit,
     code: &'static str,
-    remedy: Option<&'static str>,
+    remedy: Option<String>,
 }
 
 impl Verdict {
     fn on(error: &anyhow::Error) -> Self {
-        let of = |exit, code, remedy| Self { exit, code, remedy };
+        let of = |exit, code, remedy: Option<&str>| {
+            let remedy = remedy.map(str::to_owned);
+            Self { exit, code, remedy }
+        };
         if error.is::<UsageError>() {
             return of(Exit::Usage, "usage", None);
         }
@@ -149,7 +155,8 @@ impl Verdict {
         match problem(error).or_else(|| storage(error)) {
             Some(problem) => {
                 let code = problem.code();
-                of(exit_of(code), code.name(), remedy(code))
+                let told = problem.remedy();
+                of(exit_of(code), code.name(), told.or(remedy(code)))
             }
             None => of(Exit::Failed, "failed", None),
         }
@@ -162,8 +169,11 @@ fn exit_of(code: Code) -> Exit {
         Code::ProviderUnavailable
         | Code::ProviderThrottled
         | Code::StorageUnavailable
+        | Code::SignInPending
         | Code::Conflict => Exit::TryLater,
-        Code::RegistrationMisconfigured | Code::EncryptionKeyMissing => Exit::Operator,
+        Code::RegistrationMisconfigured | Code::EncryptionKeyMissing | Code::DatabaseCopied => {
+            Exit::Operator
+        }
         Code::InvalidRequest
         | Code::LifeUnattainable
         | Code::UnknownProvider
@@ -254,8 +264,8 @@ pub(crate) enum Run {
     Show,
 }
 
-/// Sends logs to stderr.
-pub(crate) fn log_to_stderr(log: &Log, run: Run) {
+/// Sends logs to stderr, and spans where `traces` lead.
+pub(crate) fn log_to_stderr(log: &Log, run: Run, traces: &Traces) {
     let default = match run {
         Run::Long => "info",
         Run::Short => "error,evergrant::compose=warn,evergrant::vault=off",
@@ -266,11 +276,14 @@ pub(crate) fn log_to_stderr(log: &Log, run: Run) {
     let terminal = std::io::stderr().is_terminal();
     let json = log.format == LogFormat::Json
         || (log.format == LogFormat::Auto && !terminal && run == Run::Long);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second subscriber in one process is refused; the first one stays.
-    let _ = if json {
-        builder.json().flatten_event(true).try_init()
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if json {
+        lines.json().flatten_event(true).boxed()
     } else {
-        builder.with_ansi(terminal).try_init()
+        lines.with_ansi(terminal).boxed()
     };
+    // Each has a filter of its own: what may be logged and what may be exported differ.
+    let both = tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces.layer());
+    // A second subscriber in one process is refused; the first one stays.
+    let _ = both.try_init();
 }

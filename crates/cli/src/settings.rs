@@ -17,10 +17,11 @@ use url::Url;
 use crate::output::OperatorError;
 
 /// Variables that other documents and tools use, and the settings they stand for.
-const ALIASES: [(&str, &str, &str); 3] = [
+const ALIASES: [(&str, &str, &str); 4] = [
     ("MICROSOFT_CLIENT_ID", "microsoft", "client_id"),
     ("MICROSOFT_CLIENT_SECRET", "microsoft", "client_secret"),
     ("MICROSOFT_TENANT", "microsoft", "tenant"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry", "otlp_endpoint"),
 ];
 /// Secrets, which can also be given as a file.
 const SECRETS: [(&str, &str); 3] =
@@ -36,10 +37,12 @@ pub(crate) struct Settings {
     pub(crate) admin: Admin,
     pub(crate) database: Database,
     pub(crate) encryption: Encryption,
+    pub(crate) spool: Spool,
     pub(crate) microsoft: Microsoft,
     pub(crate) sandbox: Sandbox,
     pub(crate) tls: Tls,
     pub(crate) log: Log,
+    pub(crate) telemetry: Telemetry,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -73,6 +76,12 @@ pub(crate) struct Encryption {
     #[serde(deserialize_with = "optional_secret")]
     pub(crate) keys: Option<Secret>,
     pub(crate) key_file: PathBuf,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Spool {
+    pub(crate) dir: PathBuf,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -109,6 +118,13 @@ pub(crate) struct Log {
     pub(crate) format: LogFormat,
 }
 
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Telemetry {
+    /// The base of a collector that takes OTLP over HTTP.
+    pub(crate) otlp_endpoint: Option<Url>,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
@@ -143,6 +159,12 @@ impl Default for Encryption {
     }
 }
 
+impl Default for Spool {
+    fn default() -> Self {
+        Self { dir: "evergrant.spool".into() }
+    }
+}
+
 impl Default for Sandbox {
     fn default() -> Self {
         Self { http: local(8410), https: local(8443) }
@@ -167,6 +189,10 @@ impl Settings {
         variables.extend(std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         }));
+        #[cfg(feature = "failpoints")]
+        if let Some(points) = variables.remove("EVERGRANT_FAIL_AT") {
+            evergrant::failpoint::arm(&points);
+        }
         let named = variables.remove("EVERGRANT_CONFIG").map(PathBuf::from);
         let text = match file.map(Path::to_owned).or(named) {
             Some(path) => std::fs::read_to_string(&path).with_context(|| {

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use http::{Method, StatusCode, header};
 use jiff::Timestamp;
+use tracing::Instrument;
 use url::Url;
 
+use crate::measure;
 use crate::provider::{Actor, Failure, Manifest, Provider, Verdict};
 use crate::vault::{TokenError, Vault};
 use crate::{
@@ -209,10 +211,12 @@ impl Api {
         loop {
             match op(&token).await {
                 Err(CallError::TokenRefused) => {
+                    self.called(Some(&Verdict::TokenRejected { claims: None }));
                     token = replay.next(&self.vault, &token, None).await?;
                 }
                 done => {
                     if done.is_ok() {
+                        self.called(Some(&Verdict::Accepted));
                         token.accept();
                     }
                     return done;
@@ -231,13 +235,31 @@ impl Api {
         token: &AccessToken,
     ) -> Result<(Response, Verdict), CallError> {
         self.provider.sign(request, token);
-        let response = self.http.send(request.clone()).await?;
+        // Neither path nor query: they name what is the user's.
+        let span = tracing::debug_span!(
+            target: measure::SPANS,
+            "call",
+            otel.kind = "client",
+            provider = %self.manifest().key,
+            integration = %self.id,
+            http.request.method = %request.method(),
+            server.address = request.uri().host(),
+            http.response.status_code = tracing::field::Empty,
+        );
+        let sent = self.http.send(request.clone()).instrument(span.clone()).await;
+        let response = sent.inspect_err(|_| self.called(None))?;
+        span.record("http.response.status_code", response.status().as_u16());
         let verdict = self.provider.judge(&response);
+        self.called(Some(&verdict));
         // An outage or a throttle says nothing about the token.
         if verdict == Verdict::Accepted {
             token.accept();
         }
         Ok((response, verdict))
+    }
+
+    fn called(&self, verdict: Option<&Verdict>) {
+        measure::called(&self.manifest().key, verdict);
     }
 
     /// A token goes to the provider's own hosts and over TLS, or not at all.

@@ -28,6 +28,7 @@ pub mod gateway;
 pub mod grant;
 pub mod id;
 pub mod integration;
+pub mod measure;
 pub mod news;
 pub mod provider;
 mod renewer;

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use evergrant::news::News;
 use evergrant::{Clock, Entropy, Gateway, IntegrationId, UserId, Vault};
 use evergrant_store::Store;
+use jiff::Timestamp;
 use url::Url;
 
 use crate::keys::Keys;
+use crate::measure::Requests;
 use crate::problem::{Code, Problem};
 
 /// What the operator decides about the server.
@@ -47,6 +49,9 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) keys: Keys,
     pub(crate) config: Config,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) started: Timestamp,
+    pub(crate) measured: Requests,
     requests: AtomicU64,
     /// Begins the request ids of this process, so that those of two replicas differ.
     boot: u32,
@@ -55,6 +60,7 @@ pub(crate) struct Inner {
 impl App {
     /// A server over these parts.
     pub fn new(parts: Parts) -> Self {
+        let clock = Arc::clone(&parts.clock);
         let keys = Keys::new(parts.store.clone(), parts.news, parts.clock);
         let boot = u32::from_be_bytes(evergrant::entropy::random(&*parts.entropy));
         Self(Arc::new(Inner {
@@ -63,6 +69,9 @@ impl App {
             store: parts.store,
             keys,
             config: parts.config,
+            started: clock.now(),
+            clock,
+            measured: Requests::default(),
             requests: AtomicU64::new(0),
             boot,
         }))

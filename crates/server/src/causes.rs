@@ -8,6 +8,10 @@ use evergrant::{CallError, ConnectError, TokenError};
 
 use crate::problem::{Code, Problem};
 
+/// How often a device code may be asked about where its provider names no interval (RFC 8628,
+/// section 3.2).
+const DEVICE_INTERVAL: Duration = Duration::from_secs(5);
+
 impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
         let text = error.to_string();
@@ -30,6 +34,7 @@ impl From<TokenError> for Problem {
                 Self::new(Code::LifeUnattainable, text).with("longest_seconds", longest.as_secs())
             }
             TokenError::Changed => Self::new(Code::Conflict, text),
+            TokenError::Copied => Self::new(Code::DatabaseCopied, text),
             TokenError::Storage(error) => Self::from(&*error),
             TokenError::Sealed(_) => Self::new(Code::EncryptionKeyMissing, text),
             TokenError::Unreadable(error) => Self::internal(error),
@@ -62,6 +67,11 @@ impl From<ConnectError> for Problem {
             ConnectError::Unavailable { failure, retry_after } => {
                 refused(Code::ProviderUnavailable, failure).retry_after(retry_after)
             }
+            ConnectError::Pending { slower } => {
+                Self::new(Code::SignInPending, text).retry_after(DEVICE_INTERVAL + slower)
+            }
+            ConnectError::WayNotOffered { .. } => Self::new(Code::NotOffered, text),
+            ConnectError::Copied => Self::new(Code::DatabaseCopied, text),
             ConnectError::Conflict => Self::new(Code::Conflict, text),
             ConnectError::Storage(error) => Self::from(&*error),
             ConnectError::Sealed(_) => Self::new(Code::EncryptionKeyMissing, text),
@@ -121,9 +131,12 @@ impl From<StoreError> for Problem {
 /// A provider's refusal, with all that it said.
 fn refused(code: Code, failure: Failure) -> Problem {
     let mut problem = Problem::new(code, failure.message).with("reason", failure.code);
-    problem = problem.with("actor", actor(failure.actor));
+    problem = problem.with("actor", actor(failure.actor)).remedied_by(failure.remedy);
     if let Some(code) = failure.provider_code {
         problem = problem.with("provider_code", code);
+    }
+    if let Some(id) = failure.correlation_id {
+        problem = problem.with("provider_correlation_id", id);
     }
     match failure.trace_id {
         Some(id) => problem.with("provider_request_id", id),

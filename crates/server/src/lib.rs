@@ -9,6 +9,7 @@ mod app;
 mod causes;
 mod extract;
 mod keys;
+pub mod measure;
 mod page;
 pub mod principal;
 pub mod problem;

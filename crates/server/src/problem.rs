@@ -116,6 +116,12 @@ problems! {
     /// The operator must fix the registration.
     RegistrationMisconfigured = "registration_misconfigured", SERVICE_UNAVAILABLE, "The registration at the provider needs the operator",
         "The operator runs `evergrant doctor`; users stay connected and need not do anything.";
+    /// The user has not signed in on the other device yet.
+    SignInPending = "sign_in_pending", CONFLICT, "The user has not signed in yet",
+        "Ask again after the seconds in `Retry-After`, with the same `state`.";
+    /// Nobody has adopted this copy of a database.
+    DatabaseCopied = "database_copied", SERVICE_UNAVAILABLE, "The database is a copy of another one",
+        "The operator stops whatever uses the original, and runs `evergrant adopt`; until then no provider is called.";
     /// The database is away.
     StorageUnavailable = "storage_unavailable", SERVICE_UNAVAILABLE, "The database does not answer",
         "Wait for the seconds in `Retry-After`; nothing is lost meanwhile.";
@@ -137,6 +143,8 @@ struct Inner {
     detail: String,
     more: Map<String, Value>,
     retry_after: Option<Duration>,
+    /// What to do this time, where that is known better than for the code in general.
+    remedy: Option<String>,
 }
 
 /// What went wrong, and what to do about it (RFC 9457). Some codes add members of their own.
@@ -181,6 +189,7 @@ impl Problem {
             detail: sentence(&detail.into()),
             more: Map::new(),
             retry_after: None,
+            remedy: None,
         }))
     }
 
@@ -219,6 +228,17 @@ impl Problem {
         &self.0.detail
     }
 
+    /// Says better than the code in general what to do; nothing, if `remedy` is empty.
+    pub(crate) fn remedied_by(mut self, remedy: String) -> Self {
+        self.0.remedy = Some(remedy).filter(|remedy| !remedy.is_empty());
+        self
+    }
+
+    /// What to do about it, where this is known better than for its code.
+    pub fn remedy(&self) -> Option<&str> {
+        self.0.remedy.as_deref()
+    }
+
     pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
@@ -227,7 +247,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Inner { code, detail, more, retry_after } = *self.0;
+        let Inner { code, detail, more, retry_after, remedy } = *self.0;
         let seconds = retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
         let body = ProblemBody {
             r#type: format!("urn:evergrant:problem:{}", code.name()),
@@ -235,7 +255,7 @@ impl IntoResponse for Problem {
             status: code.status().as_u16(),
             code: code.name(),
             detail: &detail,
-            remedy: code.remedy(),
+            remedy: remedy.as_deref().unwrap_or(code.remedy()),
             retry_after: seconds,
             request_id: None,
             more,

@@ -227,6 +227,18 @@ pub(crate) async fn mark(
     Ok(false)
 }
 
+pub(crate) async fn census(db: &Db) -> Stored<Vec<(ProviderKey, String, i64)>> {
+    let sql = "SELECT provider, status, COUNT(*) AS live FROM integrations \
+               WHERE disconnected_at IS NULL GROUP BY provider, status ORDER BY provider, status";
+    let rows = db.all(sql, args![]).await?;
+    rows.iter()
+        .map(|row| {
+            let row = row.of("integrations", "provider");
+            Ok((row.text("provider")?.as_str().into(), row.text("status")?, row.int("live")?))
+        })
+        .collect()
+}
+
 fn integration(row: &Row) -> Stored<Integration> {
     let fields = row.of("integrations", "id");
     Ok(Integration {

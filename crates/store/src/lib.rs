@@ -32,6 +32,7 @@ mod sealed;
 use std::sync::Arc;
 
 use evergrant::Clock;
+use evergrant::provider::ProviderKey;
 use evergrant::store::Stored;
 
 pub use open::OpenError;
@@ -80,6 +81,11 @@ impl Store {
     /// adopted.
     pub async fn deployment(&self) -> Stored<String> {
         schema::deployment(&self.db).await
+    }
+
+    /// How many live integrations there are, by provider and status's name. Looks at every one.
+    pub async fn census(&self) -> Stored<Vec<(ProviderKey, String, i64)>> {
+        integrations::census(&self.db).await
     }
 
     /// Asks the database for a sign of life.

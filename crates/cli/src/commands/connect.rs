@@ -9,6 +9,7 @@ use axum::response::Html;
 use axum::routing::get;
 use evergrant::clock::until;
 use evergrant::provider::ProviderKey;
+use evergrant::store::Way;
 use evergrant::vault::{Begin, Begun, Next, Proof};
 use evergrant::{IntegrationId, Secret};
 use evergrant_store::User;
@@ -59,6 +60,7 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
             user.id,
             Begin {
                 provider: provider.clone(),
+                way: Way::Direct,
                 redirect_uri: Url::parse(&format!("http://{host}:{port}/callback"))?,
                 scopes: args.scopes.clone(),
                 integration: args.integration,
@@ -156,10 +158,13 @@ async fn agree(
         }
     };
     Ok(match (query.get("code"), query.get("error")) {
-        (Some(code), _) => Proof::Code(Secret::from(code.as_str())),
+        (Some(code), _) => {
+            Proof::Code { code: Secret::from(code.as_str()), iss: query.get("iss").cloned() }
+        }
         (None, error) => Proof::Denied {
             error: error.cloned().unwrap_or_default(),
             description: query.get("error_description").cloned(),
+            iss: query.get("iss").cloned(),
         },
     })
 }

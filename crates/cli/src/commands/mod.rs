@@ -1,12 +1,14 @@
 //! One file per command.
 
 pub(crate) mod call;
+pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod disconnect;
 pub(crate) mod doctor;
 pub(crate) mod integrations;
 pub(crate) mod keys;
+pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod sandbox;
 pub(crate) mod serve;

@@ -2,7 +2,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use anyhow::Context;
-use evergrant::{Clock, Entropy, Renewer};
+use evergrant::{Clock, Entropy, Renewer, Upkeep};
 use evergrant_sandbox::{Listen, Listening, Stage};
 use evergrant_server::{App, Config};
 use serde_json::json;
@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::commands::sandbox;
 use crate::compose::{Ambient, Parts};
+use crate::observe;
 use crate::output::Output;
 use crate::settings::Settings;
 
@@ -123,8 +124,10 @@ pub(crate) fn start(parts: &Parts) -> anyhow::Result<Up> {
     let admin = listen(settings.admin.listen, "EVERGRANT_ADMIN_LISTEN")?;
     // Only a bound listener knows its port.
     let public_url = settings.public_url(api.local_addr()?)?;
+    let scrape = observe::begin(parts)?;
     parts.tasks.spawn_loop(Arc::clone(&parts.news).run());
     parts.tasks.spawn_loop(Renewer::new(parts.vault.clone()).run());
+    parts.tasks.spawn_loop(Upkeep::new(parts.vault.clone()).run());
     let app = App::new(evergrant_server::Parts {
         vault: parts.vault.clone(),
         store: parts.store.clone(),
@@ -136,7 +139,7 @@ pub(crate) fn start(parts: &Parts) -> anyhow::Result<Up> {
             redirect_uris: settings.server.redirect_uris.clone(),
         },
     });
-    let admin_router = evergrant_server::admin_router(app.clone());
+    let admin_router = evergrant_server::admin_router(app.clone(), scrape);
     let admin = evergrant_server::serve_on(admin_router, admin, &parts.tasks)?.address;
     let router = evergrant_server::router(app);
     let api = evergrant_server::serve_on(router, api, &parts.tasks)?.address;

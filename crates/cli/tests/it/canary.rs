@@ -185,6 +185,10 @@ async fn no_secret_is_found_where_it_does_not_belong() {
     let mut watched = Watched::start().await;
     let id = a_life_with_errors(&mut watched).await;
     the_end_of_it(&mut watched, &id).await;
+    let scrape = format!("{}/metrics", watched.server.admin);
+    let scrape = Answer::of(watched.bench.http.get(scrape).send().await.unwrap()).await;
+    assert!(scrape.text.contains("evergrant_calls_total"), "{scrape:?}");
+    watched.keep_answer("a scrape", &scrape);
     // With the process gone, its journal is part of the database.
     let server = &watched.server.process;
     server.terminate().await;

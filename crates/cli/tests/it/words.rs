@@ -21,6 +21,8 @@ async fn help_texts() {
         "keys create",
         "migrate",
         "doctor",
+        "completions",
+        "man",
     ] {
         let arguments: Vec<_> = command.split(' ').chain(["--help"]).collect();
         transcript.run(&bench, 0, &arguments).await;

@@ -426,7 +426,7 @@ impl Vault {
         Err(ConnectError::Conflict)
     }
 
-    fn provider(&self, key: &ProviderKey) -> Result<&Arc<dyn Provider>, ConnectError> {
+    pub(super) fn provider(&self, key: &ProviderKey) -> Result<&Arc<dyn Provider>, ConnectError> {
         self.providers().find(key).ok_or_else(|| ConnectError::UnknownProvider {
             asked: key.to_string(),
             known: self.providers().iter().map(|p| p.manifest().key.to_string()).collect(),

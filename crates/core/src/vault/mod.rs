@@ -22,6 +22,7 @@
 
 mod cache;
 mod connect;
+mod consent;
 mod debts;
 mod error;
 mod exchange;
@@ -39,6 +40,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use connect::{Begin, Begun, Imported, Next, Proof};
+pub use consent::Consent;
 pub use error::{ConnectError, TokenError};
 use jiff::Timestamp;
 pub use registrations::Registration;

@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use evergrant::Secret;
 use evergrant::integration::Integration;
 use evergrant::provider::ProviderKey;
+use evergrant::store::Way;
 use evergrant::vault::{Begin, Next, Proof};
 use http::StatusCode;
 use serde::Deserialize;
@@ -25,6 +26,7 @@ pub(crate) struct ReturnQuery {
     code: Option<String>,
     error: Option<String>,
     error_description: Option<String>,
+    iss: Option<String>,
 }
 
 /// Where the provider sends the browser back
@@ -77,8 +79,10 @@ async fn returned(
     let owner =
         visitor.map(|principal| principal.may(Permission::IntegrationsWrite)).transpose()?;
     let proof = match (query.code, query.error) {
-        (Some(code), None) => Proof::Code(code.into()),
-        (None, Some(error)) => Proof::Denied { error, description: query.error_description },
+        (Some(code), None) => Proof::Code { code: code.into(), iss: query.iss },
+        (None, Some(error)) => {
+            Proof::Denied { error, description: query.error_description, iss: query.iss }
+        }
         _ => {
             let why = "The provider sent neither a code nor an error, or both.";
             return Err(Problem::invalid("query", why));
@@ -120,10 +124,11 @@ async fn begin_again(app: &App, link: String) -> Result<Redirect, Problem> {
     let (owner, id) = app.0.vault.follow_link(&link.into())?;
     let provider = app.0.vault.integration(owner, id).await?.provider;
     let redirect_uri = own_callback(app, &provider)?;
-    let ask = Begin { provider, redirect_uri, scopes: None, integration: Some(id) };
+    let ask =
+        Begin { provider, way: Way::Direct, redirect_uri, scopes: None, integration: Some(id) };
     match app.0.vault.begin(owner, ask).await?.next {
         Next::Authorize(url) => Ok(Redirect::to(url.as_str())),
-        Next::Form(_) => Err(Problem::new(
+        Next::Form(_) | Next::Device { .. } => Err(Problem::new(
             Code::NotOffered,
             "This account has no sign-in page: `POST /api/integrations/oauth/initiate/` with `integration` gives its form.",
         )),

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use evergrant::IntegrationId;
 use evergrant::provider::{FormField, ProviderKey};
+use evergrant::store::Way;
 use evergrant::vault::{Begin, Next, Proof};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -117,11 +118,12 @@ pub(crate) async fn initiate(
         .map(|id| id.parse::<IntegrationId>())
         .transpose()
         .map_err(|_| evergrant::TokenError::NotFound)?;
-    let ask = Begin { provider, redirect_uri, scopes: body.scopes, integration };
+    let ask = Begin { provider, way: Way::Direct, redirect_uri, scopes: body.scopes, integration };
     let begun = app.0.vault.begin(owner, ask).await?;
     let (authorization_url, form) = match begun.next {
         Next::Authorize(url) => (Some(url.into()), None),
         Next::Form(fields) => (None, Some(fields.into())),
+        Next::Device { .. } => (None, None),
     };
     Ok(Json(InitiateAnswer {
         authorization_url,
@@ -175,11 +177,13 @@ pub(crate) async fn callback(
 ) -> Result<(StatusCode, Json<IntegrationBody>), Problem> {
     let owner = principal.may(Permission::IntegrationsWrite)?;
     let proof = match (body.code, body.fields, body.error) {
-        (Some(code), None, None) => Proof::Code(code.into()),
+        (Some(code), None, None) => Proof::Code { code: code.into(), iss: None },
         (None, Some(fields), None) => {
             Proof::Form(fields.into_iter().map(|(name, value)| (name, value.into())).collect())
         }
-        (None, None, Some(error)) => Proof::Denied { error, description: body.error_description },
+        (None, None, Some(error)) => {
+            Proof::Denied { error, description: body.error_description, iss: None }
+        }
         _ => {
             return Err(Problem::invalid("", "Send exactly one of `code`, `fields` and `error`."));
         }

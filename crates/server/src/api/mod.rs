@@ -14,9 +14,11 @@ use std::pin::pin;
 use std::task::Poll;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use evergrant::measure::SPANS;
 use http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use tower::ServiceExt;
 use tracing::Instrument;
@@ -28,6 +30,7 @@ use utoipa_swagger_ui::SwaggerUi;
 pub use description::openapi;
 
 use crate::App;
+use crate::measure::{self, Scrape};
 use crate::problem::{Code, Problem};
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
@@ -71,18 +74,19 @@ pub fn router(app: App) -> Router {
 }
 
 /// What operators call, on a listener of its own.
-pub fn admin_router(app: App) -> Router {
+pub fn admin_router(app: App, scrape: Scrape) -> Router {
     let (router, _) = OpenApiRouter::new()
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .split_for_parts();
-    finish(router, app)
+    let metrics = get(measure::scrape).with_state((app.clone(), scrape));
+    finish(router.route("/metrics", metrics), app)
 }
 
 fn finish(router: Router<App>, app: App) -> Router {
     let main = router.method_not_allowed_fallback(method_not_allowed).with_state(app.clone());
     // Routes are written with their trailing slash; what is not found is looked for in the other form.
-    let other = main.clone().fallback(not_found);
+    let other = main.clone().route_layer(middleware::from_fn(remember_route)).fallback(not_found);
     main.fallback(move |request: Request| async move {
         match toggle_slash(request) {
             Ok(request) => other.oneshot(request).await.into_response(),
@@ -105,6 +109,16 @@ fn toggle_slash(mut request: Request) -> Result<Request, Problem> {
     Ok(request)
 }
 
+/// Tells [`frame`], which has seen only the path as it was written, which route took the request.
+async fn remember_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
 async fn not_found() -> Problem {
     Problem::nothing_here()
 }
@@ -119,12 +133,28 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let path = uri.path();
     let logged = if path.starts_with(RECONNECT) { RECONNECT } else { path };
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let began = app.0.clock.uptime();
     // Whatever is logged on the way says which request it was. At the usual level there is no
     // span: it would cost as much as the answer.
-    let span = tracing::debug_span!("request", request_id = id);
-    let response = caught(next.run(request)).instrument(span).await;
+    let span = tracing::debug_span!(
+        target: SPANS,
+        "request",
+        otel.kind = "server",
+        request_id = id,
+        http.request.method = %method,
+        http.route = tracing::field::Empty,
+        http.response.status_code = tracing::field::Empty,
+    );
+    let response = caught(next.run(request)).instrument(span.clone()).await;
+    let route = route.as_ref().or_else(|| response.extensions().get::<MatchedPath>());
     let code = response.extensions().get::<Code>().copied();
     let status = response.status();
+    app.0.measured.answered(&method, route, status, app.0.clock.uptime().saturating_sub(began));
+    if !span.is_disabled() {
+        span.record("http.route", route.map(MatchedPath::as_str));
+        span.record("http.response.status_code", status.as_u16());
+    }
     let response = match code {
         // Boxed: only what went wrong comes this way.
         Some(_) => Box::pin(name_request(response, &id)).await,

@@ -1,5 +1,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use evergrant::{AccessToken, IntegrationId, MinLife, TokenError, UserId};
 use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
@@ -81,6 +83,25 @@ pub(crate) struct RefusedBody {
     /// The access token that was answered with 401.
     #[schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9…")]
     refused: String,
+    /// The `claims` of the answer's `WWW-Authenticate` header, if it has some: as it stands there, in
+    /// base64, or decoded.
+    claims: Option<String>,
+}
+
+/// Claims as JSON, from either form.
+fn claims(given: Option<String>) -> Result<Option<String>, Problem> {
+    let Some(text) = given else { return Ok(None) };
+    let wrong = || Problem::invalid("/claims", "`claims` must be JSON, or JSON in base64.");
+    let json = if text.trim_start().starts_with('{') {
+        text
+    } else {
+        let plain: String = text.trim_end_matches('=').replace('-', "+").replace('_', "/");
+        let bytes = STANDARD_NO_PAD.decode(plain).map_err(|_| wrong())?;
+        String::from_utf8(bytes).map_err(|_| wrong())?
+    };
+    let object = serde_json::from_str::<serde_json::Map<_, serde_json::Value>>(&json);
+    object.map_err(|_| wrong())?;
+    Ok(Some(json))
 }
 
 /// Another token instead of one that was refused
@@ -109,7 +130,9 @@ pub(crate) async fn replace(
     ApiJson(body): ApiJson<RefusedBody>,
 ) -> Result<Response, Problem> {
     let owner = principal.may(Permission::TokensRead)?;
-    let token = app.0.vault.replace_refused(owner, id, &body.refused.into()).await;
+    let claims = claims(body.claims)?;
+    let refused = body.refused.into();
+    let token = app.0.vault.replace_refused(owner, id, &refused, claims.as_deref()).await;
     answer(&app, owner, id, token)
 }
 

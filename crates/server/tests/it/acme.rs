@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::body::Bytes;
 use evergrant::provider::{
-    Actor, AuthError, Connect, Failure, FormField, Manifest, Provider, ProviderKey, Renewal, Replay,
+    Actor, AuthError, Connect, Failure, FormField, Manifest, Provider, ProviderKey, RefreshLife,
+    Renewal, Replay, Revocable, Ways,
 };
 use evergrant::{Grant, Request, Response, Transport, TransportError};
 use http::{HeaderValue, StatusCode};

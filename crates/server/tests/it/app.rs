@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use evergrant::news::News;
 use evergrant::seal::{Ring, Seal};
-use evergrant::testing::{SeededEntropy, TestClock};
+use evergrant::testing::{MemoryDisk, SeededEntropy, TestClock};
 use evergrant::{Clock, Entropy, Tasks, UserId, Vault};
 use evergrant_server::principal::{Permission, new_key};
 use evergrant_server::{App, Config, Parts, admin_router, router};
@@ -85,6 +85,7 @@ impl TestApp {
         let news = News::begin(Arc::new(store.clone()), Arc::clone(&shared)).await.unwrap();
         let vault = Vault::new(evergrant::vault::Parts {
             store: Arc::new(store.clone()),
+            spool: Arc::new(MemoryDisk::default().spool(&*shared, &*entropy)),
             providers: acme.providers(),
             seal: Seal::new(ring, Arc::clone(&shared), Arc::clone(&entropy) as Arc<dyn Entropy>),
             http: Arc::new(acme.clone()),
@@ -115,7 +116,7 @@ impl TestApp {
             alice: anon.clone(),
             bob: anon.clone(),
             service: anon.clone(),
-            operator: Caller::new(admin_router(app), Arc::clone(&record)),
+            operator: Caller::new(admin_router(app, Arc::new(String::new)), Arc::clone(&record)),
             anon,
             tasks,
             entropy,

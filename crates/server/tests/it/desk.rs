@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use evergrant::capability::{Profile, Profiles};
 use evergrant::gateway::retry_after;
 use evergrant::provider::{
-    AuthError, AuthorizeAsk, Connect, Evidence, Failure, Manifest, Provider, Redeemed, Revocation,
-    Verdict,
+    AuthError, AuthorizeAsk, Connect, Evidence, Failure, Manifest, Provider, Redeemed, RefreshAsk,
+    Revocation, Verdict,
 };
 use evergrant::{
     AccessToken, Account, Api, CallError, Grant, Request, Response, Secret, Transport,
@@ -61,6 +61,13 @@ impl Provider for Desk {
                 self.acme.asked("log in".to_owned(), password)?;
                 fields.get("login").map(|login| login.expose().to_owned()).unwrap_or_default()
             }
+            Evidence::Import { refresh, .. } => {
+                self.acme.asked("import".to_owned(), Some(refresh.expose()))?;
+                refresh.expose().trim_start_matches("refresh-").to_owned()
+            }
+            Evidence::Device { .. } | Evidence::Application => {
+                unreachable!("Acme offers neither")
+            }
         };
         let account = Account {
             id: format!("acct-{name}"),
@@ -74,7 +81,7 @@ impl Provider for Desk {
         &self,
         _: &dyn Transport,
         now: Timestamp,
-        _: &Grant,
+        _: RefreshAsk<'_>,
     ) -> Result<Grant, AuthError> {
         self.acme.asked("refresh".to_owned(), None)?;
         Ok(self.acme.issue(now))

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use evergrant::measure::{self, Appears, Kind, Metric};
 use evergrant_server::problem::Code;
 use serde_json::Value;
 
@@ -52,6 +53,52 @@ This page is generated from the table in `crates/server/src/problem.rs`.
             .unwrap();
     }
     is_current("problems.md", &text);
+}
+
+#[test]
+fn the_table_of_metrics_is_current() {
+    let mut text = "\
+# Metrics
+
+`GET /metrics` on the admin listener (`127.0.0.1:8401`) answers in Prometheus' text format.
+[observe.md](../guides/observe.md) says which of them deserve an alert.
+
+No label names a user or an integration, and every label has a bounded number of values: what does not fit counts
+as `other`. `provider` is a provider's key, `path` a route as it stands in the reference of the API (`none` where there
+is no route).
+
+This page is generated from the tables in `crates/core/src/measure` and `crates/server/src/measure.rs`.
+
+| metric | kind | labels | what it says | appears |
+| --- | --- | --- | --- | --- |
+"
+    .to_owned();
+    let mut names = std::collections::BTreeSet::new();
+    for metric in measure::TABLE.iter().chain(evergrant_server::measure::TABLE) {
+        let Metric { name, kind, labels, help, appears } = metric;
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram(_) => "histogram",
+        };
+        let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
+        let appears = match appears {
+            Appears::AtOnce => "at once",
+            Appears::Once(when) => when,
+        };
+        assert!(names.insert(name), "{name} is there twice");
+        assert!(help.ends_with('.') && (appears.starts_with("once ") || appears == "at once"));
+        writeln!(text, "| `{name}` | {kind} | {} | {help} | {appears} |", labels.join(", "))
+            .unwrap();
+    }
+    text.push_str("\nBounds of the histograms, in seconds:\n\n");
+    for metric in measure::TABLE.iter().chain(evergrant_server::measure::TABLE) {
+        if let Kind::Histogram(bounds) = metric.kind {
+            let bounds: Vec<_> = bounds.iter().map(|bound| bound.get().to_string()).collect();
+            writeln!(text, "- `{}`: {}", metric.name, bounds.join(", ")).unwrap();
+        }
+    }
+    is_current("metrics.md", &text);
 }
 
 #[test]
