@@ -98,11 +98,17 @@ impl Play {
         }
         let marked = matches!(self.stage.status(id).await, Status::NeedsReconnect { .. });
         let stored = self.stored(account).await.expect("it is connected");
-        let ended = self.stage.world.with(|ledger| {
-            let family = ledger.family_of(&stored).expect("a family");
-            ledger.families[family].ended
+        let (ended, reused) = self.stage.world.with(|ledger| {
+            let family = &ledger.families[ledger.family_of(&stored).expect("a family")];
+            (family.ended, family.reused)
         });
-        if ended {
+        if reused {
+            let safe = !matches!(self.stage.rotation, Rotation::Strict | Rotation::Grace(_));
+            assert!(!safe, "a grant was lost that need not be");
+            let status = self.stage.status(id).await;
+            let Status::NeedsReconnect { why, .. } = &status else { panic!("{status:?}") };
+            assert_eq!(why.code, "lost_response", "a loss is told as if somebody had willed it");
+        } else if ended {
             assert!(marked, "nobody is told that the grant has ended");
         } else {
             assert!(!marked, "a living grant is marked for reconnect");

@@ -76,6 +76,11 @@ fn any_schedule_keeps_the_grants_of_a_provider_that_revokes_nothing() {
 }
 
 #[test]
+fn any_schedule_keeps_the_grants_of_a_provider_with_a_time_of_grace() {
+    simulate(Rotation::Grace(30));
+}
+
+#[test]
 fn any_schedule_keeps_the_grants_of_a_provider_that_never_rotates() {
     simulate(Rotation::Fixed);
 }

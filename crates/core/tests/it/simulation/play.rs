@@ -9,16 +9,15 @@ use std::time::Duration;
 
 use evergrant::grant::Version;
 use evergrant::store::{Edit, GrantStore};
-use evergrant::{AccessToken, Clock, IntegrationId, Lineage, Renewer, TokenError};
+use evergrant::{AccessToken, Clock, IntegrationId, Lineage, Renewer, TokenError, Upkeep};
 use futures_util::poll;
 
 use super::Chance;
 use crate::support::{Cut, Fault, Process, Rotation, Stage};
 
 const MINUTE: Duration = Duration::from_mins(1);
-/// How long the database may be away: less than an intent lives. A process that obtained a token
-/// and cannot tell for longer than that is as good as dead, and then outcomes are unknown.
-const LONGEST_OUTAGE: Duration = Duration::from_secs(25);
+/// How long the database may be away: twice as long as an intent lives.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(90);
 
 /// One connected account.
 pub(super) struct Account {
@@ -94,6 +93,11 @@ impl Play {
             let renewer = Renewer::new(process.vault.clone());
             process.tasks.spawn_loop(renewer.run());
         }
+        // It starts again and again until the database answers.
+        while self.stage.run(process.vault.recover_dead()).await.is_err() {
+            self.heal().await;
+        }
+        process.tasks.spawn_loop(Upkeep::new(process.vault.clone()).run());
         self.processes.push(process);
     }
 
@@ -215,7 +219,20 @@ impl Play {
     fn fail_at_the_database(&mut self, process: usize) {
         self.failures += 1;
         self.outage = self.outage.or(Some(self.stage.clock.uptime()));
-        let calls = ["grant", "reserve", "release", "commit", "mark", "changes"];
+        let calls = [
+            "grant",
+            "reserve",
+            "answer",
+            "release",
+            "commit",
+            "note",
+            "mark",
+            "changes",
+            "orphan",
+            "owe",
+            "claim_debts",
+            "settle",
+        ];
         let call = self.chance.pick(&calls);
         match self.chance.below(3) {
             0 => {
@@ -230,6 +247,8 @@ impl Play {
 
     async fn heal(&mut self) {
         for process in &self.processes {
+            // Everybody polls four times a second and has seen it.
+            let _ = process.news.poll().await;
             process.line.cut(None);
         }
         if self.outage.take().is_some() {

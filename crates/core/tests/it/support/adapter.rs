@@ -35,6 +35,7 @@ impl Adapter {
             base_url: Url::parse("https://api.test/v1").expect("a URL"),
             replay: match rotation {
                 Rotation::Strict => Replay::Strict,
+                Rotation::Grace(seconds) => Replay::Grace(Duration::from_secs(seconds)),
                 Rotation::NonRevoking | Rotation::Fixed => Replay::NonRevoking,
             },
             renewal,

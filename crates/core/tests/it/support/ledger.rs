@@ -12,6 +12,8 @@ pub(crate) enum Rotation {
     NonRevoking,
     /// There is no new one.
     Fixed,
+    /// A new one comes; the old one gives the same again for so many seconds, then ends the family.
+    Grace(u64),
 }
 
 /// What happens to one exchange instead of an answer.
@@ -42,6 +44,8 @@ pub(crate) struct Issued {
     pub(crate) spent: u32,
     /// Whether an answer to it has ever arrived.
     answered: bool,
+    /// When it was spent first, and what came of it.
+    successor: Option<(Duration, String, String)>,
 }
 
 /// One access token that was issued.
@@ -56,6 +60,8 @@ pub(crate) struct Access {
 #[derive(Debug)]
 pub(crate) struct Family {
     pub(crate) ended: bool,
+    /// It ended because a spent refresh token came again, and not because its user wanted that.
+    pub(crate) reused: bool,
 }
 
 /// The ledger.
@@ -149,7 +155,7 @@ impl Ledger {
     }
 
     pub(crate) fn begin_family(&mut self) -> usize {
-        self.families.push(Family { ended: false });
+        self.families.push(Family { ended: false, reused: false });
         self.families.len() - 1
     }
 
@@ -168,7 +174,7 @@ impl Ledger {
 
     pub(crate) fn issue_refresh(&mut self, family: usize, generation: u32) -> String {
         let token = self.fresh("refresh");
-        let issued = Issued { family, generation, spent: 0, answered: false };
+        let issued = Issued { family, generation, spent: 0, answered: false, successor: None };
         self.refresh_tokens.insert(token.clone(), issued);
         token
     }
@@ -183,17 +189,33 @@ impl Ledger {
         if issued.answered && rotation != Rotation::Fixed {
             self.spent_in_vain.push(token.to_owned());
         }
-        if reused && rotation == Rotation::Strict {
-            self.families[family].ended = true;
+        let successor = issued.successor.clone();
+        let graced = match (rotation, &successor) {
+            (Rotation::Grace(seconds), Some((at, ..))) => {
+                uptime < *at + Duration::from_secs(seconds)
+            }
+            _ => false,
+        };
+        let strict = matches!(rotation, Rotation::Strict | Rotation::Grace(_)) && !graced;
+        let family_of = &mut self.families[family];
+        if reused && strict && !family_of.ended {
+            (family_of.ended, family_of.reused) = (true, true);
         }
-        if self.families[family].ended {
+        if family_of.ended {
             return None;
+        }
+        if graced && let Some((_, access, refresh)) = successor {
+            return Some((access, refresh));
         }
         let refresh = match rotation {
             Rotation::Fixed => token.to_owned(),
             _ => self.issue_refresh(family, generation + 1),
         };
-        Some((self.issue_access(family, uptime), refresh))
+        let access = self.issue_access(family, uptime);
+        if let Some(issued) = self.refresh_tokens.get_mut(token) {
+            issued.successor = Some((uptime, access.clone(), refresh.clone()));
+        }
+        Some((access, refresh))
     }
 
     /// Notes that the answer to a refresh has arrived.
