@@ -49,7 +49,6 @@ impl Vault {
     pub(super) async fn refresh(&self, id: IntegrationId, need: &Need, land: &Landing) -> Landed {
         let parts = &self.0.parts;
         let attempt = AttemptId::new(&*parts.clock, &*parts.entropy);
-        let mut admitted = false;
         // Whatever can fail without the provider fails before an intent is written.
         loop {
             let row = parts.store.grant(id).await?.ok_or(TokenError::NotFound)?;
@@ -59,11 +58,6 @@ impl Vault {
             }
             let spent = self.open(&row)?;
             let provider = self.ready(&row.provider)?;
-            // Once, since a suspended registration lets nobody through but one in a while.
-            if !admitted {
-                self.admitted(&*provider)?;
-                admitted = true;
-            }
             // Whoever obtained a grant while the database was away stores it first: its intent may
             // have lapsed meanwhile, and it holds the only live token.
             if let Some(back_for) = parts.news.back_for()
@@ -72,6 +66,10 @@ impl Vault {
                 parts.clock.sleep(COMMITS_FIRST.saturating_sub(back_for)).await;
                 continue;
             }
+            let uptime = parts.clock.uptime();
+            let registration = &provider.manifest().registration;
+            let admission = self.0.suspensions.admit(registration, uptime);
+            let admission = admission.map_err(TokenError::Misconfigured)?;
             let started_at = parts.store.now().await?;
             let deadline = later(started_at, INTENT_LIFE);
             let holder = parts.spool.holder();
@@ -86,6 +84,7 @@ impl Vault {
                 Reserved::Moved(_) => continue,
                 Reserved::Gone => return Err(TokenError::NotFound),
                 Reserved::Busy { .. } => {
+                    drop(admission);
                     parts.clock.sleep(BUSY_POLL).await;
                     continue;
                 }
@@ -98,6 +97,7 @@ impl Vault {
                 parts.store.release(id, attempt, ended).await?;
                 return Err(unknown_outcome(wait));
             }
+            admission.call();
             let (began, refused) = (parts.clock.now(), need.refused);
             let spent = &spent;
             let the = Try { row, attempt, deadline, began, unknown, spent, provider, refused };
@@ -304,13 +304,6 @@ impl Vault {
         let provider = provider.ok_or_else(|| TokenError::Misconfigured(no_provider(key)))?;
         provider.ready().map_err(TokenError::Misconfigured)?;
         Ok(Arc::clone(provider))
-    }
-
-    /// Whether a call with its registration may be made now.
-    fn admitted(&self, provider: &dyn Provider) -> Result<(), TokenError> {
-        let uptime = self.parts().clock.uptime();
-        let registration = &provider.manifest().registration;
-        self.0.suspensions.admit(registration, uptime).map_err(TokenError::Misconfigured)
     }
 
     pub(super) fn note_of(

@@ -40,15 +40,20 @@ pub(super) struct Suspended {
 }
 
 impl Suspensions {
-    /// Lets a refresh through, or says why not. While suspended one in a pause is let through.
-    pub(super) fn admit(&self, registration: &str, uptime: Duration) -> Result<(), Failure> {
+    /// Lets a refresh through, or says why not. While suspended one in a pause is let through, and
+    /// another in its place if that one does not call.
+    pub(super) fn admit<'a>(
+        &'a self,
+        registration: &'a str,
+        uptime: Duration,
+    ) -> Result<Admission<'a>, Failure> {
         self.look(registration, |state| match &mut state.suspended {
             Some(suspended) if uptime < suspended.probe_at => Err(suspended.why.clone()),
             Some(suspended) => {
                 suspended.probe_at = uptime + pause(suspended.refusals);
-                Ok(())
+                Ok(Admission { of: self, registration, uptime, called: false })
             }
-            None => Ok(()),
+            None => Ok(Admission { of: self, registration, uptime, called: true }),
         })
     }
 
@@ -86,7 +91,13 @@ impl Suspensions {
         self.look(registration, |state| {
             state.saw(id, uptime, true);
             let rejections = state.outcomes.iter().filter(|(.., rejected)| *rejected).count();
-            rejections >= REJECTIONS.0 && rejections * 2 > state.outcomes.len()
+            let suspicious =
+                rejections >= REJECTIONS.0 && rejections * 2 > state.outcomes.len();
+            if !suspicious {
+                // Who judges a grant has taken the registration.
+                state.suspended = None;
+            }
+            suspicious
         })
     }
 
@@ -101,6 +112,34 @@ impl Suspensions {
             return f(state);
         }
         f(states.entry(registration.to_owned()).or_default())
+    }
+}
+
+/// Leave to call once.
+#[derive(Debug)]
+pub(super) struct Admission<'a> {
+    of: &'a Suspensions,
+    registration: &'a str,
+    uptime: Duration,
+    called: bool,
+}
+
+impl Admission<'_> {
+    /// The call is made now.
+    pub(super) fn call(mut self) {
+        self.called = true;
+    }
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        if !self.called {
+            self.of.look(self.registration, |state| {
+                if let Some(suspended) = &mut state.suspended {
+                    suspended.probe_at = self.uptime;
+                }
+            });
+        }
     }
 }
 

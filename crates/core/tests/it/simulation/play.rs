@@ -105,7 +105,7 @@ impl Play {
     pub(super) async fn act(&mut self) {
         let process = self.chance.below(self.processes.len());
         let account = self.chance.below(self.accounts.len());
-        match self.chance.below(32) {
+        match self.chance.below(34) {
             0..=9 => self.ask(process, account).await,
             10..=11 => self.replace().await,
             12..=15 => self.pass().await,
@@ -123,6 +123,7 @@ impl Play {
             28 => self.revoke_at_the_provider(account).await,
             29 => self.stage.world.end_access_tokens(),
             30 => self.die(process).await,
+            31..=32 => self.strand(process, account).await,
             _ => self.stage.settle().await,
         }
         for _ in 0..self.chance.below(40) {
@@ -291,6 +292,26 @@ impl Play {
         }
     }
 
+    /// The database goes away right after the provider's answer, and the process dies with it.
+    async fn strand(&mut self, process: usize, account: usize) {
+        let lifetime = self.stage.world.with(|ledger| ledger.lifetime);
+        self.stage.settle().await;
+        self.stage.clock.advance(lifetime);
+        self.stage.world.answers.close();
+        self.ask(process, account).await;
+        for _ in 0..4 {
+            self.stage.settle().await;
+            self.listen().await;
+        }
+        self.failures += 1;
+        self.outage = self.outage.or(Some(self.stage.clock.uptime()));
+        let cut = self.chance.pick(&["", "commit"]);
+        self.processes[process].line.cut(Some(Cut::Calls(cut)));
+        self.stage.world.answers.open();
+        self.stage.settle().await;
+        self.die(process).await;
+    }
+
     async fn die(&mut self, process: usize) {
         let dead = self.processes.swap_remove(process);
         dead.die();
@@ -318,6 +339,11 @@ impl Play {
         for _ in 0..2 {
             // Intents lapse, rests end.
             self.stage.pass(2 * MINUTE).await;
+            // And the first to call finds that the registration works.
+            for process in &self.processes {
+                let _ = self.stage.run(process.token(self.accounts[0].id)).await;
+                let _ = self.stage.run(process.token(self.accounts[1].id)).await;
+            }
             for process in 0..self.processes.len() {
                 for account in 0..self.accounts.len() {
                     self.must_work(process, account).await;

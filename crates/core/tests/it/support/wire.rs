@@ -130,7 +130,8 @@ fn answer(
 fn refresh(ledger: &mut Ledger, ask: &Value, uptime: std::time::Duration) -> Option<Value> {
     let token = ask["token"].as_str()?;
     let (access, refresh) = ledger.spend(token, uptime)?;
-    Some(json!({"access": access, "refresh": refresh, "lifetime": ledger.lifetime.as_millis()}))
+    let left = ledger.left(&access, uptime).as_millis();
+    Some(json!({"access": access, "refresh": refresh, "lifetime": left}))
 }
 
 fn redeem(ledger: &mut Ledger, ask: &Value, uptime: std::time::Duration) -> Option<Value> {
