@@ -27,7 +27,7 @@ impl Scrape {
         let answer = bench.http.get(format!("{}/metrics", server.admin)).send().await;
         let answer = Answer::of(answer.unwrap()).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
-        assert_eq!(answer.headers["content-type"], "text/plain; version=0.4; charset=utf-8");
+        assert_eq!(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
         let lines = answer.text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         let samples = lines.map(sample).collect();
         Self { text: answer.text, samples }
