@@ -15,6 +15,8 @@ demo: setup
 test: setup check python
 	@echo "Running the tests on SQLite and on a private PostgreSQL …"
 	@scripts/with-postgres env EVERGRANT_TEST_PYTHON=$(CURDIR)/$(VENV)/bin/python $(CARGO) test --locked --workspace --all-features
+	@# The build that is installed has fewer features; what it says of the missing ones:
+	@scripts/with-postgres $(CARGO) test --locked --package evergrant-cli --test it traces::
 
 ## check: format, lints, documentation, dependencies; run it before each commit
 check:

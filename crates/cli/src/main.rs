@@ -106,7 +106,7 @@ async fn configured(
     };
     let traces = match command {
         Command::Serve(_) => Traces::begin(&settings)?,
-        _ => Traces::default(),
+        _ => Traces::none(),
     };
     output::log_to_stderr(&settings.log, run, &traces);
     let done = perform(command, settings, output).await;

@@ -25,10 +25,14 @@ use crate::compose::transport;
 use crate::settings::Settings;
 
 /// Spans on their way out; none, if no collector is configured.
-#[derive(Default)]
 pub(crate) struct Traces(Option<SdkTracerProvider>);
 
 impl Traces {
+    /// Exports nothing.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
     /// Begins to export, if a collector is configured. Runs inside the runtime.
     pub(crate) fn begin(settings: &Settings) -> anyhow::Result<Self> {
         let Some(collector) = &settings.telemetry.otlp_endpoint else {

@@ -8,10 +8,13 @@ use crate::output::OperatorError;
 use crate::settings::Settings;
 
 /// No traces.
-#[derive(Default)]
 pub(crate) struct Traces;
 
 impl Traces {
+    pub(crate) fn none() -> Self {
+        Self
+    }
+
     /// Refuses a collector that would wait in vain.
     pub(crate) fn begin(settings: &Settings) -> anyhow::Result<Self> {
         match &settings.telemetry.otlp_endpoint {

@@ -138,9 +138,9 @@ fn with(provider: &ProviderKey, measure: impl FnOnce(&Meters)) {
     let made = Arc::new(Meters::new(&name));
     // Those that share `other` are not kept: there may be no end of them.
     if name == provider.as_str() {
-        measure(meters.get_or_insert(provider.clone(), made))
+        measure(meters.get_or_insert(provider.clone(), made));
     } else {
-        measure(&made)
+        measure(&made);
     }
 }
 

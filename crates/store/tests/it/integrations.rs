@@ -17,7 +17,6 @@ on_every_store!(
     a_reconnect_must_be_the_next_epoch_of_the_same_row,
     a_reconnect_cannot_take_the_account_of_another_integration,
     a_disconnect_gives_what_was_there_and_nothing_finds_it_again,
-    a_census_counts_what_is_connected_by_provider_and_status,
 );
 
 async fn an_integration_comes_back_as_it_was_stored(t: &Bench) {
@@ -250,17 +249,4 @@ async fn a_disconnect_gives_what_was_there_and_nothing_finds_it_again(t: &Bench)
     let again = t.replica.disconnect(t.alice, id, t.now()).await;
     assert_eq!(again.unwrap(), None);
     assert_eq!(t.store.revision().await.unwrap(), before.revision + 1);
-}
-
-async fn a_census_counts_what_is_connected_by_provider_and_status(t: &Bench) {
-    assert_eq!(t.store.census().await.unwrap(), []);
-    t.connected_as(t.alice, "ada").await;
-    let paused = t.connected_as(t.bob, "ada").await;
-    let gone = t.connected_as(t.bob, "bob").await;
-    let edit = Edit { label: None, paused: Some(true) };
-    t.store.edit(t.bob, paused.integration.id, &edit, t.now()).await.unwrap();
-    t.store.disconnect(t.bob, gone.integration.id, t.now()).await.unwrap();
-    let found = t.replica.census().await.unwrap();
-    let of = |status: &str| (PROVIDER.into(), status.to_owned(), 1);
-    assert_eq!(found, [of("active"), of("paused")]);
 }

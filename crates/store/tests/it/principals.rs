@@ -1,9 +1,9 @@
 //! Users and access keys.
 
-use evergrant::store::{Change, GrantStore as _, StoreError, Subject};
+use evergrant::store::{Change, Edit, GrantStore as _, StoreError, Subject};
 use evergrant_store::{AccessKey, AccessKeyId, Holder, User};
 
-use crate::bench::{Bench, Database, on_both_databases};
+use crate::bench::{Bench, Database, PROVIDER, on_both_databases};
 
 on_both_databases!(
     a_user_is_found_by_id_and_by_name_and_names_are_unique,
@@ -12,6 +12,7 @@ on_both_databases!(
     a_key_and_its_revocation_are_changes_that_others_learn_of,
     a_key_of_an_unknown_user_is_refused,
     the_encryption_keys_in_use_are_counted,
+    what_is_connected_is_counted_by_provider_and_status,
 );
 
 async fn the_encryption_keys_in_use_are_counted(d: &Database) {
@@ -21,6 +22,19 @@ async fn the_encryption_keys_in_use_are_counted(d: &Database) {
     t.connected().await;
     let key = first.grant.sealed.key.as_str().to_owned();
     assert_eq!(d.store.sealing_keys().await.unwrap(), [(key, 2)]);
+}
+
+async fn what_is_connected_is_counted_by_provider_and_status(d: &Database) {
+    let t = &d.bench();
+    assert_eq!(d.store.census().await.unwrap(), []);
+    t.connected_as(t.alice, "ada").await;
+    let paused = t.connected_as(t.bob, "ada").await;
+    let gone = t.connected_as(t.bob, "bob").await;
+    let edit = Edit { label: None, paused: Some(true) };
+    t.store.edit(t.bob, paused.integration.id, &edit, t.now()).await.unwrap();
+    t.store.disconnect(t.bob, gone.integration.id, t.now()).await.unwrap();
+    let of = |status: &str| (PROVIDER.into(), status.to_owned(), 1);
+    assert_eq!(d.replica.census().await.unwrap(), [of("active"), of("paused")]);
 }
 
 fn named(t: &Bench, name: &str) -> User {
