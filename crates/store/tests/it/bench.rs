@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use evergrant::clock::later;
 use evergrant::entropy::random;
+use evergrant::id::{DebtId, HolderId};
 use evergrant::integration::{Account, Integration, Status};
 use evergrant::provider::{Actor, Failure};
 use evergrant::seal::Sealed;
-use evergrant::store::{Flow, GrantRow, GrantStore, Intent, NewIntegration, SealedGrant};
+use evergrant::store::{
+    Attempt, Commit, Debt, Flow, GrantRow, GrantStore, Intent, NewIntegration, Outcome,
+    SealedGrant, Way,
+};
 use evergrant::testing::{MemoryStore, SeededEntropy, TestClock};
 use evergrant::{AttemptId, Clock as _, IntegrationId, Lineage, SystemEntropy, UserId};
 use evergrant_store::Store;
@@ -85,6 +89,38 @@ impl Database {
             let mut raw = sqlx::PgConnection::connect(&self.url).await.unwrap();
             raw.execute(sql).await.unwrap();
             raw.close().await.unwrap();
+        }
+    }
+
+    /// Copies the database behind the store's back, whose connections are closed for it; gives the
+    /// copy's URL.
+    pub(crate) async fn copy(&self) -> (String, Option<tempfile::TempDir>) {
+        self.store.close().await;
+        self.replica.close().await;
+        match &self.place {
+            Place::Folder(_) => {
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                let copy = folder.path().join("copy.db");
+                let file = self.url.strip_prefix("sqlite:").expect("SQLite's URL");
+                std::fs::copy(file, &copy).expect("the file is copied");
+                (format!("sqlite:{}", copy.display()), Some(folder))
+            }
+            Place::Server { url, name } => {
+                let copy = format!("{name}_copy");
+                administer(url, format!("CREATE DATABASE {copy} TEMPLATE {name}")).await;
+                let mut url = url_of(url);
+                url.set_path(&copy);
+                (url.into(), None)
+            }
+        }
+    }
+
+    /// Removes what [`Database::copy`] made.
+    pub(crate) async fn discard(&self, copy: &str, folder: Option<tempfile::TempDir>) {
+        drop(folder);
+        if let Place::Server { url, .. } = &self.place {
+            let name = url_of(copy).path().trim_start_matches('/').to_owned();
+            administer(url, format!("DROP DATABASE {name} WITH (FORCE)")).await;
         }
     }
 
@@ -202,6 +238,29 @@ impl Bench {
         AttemptId::new(&self.clock, &self.entropy)
     }
 
+    pub(crate) fn holder(&self) -> HolderId {
+        HolderId::new(&self.clock, &self.entropy)
+    }
+
+    /// Another ciphertext, made with the key of this name.
+    pub(crate) fn sealed(&self, key: &str) -> Sealed {
+        Sealed { key: key.into(), token: format!("sealed {}", self.attempt()) }
+    }
+
+    /// A debt that is due in so many seconds.
+    pub(crate) fn debt(&self, seconds: u64) -> Debt {
+        Debt {
+            id: DebtId::new(&self.clock, &self.entropy),
+            integration: self.id(),
+            provider: PROVIDER.into(),
+            epoch: 3,
+            sealed: self.grant().sealed,
+            tries: 0,
+            since: self.now(),
+            due_at: self.in_secs(seconds),
+        }
+    }
+
     /// A grant with a refresh token of its own, due in half an hour.
     pub(crate) fn grant(&self) -> SealedGrant {
         let lineage = Lineage::new(&self.clock, &self.entropy);
@@ -267,6 +326,7 @@ impl Bench {
             id,
             seen: self.row(id).await.version,
             attempt: self.attempt(),
+            holder: self.holder(),
             started_at: self.now(),
             deadline: self.in_secs(30),
         }
@@ -277,12 +337,39 @@ impl Bench {
             state_hash: random(&self.entropy),
             owner: self.alice,
             provider: PROVIDER.into(),
+            way: Way::Direct,
             redirect_uri: "https://evergrant.example/callback".to_owned(),
             scopes: vec!["calendar.read".to_owned()],
             integration: Some(self.id()),
             sealed: self.grant().sealed,
             expires_at: self.in_secs(600),
         }
+    }
+}
+
+/// The commit of an attempt that went as it should.
+pub(crate) fn commit_of(
+    id: IntegrationId,
+    attempt: AttemptId,
+    epoch: i64,
+    spent: Lineage,
+    grant: &SealedGrant,
+) -> Commit {
+    Commit { epoch, spent, grant: grant.clone(), note: attempt_of(id, attempt, Outcome::Refreshed) }
+}
+
+pub(crate) fn attempt_of(id: IntegrationId, attempt: AttemptId, outcome: Outcome) -> Attempt {
+    Attempt {
+        id,
+        attempt,
+        at: Timestamp::UNIX_EPOCH,
+        took_ms: 41,
+        outcome,
+        code: None,
+        provider_code: None,
+        trace_id: None,
+        correlation_id: None,
+        skew_ms: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use evergrant::store::{Edit, NewIntegration};
 
-use crate::bench::{Bench, on_every_store, revoked};
+use crate::bench::{Bench, commit_of, on_every_store, revoked};
 
 on_every_store!(
     those_due_longest_are_claimed_first_and_once,
@@ -49,7 +49,8 @@ async fn a_claim_comes_due_again_unless_it_is_committed(t: &Bench) {
     let claimed = t.store.claim_due(t.in_secs(1), t.in_secs(60), 9).await;
     assert_eq!(claimed.unwrap().len(), 2);
     let id = refreshed.integration.id;
-    let done = t.store.commit(id, t.attempt(), 1, refreshed.grant.lineage, &t.grant()).await;
+    let done =
+        t.store.commit(&commit_of(id, t.attempt(), 1, refreshed.grant.lineage, &t.grant())).await;
     done.unwrap();
     let claimed = t.replica.claim_due(t.in_secs(60), t.in_secs(120), 9).await;
     assert_eq!(claimed.unwrap(), [died.integration.id]);
@@ -65,7 +66,7 @@ async fn only_an_active_integration_comes_due(t: &Bench) {
     let lineage = broken.grant.lineage;
     let marked = t.store.mark(broken.integration.id, 1, lineage, &revoked(), t.now()).await;
     assert!(marked.unwrap());
-    let gone = t.store.disconnect(t.alice, ended.integration.id, t.now());
+    let gone = t.store.disconnect(t.alice, ended.integration.id, t.now(), None);
     assert!(gone.await.unwrap().is_some());
 
     assert_eq!(t.store.next_due().await.unwrap(), None);

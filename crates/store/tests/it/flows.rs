@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use evergrant::store::Way;
 use futures_util::future::join_all;
 
 use crate::bench::{Bench, PROVIDER, on_every_store};
@@ -13,6 +14,7 @@ on_every_store!(
     a_new_flow_sweeps_out_those_that_timed_out,
     a_flow_put_twice_is_there_once,
     of_many_who_bring_the_same_state_one_gets_the_flow,
+    a_flow_is_looked_at_on_the_terms_it_is_taken_on,
 );
 
 async fn a_flow_works_once_for_its_owner_alone(t: &Bench) {
@@ -85,4 +87,28 @@ async fn of_many_who_bring_the_same_state_one_gets_the_flow(t: &Bench) {
     let taken = join_all(bringers).await;
     let got = taken.into_iter().filter(|flow| flow.as_ref().unwrap().is_some());
     assert_eq!(got.count(), 1);
+}
+
+async fn a_flow_is_looked_at_on_the_terms_it_is_taken_on(t: &Bench) {
+    let provider = PROVIDER.into();
+    for way in [Way::Direct, Way::Device] {
+        let mut flow = t.flow();
+        flow.way = way;
+        t.store.put_flow(&flow, t.now()).await.unwrap();
+        let find = async |hash, provider: &str, owner, now| {
+            let provider = provider.into();
+            t.replica.find_flow(hash, &provider, owner, now).await.unwrap()
+        };
+        let hash = &flow.state_hash;
+        assert_eq!(find(hash, PROVIDER, Some(t.bob), t.now()).await, None);
+        assert_eq!(find(hash, "other_mail", None, t.now()).await, None);
+        assert_eq!(find(&[7; 32], PROVIDER, None, t.now()).await, None);
+        assert_eq!(find(hash, PROVIDER, None, flow.expires_at).await, None);
+        for owner in [Some(t.alice), None, Some(t.alice)] {
+            assert_eq!(find(hash, PROVIDER, owner, t.now()).await, Some(flow.clone()));
+        }
+        let taken = t.store.take_flow(hash, &provider, Some(t.alice), t.now()).await;
+        assert_eq!(taken.unwrap(), Some(flow.clone()));
+        assert_eq!(find(hash, PROVIDER, None, t.now()).await, None);
+    }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use evergrant::grant::Version;
 use evergrant::integration::Status;
-use evergrant::store::{Committed, Edit, Reserved};
+use evergrant::store::{Committed, Edit, Ended, Reserved};
 
-use crate::bench::{Bench, on_every_store, revoked};
+use crate::bench::{Bench, commit_of, on_every_store, revoked};
 
 on_every_store!(
     of_two_intents_one_is_granted,
@@ -32,7 +32,7 @@ async fn of_two_intents_one_is_granted(t: &Bench) {
     let id = t.connected().await.integration.id;
     let (first, second) = (t.intent(id).await, t.intent(id).await);
     let granted = t.store.reserve(&first).await.unwrap();
-    assert_eq!(granted, Reserved::Granted(t.row(id).await));
+    assert_eq!(granted, Reserved::Granted { row: t.row(id).await, unknown: None });
     let until = first.deadline;
     let busy = t.replica.reserve(&second).await.unwrap();
     assert_eq!(busy, Reserved::Busy { until });
@@ -40,36 +40,36 @@ async fn of_two_intents_one_is_granted(t: &Bench) {
     let other = t.connected().await.integration.id;
     let intent = t.intent(other).await;
     let granted = t.replica.reserve(&intent).await.unwrap();
-    assert!(matches!(granted, Reserved::Granted(_)));
+    assert!(matches!(granted, Reserved::Granted { .. }));
 }
 
 async fn a_released_intent_makes_way(t: &Bench) {
     let id = t.connected().await.integration.id;
     let (first, second) = (t.intent(id).await, t.intent(id).await);
     let reserve = |intent| t.store.reserve(intent);
-    assert!(matches!(reserve(&first).await.unwrap(), Reserved::Granted(_)));
+    assert!(matches!(reserve(&first).await.unwrap(), Reserved::Granted { .. }));
     // Nobody ends another's attempt.
-    t.store.release(id, second.attempt).await.unwrap();
+    t.store.release(id, second.attempt, Ended::Unspent).await.unwrap();
     assert!(matches!(reserve(&second).await.unwrap(), Reserved::Busy { .. }));
-    t.store.release(id, first.attempt).await.unwrap();
-    assert!(matches!(reserve(&second).await.unwrap(), Reserved::Granted(_)));
-    t.store.release(t.id(), first.attempt).await.unwrap();
+    t.store.release(id, first.attempt, Ended::Unspent).await.unwrap();
+    assert!(matches!(reserve(&second).await.unwrap(), Reserved::Granted { .. }));
+    t.store.release(t.id(), first.attempt, Ended::Unspent).await.unwrap();
 }
 
 async fn an_intent_past_its_deadline_is_replaced(t: &Bench) {
     let id = t.connected().await.integration.id;
     let (first, mut second) = (t.intent(id).await, t.intent(id).await);
     let granted = t.store.reserve(&first).await.unwrap();
-    assert!(matches!(granted, Reserved::Granted(_)));
+    assert!(matches!(granted, Reserved::Granted { .. }));
     second.started_at = first.deadline - Duration::from_micros(1);
     second.deadline = t.in_secs(60);
     let busy = t.store.reserve(&second).await.unwrap();
     assert!(matches!(busy, Reserved::Busy { .. }));
     second.started_at = first.deadline;
     let granted = t.store.reserve(&second).await.unwrap();
-    assert!(matches!(granted, Reserved::Granted(_)));
+    assert!(matches!(granted, Reserved::Granted { .. }));
     // From now on it is the second's; the first can no longer release it.
-    t.store.release(id, first.attempt).await.unwrap();
+    t.store.release(id, first.attempt, Ended::Unspent).await.unwrap();
     let third = t.intent(id).await;
     let until = second.deadline;
     let busy = t.store.reserve(&third).await.unwrap();
@@ -81,7 +81,7 @@ async fn the_same_attempt_may_ask_again(t: &Bench) {
     let mut intent = t.intent(id).await;
     for _ in 0..2 {
         let granted = t.store.reserve(&intent).await.unwrap();
-        assert!(matches!(granted, Reserved::Granted(_)));
+        assert!(matches!(granted, Reserved::Granted { .. }));
         intent.deadline = t.in_secs(45);
     }
     let until = t.in_secs(45);
@@ -94,14 +94,18 @@ async fn an_intent_for_an_older_grant_is_told_of_the_newer(t: &Bench) {
     let id = old.integration.id;
     let (winner, loser) = (t.intent(id).await, t.intent(id).await);
     t.store.reserve(&winner).await.unwrap();
-    let committed = t.store.commit(id, winner.attempt, 1, old.grant.lineage, &t.grant()).await;
+    let committed =
+        t.store.commit(&commit_of(id, winner.attempt, 1, old.grant.lineage, &t.grant())).await;
     committed.unwrap();
     let newer = t.row(id).await;
     let moved = t.replica.reserve(&loser).await.unwrap();
     assert_eq!(moved, Reserved::Moved(newer.clone()));
     // Busy or not: who has an old grant in memory learns of the newer one at once.
     let next = t.intent(id).await;
-    assert_eq!(t.store.reserve(&next).await.unwrap(), Reserved::Granted(newer.clone()));
+    assert_eq!(
+        t.store.reserve(&next).await.unwrap(),
+        Reserved::Granted { row: newer.clone(), unknown: None }
+    );
     let moved = t.replica.reserve(&loser).await.unwrap();
     assert_eq!(moved, Reserved::Moved(newer));
 }
@@ -118,7 +122,7 @@ async fn an_intent_for_a_paused_integration_is_told_so(t: &Bench) {
     t.store.edit(t.alice, id, &pause(false), t.now()).await.unwrap();
     let other = t.intent(id).await;
     let granted = t.store.reserve(&other).await.unwrap();
-    assert!(matches!(granted, Reserved::Granted(_)));
+    assert!(matches!(granted, Reserved::Granted { .. }));
 }
 
 async fn an_intent_for_nothing_is_told_that_it_is_gone(t: &Bench) {
@@ -135,15 +139,15 @@ async fn a_commit_stores_the_grant_and_ends_its_attempt(t: &Bench) {
     for generation in 1..=3 {
         let intent = t.intent(id).await;
         let granted = t.store.reserve(&intent).await.unwrap();
-        assert!(matches!(granted, Reserved::Granted(_)));
+        assert!(matches!(granted, Reserved::Granted { .. }));
         let mut next = t.grant();
         if generation == 2 {
             // A provider that does not rotate: the same refresh token, so the same lineage.
             next.lineage = held.grant.lineage;
         }
-        let done = t.store.commit(id, intent.attempt, 1, held.grant.lineage, &next);
+        let commit = commit_of(id, intent.attempt, 1, held.grant.lineage, &next);
         let version = Version { epoch: 1, generation };
-        assert_eq!(done.await.unwrap(), Committed::Stored(version));
+        assert_eq!(t.store.commit(&commit).await.unwrap(), Committed::Stored(version));
         let row = t.replica.grant(id).await.unwrap().unwrap();
         assert_eq!((row.version, &row.grant), (version, &next));
         held.grant = next;
@@ -161,10 +165,10 @@ async fn a_late_winner_is_stored_although_its_intent_lapsed(t: &Bench) {
     heir.started_at = slow.deadline;
     heir.deadline = t.in_secs(90);
     let granted = t.replica.reserve(&heir).await.unwrap();
-    assert!(matches!(granted, Reserved::Granted(_)));
+    assert!(matches!(granted, Reserved::Granted { .. }));
 
     let won = t.grant();
-    let done = t.store.commit(id, slow.attempt, 1, spent, &won).await.unwrap();
+    let done = t.store.commit(&commit_of(id, slow.attempt, 1, spent, &won)).await.unwrap();
     assert!(matches!(done, Committed::Stored(_)));
     assert_eq!(t.row(id).await.grant, won);
     // The heir's attempt is still under way: it ends when the heir hears that it lost.
@@ -172,11 +176,11 @@ async fn a_late_winner_is_stored_although_its_intent_lapsed(t: &Bench) {
     let until = heir.deadline;
     let busy = t.store.reserve(&third).await.unwrap();
     assert_eq!(busy, Reserved::Busy { until });
-    let done = t.replica.commit(id, heir.attempt, 1, spent, &t.grant()).await;
+    let done = t.replica.commit(&commit_of(id, heir.attempt, 1, spent, &t.grant())).await;
     assert_eq!(done.unwrap(), Committed::Stale);
     assert_eq!(t.row(id).await.grant, won);
     let granted = t.store.reserve(&third).await.unwrap();
-    assert!(matches!(granted, Reserved::Granted(_)));
+    assert!(matches!(granted, Reserved::Granted { .. }));
 }
 
 async fn a_late_winner_is_stored_although_the_integration_was_paused(t: &Bench) {
@@ -187,8 +191,8 @@ async fn a_late_winner_is_stored_although_the_integration_was_paused(t: &Bench) 
     let pause = Edit { paused: Some(true), ..Edit::default() };
     t.store.edit(t.alice, id, &pause, t.now()).await.unwrap();
     let next = t.grant();
-    let done = t.store.commit(id, intent.attempt, 1, held.grant.lineage, &next);
-    assert!(matches!(done.await.unwrap(), Committed::Stored(_)));
+    let commit = commit_of(id, intent.attempt, 1, held.grant.lineage, &next);
+    assert!(matches!(t.store.commit(&commit).await.unwrap(), Committed::Stored(_)));
     let row = t.row(id).await;
     assert_eq!((row.grant, row.status), (next, Status::Paused));
 }
@@ -201,7 +205,7 @@ async fn a_commit_whose_answer_was_lost_is_stored_once(t: &Bench) {
     let next = t.grant();
     let version = Version { epoch: 1, generation: 1 };
     for store in [&t.store, &t.replica, &t.store] {
-        let done = store.commit(id, intent.attempt, 1, spent, &next).await;
+        let done = store.commit(&commit_of(id, intent.attempt, 1, spent, &next)).await;
         assert_eq!(done.unwrap(), Committed::Stored(version));
     }
     assert_eq!(t.row(id).await.version, version);
@@ -217,7 +221,7 @@ async fn a_commit_after_a_reconnect_is_stale(t: &Bench) {
     let mut again = t.again(&held);
     again.grant.lineage = spent;
     assert!(t.replica.reconnect(&again).await.unwrap());
-    let done = t.store.commit(id, intent.attempt, 1, spent, &t.grant()).await;
+    let done = t.store.commit(&commit_of(id, intent.attempt, 1, spent, &t.grant())).await;
     assert_eq!(done.unwrap(), Committed::Stale);
     assert_eq!(t.row(id).await.grant, again.grant);
 }
@@ -227,11 +231,11 @@ async fn a_commit_after_a_disconnect_is_stale(t: &Bench) {
     let (id, spent) = (held.integration.id, held.grant.lineage);
     let intent = t.intent(id).await;
     t.store.reserve(&intent).await.unwrap();
-    let ended = t.replica.disconnect(t.alice, id, t.now()).await.unwrap();
+    let ended = t.replica.disconnect(t.alice, id, t.now(), None).await.unwrap();
     assert!(ended.is_some());
-    let done = t.store.commit(id, intent.attempt, 1, spent, &t.grant()).await;
+    let done = t.store.commit(&commit_of(id, intent.attempt, 1, spent, &t.grant())).await;
     assert_eq!(done.unwrap(), Committed::Stale);
-    let done = t.store.commit(t.id(), intent.attempt, 1, spent, &t.grant()).await;
+    let done = t.store.commit(&commit_of(t.id(), intent.attempt, 1, spent, &t.grant())).await;
     assert_eq!(done.unwrap(), Committed::Stale);
     assert_eq!(t.store.grant(id).await.unwrap(), None);
 }
@@ -244,10 +248,10 @@ async fn a_reconnect_ends_any_intent(t: &Bench) {
     assert!(t.store.reconnect(&t.again(&held)).await.unwrap());
     let new = t.intent(id).await;
     let granted = t.store.reserve(&new).await.unwrap();
-    assert!(matches!(granted, Reserved::Granted(_)));
+    assert!(matches!(granted, Reserved::Granted { .. }));
     // The old attempt's end is not the new one's.
-    t.store.release(id, old.attempt).await.unwrap();
-    let done = t.store.commit(id, old.attempt, 1, held.grant.lineage, &t.grant()).await;
+    t.store.release(id, old.attempt, Ended::Unspent).await.unwrap();
+    let done = t.store.commit(&commit_of(id, old.attempt, 1, held.grant.lineage, &t.grant())).await;
     assert_eq!(done.unwrap(), Committed::Stale);
     let busy = t.store.reserve(&t.intent(id).await).await.unwrap();
     assert!(matches!(busy, Reserved::Busy { .. }));
@@ -273,7 +277,7 @@ async fn a_mark_of_an_older_grant_marks_nothing(t: &Bench) {
     let held = t.connected().await;
     let (id, spent) = (held.integration.id, held.grant.lineage);
     let attempt = t.attempt();
-    t.store.commit(id, attempt, 1, spent, &t.grant()).await.unwrap();
+    t.store.commit(&commit_of(id, attempt, 1, spent, &t.grant())).await.unwrap();
     let now = t.row(id).await;
     for (epoch, lineage) in [(1, spent), (2, now.grant.lineage), (0, now.grant.lineage)] {
         let marked = t.store.mark(id, epoch, lineage, &revoked(), t.now()).await;

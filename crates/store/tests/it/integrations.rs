@@ -53,7 +53,7 @@ async fn a_foreign_integration_is_as_unknown_as_none(t: &Bench) {
     for id in [hers.integration.id, t.id()] {
         assert_eq!(t.store.integration(t.bob, id).await.unwrap(), None);
         assert_eq!(t.store.edit(t.bob, id, &edit, t.now()).await.unwrap(), None);
-        assert_eq!(t.store.disconnect(t.bob, id, t.now()).await.unwrap(), None);
+        assert_eq!(t.store.disconnect(t.bob, id, t.now(), None).await.unwrap(), None);
         let mut taken_over = t.again(&hers);
         taken_over.integration.id = id;
         taken_over.integration.owner = t.bob;
@@ -83,11 +83,11 @@ async fn an_account_is_connected_once_per_owner_and_provider(t: &Bench) {
     t.connected_as(t.bob, "ada").await;
 
     let id = first.integration.id;
-    assert!(t.store.disconnect(t.alice, id, t.now()).await.unwrap().is_some());
+    assert!(t.store.disconnect(t.alice, id, t.now(), None).await.unwrap().is_some());
     assert!(t.store.connect(&second).await.unwrap());
     // A second ended one of the same account is no obstacle either.
     let id = second.integration.id;
-    assert!(t.store.disconnect(t.alice, id, t.now()).await.unwrap().is_some());
+    assert!(t.store.disconnect(t.alice, id, t.now(), None).await.unwrap().is_some());
     t.connected_as(t.alice, "ada").await;
 }
 
@@ -213,7 +213,7 @@ async fn a_reconnect_cannot_take_the_account_of_another_integration(t: &Bench) {
     new.integration.account = other.integration.account.clone();
     assert!(!t.store.reconnect(&new).await.unwrap());
     assert_eq!(t.store.revision().await.unwrap(), before);
-    let gone = t.store.disconnect(t.alice, other.integration.id, t.now());
+    let gone = t.store.disconnect(t.alice, other.integration.id, t.now(), None);
     assert!(gone.await.unwrap().is_some());
     assert!(t.store.reconnect(&new).await.unwrap());
     let found = t.store.find_account(t.alice, &PROVIDER.into(), "charles").await;
@@ -225,9 +225,9 @@ async fn a_disconnect_gives_what_was_there_and_nothing_finds_it_again(t: &Bench)
     let id = new.integration.id;
     let before = t.row(id).await;
     let intent = t.intent(id).await;
-    assert!(matches!(t.store.reserve(&intent).await.unwrap(), Reserved::Granted(_)));
+    assert!(matches!(t.store.reserve(&intent).await.unwrap(), Reserved::Granted { .. }));
 
-    let ended = t.store.disconnect(t.alice, id, t.now()).await.unwrap();
+    let ended = t.store.disconnect(t.alice, id, t.now(), None).await.unwrap();
     assert_eq!(ended, Some(before.clone()));
     assert_eq!(t.store.revision().await.unwrap(), before.revision + 1);
 
@@ -246,7 +246,7 @@ async fn a_disconnect_gives_what_was_there_and_nothing_finds_it_again(t: &Bench)
     assert!(!t.replica.reconnect(&t.again(&new)).await.unwrap());
     assert!(!t.replica.connect(&new).await.unwrap());
     assert_eq!(t.replica.next_due().await.unwrap(), None);
-    let again = t.replica.disconnect(t.alice, id, t.now()).await;
+    let again = t.replica.disconnect(t.alice, id, t.now(), None).await;
     assert_eq!(again.unwrap(), None);
     assert_eq!(t.store.revision().await.unwrap(), before.revision + 1);
 }

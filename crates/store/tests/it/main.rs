@@ -7,14 +7,20 @@
     reason = "clippy takes only the functions marked as tests for tests, and here all are"
 )]
 
+mod attempts;
 mod bench;
+mod debts;
 mod due;
 mod flows;
 mod grants;
+mod home;
 mod integrations;
+mod intents;
 mod memory;
+mod notices;
 mod opening;
 mod principals;
 mod races;
 mod registry;
 mod revisions;
+mod sealed;

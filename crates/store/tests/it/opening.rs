@@ -4,14 +4,15 @@ use std::error::Error;
 use std::sync::Arc;
 
 use evergrant::SystemClock;
-use evergrant::store::{GrantStore as _, StoreError};
+use evergrant::store::{GrantStore as _, Reserved, StoreError, Way};
 use evergrant_store::{OpenError, Store};
 
-use crate::bench::{Database, on_both_databases};
+use crate::bench::{Database, PROVIDER, on_both_databases};
 
 on_both_databases!(
     a_migration_is_applied_once_however_many_begin_it,
     a_newer_schema_is_refused,
+    the_first_schemas_rows_survive,
     a_database_keeps_its_name,
     a_closed_store_is_unavailable,
     an_unreadable_value_is_named_by_table_row_and_column,
@@ -24,14 +25,17 @@ async fn open(url: &str) -> Result<Store, OpenError> {
 
 async fn a_migration_is_applied_once_however_many_begin_it(d: &Database) {
     let schema = d.replica.schema().await.unwrap();
-    assert!(schema.is_current() && schema.known >= 1, "{schema:?}");
+    assert!(schema.is_current() && schema.known >= 2, "{schema:?}");
     d.meddle("DROP TABLE flows; DROP TABLE intents; DROP TABLE grants; DROP TABLE integrations")
         .await;
     d.meddle(
         "DROP TABLE access_keys; DROP TABLE users; DROP TABLE deployment; DROP TABLE sequence",
     )
     .await;
-    d.meddle("DROP TABLE _sqlx_migrations").await;
+    d.meddle(
+        "DROP TABLE attempts; DROP TABLE debts; DROP TABLE notices; DROP TABLE _sqlx_migrations",
+    )
+    .await;
     let schema = d.store.schema().await.unwrap();
     assert!(!schema.is_current() && schema.applied == 0, "{schema:?}");
     let (a, b) = tokio::join!(d.store.migrate(), d.replica.migrate());
@@ -42,9 +46,57 @@ async fn a_migration_is_applied_once_however_many_begin_it(d: &Database) {
     d.bench().connected().await;
 }
 
+/// As version 0.1 left it: an attempt and a sign-in under way.
+async fn the_first_schemas_rows_survive(d: &Database) {
+    let tables = "attempts debts notices flows intents grants integrations access_keys users \
+                  deployment sequence";
+    for table in tables.split(' ') {
+        d.meddle(&format!("DROP TABLE {table}")).await;
+    }
+    d.meddle("DELETE FROM _sqlx_migrations WHERE version > 1").await;
+    let (first, hash) = if d.url.starts_with("sqlite:") {
+        (include_str!("../../migrations/sqlite/0001_grants.sql"), "ZEROBLOB(32)")
+    } else {
+        (
+            include_str!("../../migrations/postgres/0001_grants.sql"),
+            "decode(repeat('00', 32), 'hex')",
+        )
+    };
+    d.meddle(first).await;
+    let t = &d.bench();
+    let (id, attempt, account) = (t.id(), t.attempt(), r#"{"id":"ada","name":"Ada"}"#);
+    let (owner, deadline) = (t.alice, t.in_secs(30).as_microsecond());
+    d.meddle(&format!(
+        "INSERT INTO integrations (id, owner, provider, label, account_id, account, scopes, status, \
+                                   created_at, updated_at, epoch, revision) \
+         VALUES ('{id}', '{owner}', '{PROVIDER}', 'L', 'ada', '{account}', '[]', 'active', 1, 1, 1, 1); \
+         INSERT INTO grants (id, epoch, generation, key_id, token, lineage, expires_at) \
+         VALUES ('{id}', 1, 0, 'k', 't', 'lin_{:032x}', 1); \
+         INSERT INTO intents (id, attempt, deadline) VALUES ('{id}', '{attempt}', {deadline}); \
+         INSERT INTO flows (state_hash, owner, provider, redirect_uri, scopes, key_id, token, \
+                            expires_at) \
+         VALUES ({hash}, '{owner}', '{PROVIDER}', 'https://x', '[]', 'k', 't', {deadline})",
+        7
+    ))
+    .await;
+    d.store.migrate().await.unwrap();
+
+    let flow = t.store.find_flow(&[0; 32], &PROVIDER.into(), None, t.now()).await.unwrap();
+    assert_eq!(flow.map(|flow| flow.way), Some(Way::Direct));
+    let mut next = t.intent(id).await;
+    let busy = t.store.reserve(&next).await.unwrap();
+    assert_eq!(busy, Reserved::Busy { until: t.in_secs(30) });
+    next.started_at = t.in_secs(30);
+    let granted = t.store.reserve(&next).await.unwrap();
+    let (row, unknown) = (t.row(id).await, Some(t.in_secs(30)));
+    assert_eq!(granted, Reserved::Granted { row, unknown });
+    assert!(!t.store.is_copy().await.unwrap());
+}
+
 async fn a_newer_schema_is_refused(d: &Database) {
     let known = d.store.schema().await.unwrap().known;
-    d.meddle("UPDATE _sqlx_migrations SET version = 9999").await;
+    let newest = "(SELECT MAX(version) FROM _sqlx_migrations)";
+    d.meddle(&format!("UPDATE _sqlx_migrations SET version = 9999 WHERE version = {newest}")).await;
     for refused in [open(&d.url).await.map(drop), d.store.migrate().await] {
         match refused {
             Err(OpenError::NewerSchema { applied, known: k }) => {

@@ -20,7 +20,7 @@ async fn the_encryption_keys_in_use_are_counted(d: &Database) {
     assert!(d.store.sealing_keys().await.unwrap().is_empty());
     let first = t.connected().await;
     t.connected().await;
-    let key = first.grant.sealed.key.as_str().to_owned();
+    let key = first.grant.sealed.key.clone();
     assert_eq!(d.store.sealing_keys().await.unwrap(), [(key, 2)]);
 }
 

@@ -36,7 +36,7 @@ async fn every_change_takes_the_next_revision(t: &Bench) {
     seen(4).await;
     assert!(t.store.reconnect(&t.again(&held)).await.unwrap());
     seen(5).await;
-    let ended = t.store.disconnect(t.alice, id, t.now()).await.unwrap();
+    let ended = t.store.disconnect(t.alice, id, t.now(), None).await.unwrap();
     assert!(ended.is_some());
     seen(6).await;
 }
