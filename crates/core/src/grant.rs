@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::clock::{later, until};
+use crate::provider::ProviderKey;
 use crate::{IntegrationId, Secret, UserId};
 
 /// What a provider granted: an immutable value, replaced as a whole.
@@ -132,6 +133,7 @@ pub struct AccessToken {
 pub(crate) struct LiveToken {
     pub(crate) id: IntegrationId,
     pub(crate) owner: UserId,
+    pub(crate) provider: ProviderKey,
     pub(crate) version: Version,
     /// The integration's revision when this token was read; older than the last change, it is dead.
     pub(crate) revision: i64,

@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram};
 
-use crate::provider::{AuthError, ProviderKey, Providers, Verdict};
+use crate::provider::{ProviderKey, Providers, Verdict};
+use crate::store::Outcome;
 pub use table::{Appears, Kind, Metric, Seconds, TABLE, WAITING};
 
 /// The longest value of a label, in characters. Ids are longer.
@@ -27,55 +28,6 @@ pub const LONGEST: usize = 32;
 pub const MOST: usize = 64;
 /// The value that stands for all others.
 pub const OTHER: &str = "other";
-
-/// How a refresh ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// A new token was stored.
-    Renewed,
-    /// The provider ended the grant.
-    Rejected,
-    /// The operator has to mend the registration.
-    Misconfigured,
-    /// The provider did not answer, or asked to wait.
-    Unavailable,
-    /// The result came too late: the integration was reconnected or disconnected meanwhile.
-    Discarded,
-    /// Something of ours, such as the database.
-    Failed,
-}
-
-impl Outcome {
-    const ALL: [Self; 6] = [
-        Self::Renewed,
-        Self::Rejected,
-        Self::Misconfigured,
-        Self::Unavailable,
-        Self::Discarded,
-        Self::Failed,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Renewed => "renewed",
-            Self::Rejected => "rejected",
-            Self::Misconfigured => "misconfigured",
-            Self::Unavailable => "unavailable",
-            Self::Discarded => "discarded",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl From<&AuthError> for Outcome {
-    fn from(error: &AuthError) -> Self {
-        match error {
-            AuthError::Rejected(_) => Self::Rejected,
-            AuthError::Misconfigured(_) => Self::Misconfigured,
-            AuthError::Unavailable { .. } | AuthError::Pending { .. } => Self::Unavailable,
-        }
-    }
-}
 
 /// The values of the label `status` of `evergrant_integrations`.
 pub const STATUSES: [&str; 3] = ["active", "needs_reconnect", "paused"];
@@ -182,7 +134,7 @@ pub fn describe(table: &[Metric]) {
     }
 }
 
-/// A refresh ended, `took` after its intent was written.
+/// A refresh ended, `took` after it began.
 pub fn refreshed(provider: &ProviderKey, outcome: Outcome, took: Duration) {
     with(provider, |meters| {
         let index = Outcome::ALL.iter().position(|of| *of == outcome);

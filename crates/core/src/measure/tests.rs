@@ -52,7 +52,7 @@ impl metrics::Recorder for Notes {
 
 /// Measures everything there is, once.
 fn everything(provider: &ProviderKey, name: &str) {
-    super::refreshed(provider, Outcome::Renewed, Duration::ZERO);
+    super::refreshed(provider, Outcome::Refreshed, Duration::ZERO);
     super::handed_out(provider, Duration::ZERO);
     super::waited(provider, Duration::ZERO);
     super::called(provider, Some(&Verdict::Accepted));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{TokenError, Vault};
 use crate::clock::{later, until};
 use crate::failpoint::FailPoint;
+use crate::measure;
 use crate::provider::{AuthError, Revocable};
 use crate::seal::Field;
 use crate::store::{Debt, GrantRow};
@@ -68,6 +69,8 @@ impl Vault {
             let now = parts.store.now().await?;
             let due = parts.store.claim_debts(now, later(now, AGAIN), BATCH).await?;
             if due.is_empty() {
+                let left = parts.store.debts().await?;
+                measure::outbox_depth(u32::try_from(left).unwrap_or(u32::MAX));
                 return Ok(());
             }
             for debt in due {

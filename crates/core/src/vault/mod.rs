@@ -49,6 +49,7 @@ pub use rotation::Rotated;
 use crate::grant::renewal_due;
 use crate::grant::{AccessToken, LiveToken, MinLife, Version, Warning};
 use crate::integration::Status;
+use crate::measure;
 use crate::news::News;
 use crate::provider::{Actor, Failure, ProviderKey, Providers, Renewal, Replay};
 use crate::seal::{Field, Place, Ring, Seal};
@@ -214,12 +215,32 @@ impl Vault {
         if let Some(token) = self.0.cache.find(id)
             && token.owner == owner
             && parts.news.fresh_at(now, uptime)
-            && token.remaining(now, uptime) >= token.margin().max(want.0).max(LAST_MOMENT)
+            && let remaining = token.remaining(now, uptime)
+            && remaining >= token.margin().max(want.0).max(LAST_MOMENT)
         {
+            measure::handed_out(&token.provider, remaining);
             return Ok(AccessToken::new(token, None));
         }
         // Boxed: the slow path's state is large, and every caller would carry room for it.
         Box::pin(self.obtain(owner, id, want, None, None)).await
+    }
+
+    /// The slow path, measured.
+    async fn obtain(
+        &self,
+        owner: UserId,
+        id: IntegrationId,
+        want: MinLife,
+        rejected: Option<&AccessToken>,
+        claims: Option<&str>,
+    ) -> Result<AccessToken, TokenError> {
+        let began = self.parts().clock.uptime();
+        let obtained = self.seek(owner, id, want, rejected, claims).await?;
+        let token = obtained.live();
+        measure::handed_out(&token.provider, self.remaining(token));
+        let waited = self.parts().clock.uptime().saturating_sub(began);
+        measure::waited(&token.provider, waited);
+        Ok(obtained)
     }
 
     /// A token to use instead of one that the provider's API has just refused, carrying the `claims`
@@ -303,7 +324,7 @@ impl Vault {
     }
 
     /// The slow path: at most one refresh on behalf of this caller, joined if one is under way.
-    async fn obtain(
+    async fn seek(
         &self,
         owner: UserId,
         id: IntegrationId,
@@ -457,6 +478,7 @@ impl Vault {
         let token = Arc::new(LiveToken {
             id: row.id,
             owner: row.owner,
+            provider: row.provider.clone(),
             version,
             revision: row.revision,
             secret: grant.access.clone(),

@@ -1,8 +1,11 @@
 //! What processes that died have left behind: intents, and answers nobody has interpreted.
 
+use std::time::Duration;
+
 use super::exchange::{Answer, Replayed};
 use super::{TokenError, Vault};
 use crate::failpoint::FailPoint;
+use crate::measure;
 use crate::provider::RefreshAsk;
 use crate::seal::{Field, Sealed};
 use crate::store::{Commit, Committed, Ended, GrantRow, Outcome};
@@ -24,7 +27,9 @@ impl Vault {
             spool.bury(holder).await.map_err(TokenError::spool)?;
             tracing::info!(%holder, "took over from a process that died");
         }
-        for (attempt, sealed) in spool.answers().await.map_err(TokenError::spool)? {
+        let answers = spool.answers().await.map_err(TokenError::spool)?;
+        measure::spool_depth(u32::try_from(answers.len()).unwrap_or(u32::MAX));
+        for (attempt, sealed) in answers {
             match self.adopt(attempt, &sealed).await {
                 Ok(()) => self.forget_answer(attempt).await,
                 // The database is away still, or the operator must give a key: it stays.
@@ -89,6 +94,7 @@ impl Vault {
                 self.0.cache.forget(row.id);
                 self.0.flights.rested(row.id);
                 self.0.due.notify_one();
+                measure::refreshed(&row.provider, Outcome::Recovered, Duration::ZERO);
                 tracing::info!(id = %row.id, generation = version.generation, "grant recovered");
                 Ok(())
             }

@@ -11,6 +11,7 @@ use super::{TokenError, Vault, no_provider};
 use crate::clock::{later, until};
 use crate::failpoint::{FailPoint, storage_is_away};
 use crate::grant::{LiveToken, Version};
+use crate::measure;
 use crate::provider::{Actor, AuthError, Failure, Provider, ProviderKey, RefreshAsk, Replay};
 use crate::store::{
     Attempt, Commit, Committed, Ended, GrantRow, Intent, Outcome, Reserved, StoreError,
@@ -133,6 +134,8 @@ impl Vault {
         let seen = exchange.seen();
         let mut note = self.note_of(the.row.id, the.attempt, the.began);
         note.skew_ms = seen.skew_ms;
+        let key = &the.row.provider;
+        let took = until(the.began, self.parts().clock.now());
         match answered {
             Ok(grant) => {
                 let next = if grant.refresh == the.spent.refresh {
@@ -141,6 +144,12 @@ impl Vault {
                     exchange.next
                 };
                 let committed = self.store_refreshed(the, next, &grant, note, land).await;
+                match &committed {
+                    Ok(_) => measure::refreshed(key, Outcome::Refreshed, took),
+                    Err(TokenError::Changed) => measure::refreshed(key, Outcome::Stale, took),
+                    // Neither came of it yet: the answer waits in the spool.
+                    Err(_) => {}
+                }
                 // Whatever came of it: it needs nobody else any more.
                 if seen.kept == Kept::Spool && !matches!(committed, Err(TokenError::Storage(_))) {
                     self.forget_answer(the.attempt).await;
@@ -151,6 +160,8 @@ impl Vault {
                 if seen.kept == Kept::Spool {
                     self.forget_answer(the.attempt).await;
                 }
+                note.outcome = outcome_of(&error);
+                measure::refreshed(key, note.outcome, took);
                 self.refused(the, error, note).await
             }
         }
@@ -228,12 +239,6 @@ impl Vault {
     async fn refused(&self, the: &Try<'_>, error: AuthError, mut note: Attempt) -> Landed {
         let (store, row) = (&self.0.parts.store, &the.row);
         let replay = the.provider.manifest().replay;
-        note.outcome = match &error {
-            AuthError::Rejected(_) => Outcome::Rejected,
-            AuthError::Misconfigured(_) => Outcome::Misconfigured,
-            AuthError::Unavailable { sent: true, .. } => Outcome::Unknown,
-            AuthError::Unavailable { .. } | AuthError::Pending { .. } => Outcome::Unavailable,
-        };
         // After an unknown outcome a strict provider must not see the token again soon: the
         // intent stays in force until its deadline.
         let ended = match (note.outcome, replay) {
@@ -325,6 +330,15 @@ impl Vault {
             correlation_id: None,
             skew_ms: None,
         }
+    }
+}
+
+fn outcome_of(error: &AuthError) -> Outcome {
+    match error {
+        AuthError::Rejected(_) => Outcome::Rejected,
+        AuthError::Misconfigured(_) => Outcome::Misconfigured,
+        AuthError::Unavailable { sent: true, .. } => Outcome::Unknown,
+        AuthError::Unavailable { .. } | AuthError::Pending { .. } => Outcome::Unavailable,
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::Vault;
 use crate::IntegrationId;
 use crate::clock::until;
+use crate::measure;
 use crate::provider::{Credential, Failure, Provider, ProviderKey};
 use crate::store::Notice;
 
@@ -72,6 +73,7 @@ impl Vault {
         if !self.0.suspensions.suspend(name, why, now, uptime) {
             return;
         }
+        measure::suspended(name, true);
         tracing::error!(
             registration = name, code = %why.code, provider_code = why.provider_code,
             trace_id = why.trace_id, "the registration at the provider needs the operator"
@@ -85,6 +87,7 @@ impl Vault {
         let name = &provider.manifest().registration;
         let uptime = self.parts().clock.uptime();
         if self.0.suspensions.accepted(name, id, uptime) {
+            measure::suspended(name, false);
             tracing::info!(registration = name, "the registration works again");
             let (vault, name) = (self.clone(), name.clone());
             self.parts().tasks.spawn(async move {
@@ -102,6 +105,7 @@ impl Vault {
             for credential in &registration.credentials {
                 let Some(end) = credential.expires_at else { continue };
                 let left = until(now, end);
+                measure::days_left(&registration.name, &credential.name, days(now, end));
                 let Some(days) = announced(left) else { continue };
                 let which = format!("{}:{end}:{days}", credential.name);
                 let detail = json!({
@@ -140,6 +144,11 @@ impl Vault {
             }
         }
     }
+}
+
+/// The days until `end`; negative once it has passed.
+fn days(now: Timestamp, end: Timestamp) -> f64 {
+    end.duration_since(now).as_secs_f64() / DAY.as_secs_f64()
 }
 
 /// The announcement that is due with so much time left: the last threshold that was passed.

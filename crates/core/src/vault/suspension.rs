@@ -91,8 +91,7 @@ impl Suspensions {
         self.look(registration, |state| {
             state.saw(id, uptime, true);
             let rejections = state.outcomes.iter().filter(|(.., rejected)| *rejected).count();
-            let suspicious =
-                rejections >= REJECTIONS.0 && rejections * 2 > state.outcomes.len();
+            let suspicious = rejections >= REJECTIONS.0 && rejections * 2 > state.outcomes.len();
             if !suspicious {
                 // Who judges a grant has taken the registration.
                 state.suspended = None;

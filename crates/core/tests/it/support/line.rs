@@ -17,7 +17,7 @@ use evergrant::testing::MemoryStore;
 use evergrant::{AttemptId, DebtId, HolderId, IntegrationId, Lineage, UserId};
 use jiff::Timestamp;
 
-use super::world::Gate;
+use super::world::{Gate, Turnstile};
 
 /// What is wrong with the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +36,17 @@ type Held = (&'static str, Gate, Gate);
 pub(crate) struct Line {
     store: MemoryStore,
     dead: Arc<AtomicBool>,
+    turnstile: Turnstile,
     cut: Arc<Mutex<Option<Cut>>>,
     held: Arc<Mutex<Option<Held>>>,
 }
 
 impl Line {
-    pub(crate) fn new(store: &MemoryStore, dead: &Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(store: &MemoryStore, dead: &Arc<AtomicBool>, turnstile: &Turnstile) -> Self {
         Self {
             store: store.clone(),
             dead: Arc::clone(dead),
+            turnstile: turnstile.clone(),
             cut: Arc::default(),
             held: Arc::default(),
         }
@@ -83,6 +85,7 @@ impl Line {
     ) -> Stored<T> {
         let lost = || StoreError::Unavailable("the line is cut".into());
         let held = self.held(name);
+        self.turnstile.pass(name).await;
         self.step().await;
         if let Some((before, _)) = &held {
             before.pass().await;

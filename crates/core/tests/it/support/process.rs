@@ -19,6 +19,7 @@ use evergrant::{
 use super::line::Line;
 use super::stage::Stage;
 use super::wire::Wire;
+use super::world::Turnstile;
 
 const KEY: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
 
@@ -29,6 +30,7 @@ pub(crate) struct Process {
     pub(crate) gateway: Gateway,
     pub(crate) news: Arc<News>,
     pub(crate) line: Line,
+    pub(crate) turnstile: Turnstile,
     pub(crate) tasks: Tasks,
     pub(crate) seal: Seal,
     owner: UserId,
@@ -41,7 +43,8 @@ impl Process {
     /// A process with these providers. Its news loop is not running.
     pub(super) async fn start(stage: &Stage, providers: Providers) -> Self {
         let dead = Arc::new(AtomicBool::new(false));
-        let line = Line::new(&stage.store, &dead);
+        let turnstile = Turnstile::default();
+        let line = Line::new(&stage.store, &dead, &turnstile);
         let clock: Arc<dyn Clock> = Arc::new(stage.clock.clone());
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(stage.seed));
         let ring = Ring::parse(&KEY.into()).expect("a key");
@@ -57,7 +60,7 @@ impl Process {
             spool: Arc::new(spool),
             providers,
             seal: seal.clone(),
-            http: Arc::new(Wire::new(&stage.world, &stage.clock, &dead)),
+            http: Arc::new(Wire::new(&stage.world, &stage.clock, &dead, &turnstile)),
             clock,
             entropy,
             tasks: tasks.clone(),
@@ -69,6 +72,7 @@ impl Process {
             vault,
             news,
             line,
+            turnstile,
             tasks,
             seal,
             owner: stage.owner,

@@ -13,7 +13,7 @@ use evergrant::{Clock, Request, Response, Transport, TransportError};
 use serde_json::{Value, json};
 
 use super::ledger::{Fault, Ledger};
-use super::world::World;
+use super::world::{Turnstile, World};
 
 /// Carries requests to the [`World`]; a dead process's wire never answers again.
 #[derive(Clone)]
@@ -21,11 +21,18 @@ pub(crate) struct Wire {
     world: World,
     clock: TestClock,
     dead: Arc<AtomicBool>,
+    turnstile: Turnstile,
 }
 
 impl Wire {
-    pub(crate) fn new(world: &World, clock: &TestClock, dead: &Arc<AtomicBool>) -> Self {
-        Self { world: world.clone(), clock: clock.clone(), dead: Arc::clone(dead) }
+    pub(crate) fn new(
+        world: &World,
+        clock: &TestClock,
+        dead: &Arc<AtomicBool>,
+        turnstile: &Turnstile,
+    ) -> Self {
+        let (dead, turnstile) = (Arc::clone(dead), turnstile.clone());
+        Self { world: world.clone(), clock: clock.clone(), dead, turnstile }
     }
 
     /// One step on the way: others run, and a dead process never goes on.
@@ -38,6 +45,7 @@ impl Wire {
 
     async fn exchange(&self, ask: &Value) -> Result<Response, TransportError> {
         self.step().await;
+        self.turnstile.pass("exchange").await;
         self.world.requests.pass().await;
         let latency = self.world.with(|ledger| ledger.latency);
         self.clock.sleep(latency).await;

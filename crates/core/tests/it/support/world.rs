@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use evergrant::Clock;
 use evergrant::testing::TestClock;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::ledger::{Fault, Ledger, Rotation};
 
@@ -32,6 +32,46 @@ impl Gate {
     pub(crate) async fn pass(&self) {
         let mut open = self.0.subscribe();
         let _ = open.wait_for(|open| *open).await;
+    }
+}
+
+/// Lets one process go on by one step at a time, at the calls that matter.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Turnstile(Arc<Mutex<Option<(&'static [&'static str], Arc<Semaphore>)>>>);
+
+impl Turnstile {
+    /// From now on each call of these names waits for its turn.
+    pub(crate) fn close(&self, names: &'static [&'static str]) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((names, Arc::new(Semaphore::new(0))));
+    }
+
+    /// One call may pass.
+    pub(crate) fn turn(&self) {
+        if let Some((_, turns)) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            turns.add_permits(1);
+        }
+    }
+
+    /// Every call may pass.
+    pub(crate) fn open(&self) {
+        let gated = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((_, turns)) = gated {
+            turns.close();
+        }
+    }
+
+    pub(crate) async fn pass(&self, name: &str) {
+        let turns = {
+            let gated = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mine = gated.as_ref().filter(|(names, _)| names.contains(&name));
+            mine.map(|(_, turns)| Arc::clone(turns))
+        };
+        if let Some(turns) = turns
+            && let Ok(turn) = turns.acquire().await
+        {
+            turn.forget();
+        }
     }
 }
 
