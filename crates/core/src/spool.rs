@@ -94,7 +94,7 @@ impl DirSpool {
             match Sealed::from_text(&fs::read_to_string(&path)?) {
                 Some(sealed) => answers.push((attempt, sealed)),
                 None => {
-                    tracing::error!(path = %path.display(), "a spooled answer is torn: ignored")
+                    tracing::error!(path = %path.display(), "a spooled answer is torn: ignored");
                 }
             }
         }

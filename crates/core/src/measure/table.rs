@@ -94,7 +94,7 @@ pub const TABLE: &[Metric] = &[
         REFRESHES,
         Kind::Counter,
         &["provider", "outcome"],
-        "Refreshes by how they ended: renewed, rejected, misconfigured, unavailable, discarded or failed.",
+        "Refreshes by how they ended: refreshed, recovered, rejected, misconfigured, unavailable, unknown or stale.",
         Appears::AtOnce,
     ),
     row(

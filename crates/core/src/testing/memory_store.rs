@@ -134,6 +134,17 @@ impl State {
         Some(&mut self.rows.get_mut(&id)?.kept.as_mut()?.intent)
     }
 
+    fn sealed_at(&mut self, at: &SealedRow) -> Option<&mut Sealed> {
+        if at.shelf == Shelf::Debt {
+            return Some(&mut self.debts.get_mut(&at.row.parse().ok()?)?.sealed);
+        }
+        let kept = self.rows.get_mut(&at.row.parse().ok()?)?.kept.as_mut()?;
+        if at.shelf == Shelf::Grant {
+            return Some(&mut kept.grant.sealed);
+        }
+        Some(&mut kept.intent.as_mut()?.answer.as_mut()?.0)
+    }
+
     fn flow(
         &self,
         state_hash: &[u8; 32],
@@ -526,8 +537,8 @@ impl GrantStore for MemoryStore {
 
     async fn attempts(&self, owner: UserId, id: IntegrationId) -> Stored<Vec<Attempt>> {
         self.call(|state| {
-            let owned = state.owned(owner, id).is_some();
-            if owned { state.attempts.get(&id).cloned().unwrap_or_default() } else { Vec::new() }
+            let known = state.owned(owner, id).is_some();
+            if known { state.attempts.get(&id).cloned().unwrap_or_default() } else { Vec::new() }
         })
     }
 
@@ -644,25 +655,7 @@ impl GrantStore for MemoryStore {
 
     async fn reseal(&self, row: &SealedRow, sealed: &Sealed) -> Stored<bool> {
         self.call(|state| {
-            let held = match row.shelf {
-                Shelf::Debt => {
-                    let id = row.row.parse::<DebtId>().ok();
-                    id.and_then(|id| state.debts.get_mut(&id)).map(|debt| &mut debt.sealed)
-                }
-                shelf => {
-                    let id = row.row.parse::<IntegrationId>().ok();
-                    let row = id.and_then(|id| state.rows.get_mut(&id));
-                    let kept = row.and_then(|row| row.kept.as_mut());
-                    kept.and_then(|kept| match shelf {
-                        Shelf::Grant => Some(&mut kept.grant.sealed),
-                        _ => {
-                            let answer = kept.intent.as_mut().and_then(|i| i.answer.as_mut());
-                            answer.map(|(sealed, _)| sealed)
-                        }
-                    })
-                }
-            };
-            match held {
+            match state.sealed_at(row) {
                 Some(held) if *held == row.sealed => {
                     *held = sealed.clone();
                     true

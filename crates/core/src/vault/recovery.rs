@@ -70,9 +70,8 @@ impl Vault {
         if !current && row.grant.lineage == answer.next {
             return Ok(parts.store.release(row.id, attempt, Ended::Unspent).await?);
         }
-        let grant = match self.interpret(&row, &answer).await? {
-            Some(grant) => grant,
-            None => return self.drop_answer(&row, attempt).await,
+        let Some(grant) = self.interpret(&row, &answer).await? else {
+            return self.drop_answer(&row, attempt).await;
         };
         let spent_row = GrantRow {
             version: crate::grant::Version { epoch: answer.epoch, ..row.version },

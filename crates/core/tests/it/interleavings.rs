@@ -1,10 +1,15 @@
 //! A refresh and what may come between its steps: every order of the two is played, and each time the
 //! right grant survives.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use evergrant::integration::Status;
 use evergrant::{ConnectError, IntegrationId, TokenError};
+use futures_util::future::join;
+use futures_util::poll;
 
 use crate::support::{Process, Rotation, Stage};
 
@@ -42,14 +47,32 @@ async fn set_up(rotation: Rotation) -> (Stage, Process, Process, IntegrationId) 
 }
 
 /// Lets the two go on in this order, and then both to their ends.
-async fn play(stage: &Stage, one: &Process, two: &Process, order: &[bool]) {
-    stage.settle().await;
+async fn play<T>(
+    stage: &Stage,
+    one: &Process,
+    two: &Process,
+    order: &[bool],
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = pin!(work);
+    let mut done = None;
     for ours in order {
+        for _ in 0..16 {
+            if done.is_none()
+                && let Poll::Ready(outcome) = poll!(&mut work)
+            {
+                done = Some(outcome);
+            }
+            tokio::task::yield_now().await;
+        }
         if *ours { &one.turnstile } else { &two.turnstile }.turn();
-        stage.settle().await;
     }
     one.turnstile.open();
     two.turnstile.open();
+    match done {
+        Some(done) => done,
+        None => stage.run(work).await,
+    }
 }
 
 /// The family of the stored refresh token, and which families have ended.
@@ -78,12 +101,8 @@ async fn a_reconnect_during_a_refresh_wins_in_every_order() {
             let (state, proof) = stage.agree(&two, "acme", "ada", Some(id)).await.unwrap();
             one.turnstile.close(REFRESH);
             two.turnstile.close(RECONNECT);
-            let both = futures_util::future::join3(
-                one.token(id),
-                two.finish("acme", &state, proof),
-                play(&stage, &one, &two, &order),
-            );
-            let (token, connected, ()) = stage.run(both).await;
+            let both = join(one.token(id), two.finish("acme", &state, proof));
+            let (token, connected) = play(&stage, &one, &two, &order, both).await;
             assert_eq!(connected.unwrap().id, id, "{order:?}");
             assert!(token.is_ok(), "{rotation:?} {order:?}: {token:?}");
             assert_eq!(stage.status(id).await, Status::Active, "{order:?}");
@@ -108,12 +127,8 @@ async fn a_disconnect_during_a_refresh_wins_in_every_order() {
             let (stage, one, two, id) = set_up(rotation).await;
             one.turnstile.close(REFRESH);
             two.turnstile.close(DISCONNECT);
-            let both = futures_util::future::join3(
-                one.token(id),
-                two.vault.disconnect(stage.owner, id),
-                play(&stage, &one, &two, &order),
-            );
-            let (_, ended, ()) = stage.run(both).await;
+            let both = join(one.token(id), two.vault.disconnect(stage.owner, id));
+            let (_, ended) = play(&stage, &one, &two, &order, both).await;
             ended.unwrap();
             stage.live(Duration::from_secs(2)).await;
             assert!(stage.row(id).await.is_none(), "{order:?}: it came back");
@@ -136,12 +151,8 @@ async fn a_reconnect_as_somebody_else_during_a_refresh_changes_nothing_in_any_or
             let (state, proof) = stage.agree(&two, "acme", "bob", Some(id)).await.unwrap();
             one.turnstile.close(REFRESH);
             two.turnstile.close(RECONNECT);
-            let both = futures_util::future::join3(
-                one.token(id),
-                two.finish("acme", &state, proof),
-                play(&stage, &one, &two, &order),
-            );
-            let (token, refused, ()) = stage.run(both).await;
+            let both = join(one.token(id), two.finish("acme", &state, proof));
+            let (token, refused) = play(&stage, &one, &two, &order, both).await;
             let mismatch = matches!(refused, Err(ConnectError::AccountMismatch { .. }));
             assert!(mismatch, "{order:?}: {refused:?}");
             assert!(stage.world.alive(token.unwrap().secret().expose()), "{order:?}");
@@ -170,12 +181,8 @@ async fn a_grant_copied_over_anothers_is_refused_and_the_reconnect_mends_it_in_e
         let (state, proof) = stage.agree(&two, "acme", "ada", Some(id)).await.unwrap();
         one.turnstile.close(REFRESH);
         two.turnstile.close(RECONNECT);
-        let both = futures_util::future::join3(
-            one.token(id),
-            two.finish("acme", &state, proof),
-            play(&stage, &one, &two, &order),
-        );
-        let (token, connected, ()) = stage.run(both).await;
+        let both = join(one.token(id), two.finish("acme", &state, proof));
+        let (token, connected) = play(&stage, &one, &two, &order, both).await;
         assert_eq!(connected.unwrap().id, id, "{order:?}");
         // Before the reconnect the copied grant does not open; bob's is never served as ada's.
         if let Ok(token) = token {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use evergrant::clock::later;
 use evergrant::integration::Status;
 use evergrant::store::{GrantStore as _, Outcome};
 use evergrant::{Clock as _, TokenError};
@@ -162,13 +161,10 @@ async fn a_provider_with_a_time_of_grace_is_asked_again_within_it() {
 
 #[tokio::test]
 async fn a_copied_database_calls_nobody_until_it_is_adopted() {
-    let (stage, process, id) = Stage::connected().await;
+    let (mut stage, process, id) = Stage::connected().await;
     stage.pass(Duration::from_hours(2)).await;
     stage.store.set_copied();
-    let (mut stage, exchanges) = {
-        let exchanges = stage.world.with(|ledger| ledger.exchanges);
-        (stage, exchanges)
-    };
+    let exchanges = stage.world.with(|ledger| ledger.exchanges);
     drop(process);
     let copy = stage.process().await;
     copy.vault.recover_dead().await.unwrap();
@@ -265,14 +261,4 @@ async fn most_grants_refused_at_once_are_the_registrations_fault() {
         marked += usize::from(stage.status(*id).await != Status::Active);
     }
     assert_eq!(marked, 4, "marked before it was seen what this is");
-}
-
-#[tokio::test]
-async fn a_key_is_rotated_while_grants_are_refreshed() {
-    let (stage, process, id) = Stage::connected().await;
-    let now = stage.clock.now();
-    assert!(later(now, Duration::from_secs(1)) > now);
-    let rotated = process.vault.rotate(|_| {}).await.unwrap();
-    assert_eq!((rotated.resealed, rotated.overtaken), (0, 0), "there is one key");
-    stage.assert_healthy(&process, id).await;
 }
