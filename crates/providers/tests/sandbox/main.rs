@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests are tests, too")]
 
+mod admin;
+mod applications;
+mod challenges;
 mod control;
+mod devices;
 mod discovery;
 mod faults;
 mod graph;
