@@ -66,7 +66,7 @@ enum Answer {
 
 impl<T: Clone> DeviceCodes<T> {
     /// How long a code lives.
-    pub const LIFE: Duration = Duration::from_secs(900);
+    pub const LIFE: Duration = Duration::from_mins(15);
     /// How long a client waits between two polls.
     pub const INTERVAL: Duration = Duration::from_secs(5);
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Grant, Grants, Refresh, RefreshRefusal};
+use super::{Grant, Grants, Refresh, RefreshRefusal, Shelf};
 use crate::{Event, Kind};
 
 /// What becomes of a refresh token that was used.
@@ -27,13 +27,6 @@ pub struct Successor {
     pub repeated: bool,
 }
 
-/// What spending a token means, decided while the shelf is locked.
-enum Verdict<T> {
-    Renew(Grant<T>),
-    Repeat(String),
-    Keep,
-}
-
 impl<T: Clone> Grants<T> {
     /// With this rotation, whatever the stage's is.
     #[must_use]
@@ -52,7 +45,9 @@ impl<T: Clone> Grants<T> {
         self.grant_of(refresh_token, client)?;
         let now = self.backstage.now();
         let rotation = self.rotation();
-        let verdict = self.shelf(|shelf| {
+        let new = self.new_refresh_token();
+        // All in one go: whoever comes second finds either the token or its successor.
+        self.shelf(|shelf| {
             let token =
                 shelf.refresh_tokens.get_mut(refresh_token).ok_or(RefreshRefusal::Unknown)?;
             let held = shelf.grants.get_mut(&token.grant).ok_or(RefreshRefusal::Unknown)?;
@@ -61,9 +56,10 @@ impl<T: Clone> Grants<T> {
                 let age = now.duration_since(spent).unsigned_abs();
                 match (rotation, &token.successor) {
                     (Rotation::Grace(grace), Some(successor)) if age < grace => {
-                        let again = Some("again, within the grace".to_owned());
-                        self.record(Event::Spent, Kind::Refresh, &held.grant, generation, again);
-                        return Ok(Verdict::Repeat(successor.clone()));
+                        let why = Some("again, within the grace".to_owned());
+                        self.record(Event::Spent, Kind::Refresh, &held.grant, generation, why);
+                        let refresh_token = successor.clone();
+                        return Ok(Successor { refresh_token, repeated: true });
                     }
                     (Rotation::Once | Rotation::Grace(_), _) => {
                         held.revoked = true;
@@ -79,39 +75,38 @@ impl<T: Clone> Grants<T> {
             self.record(Event::Spent, Kind::Refresh, &held.grant, generation, None);
             if rotation == Rotation::Never {
                 token.issued = now;
-                return Ok(Verdict::Keep);
+                let refresh_token = refresh_token.to_owned();
+                return Ok(Successor { refresh_token, repeated: false });
             }
             token.spent = Some(now);
-            Ok(Verdict::Renew(held.grant.clone()))
-        })?;
-        let (successor, repeated) = match verdict {
-            Verdict::Renew(grant) => (self.issue(&grant), false),
-            Verdict::Repeat(successor) => (successor, true),
-            Verdict::Keep => (refresh_token.to_owned(), false),
-        };
-        self.shelf(|shelf| {
-            if let Some(token) = shelf.refresh_tokens.get_mut(refresh_token) {
-                token.successor = Some(successor.clone());
-            }
-        });
-        Ok(Successor { refresh_token: successor, repeated })
+            token.successor = Some(new.clone());
+            let grant = held.grant.clone();
+            self.put(shelf, &grant, &new);
+            Ok(Successor { refresh_token: new, repeated: false })
+        })
     }
 
     /// A further refresh token of `grant`.
     pub fn issue(&self, grant: &Grant<T>) -> String {
-        let issued = self.backstage.now();
-        let refresh_token = format!("1.{}", self.backstage.secret());
-        self.shelf(|shelf| {
-            let generation = shelf.grants.get_mut(&grant.id).map_or(1, |held| {
-                held.generation += 1;
-                held.generation
-            });
-            self.record(Event::Issued, Kind::Refresh, grant, Some(generation), None);
-            let grant = grant.id.clone();
-            let token = Refresh { grant, generation, issued, spent: None, successor: None };
-            shelf.refresh_tokens.insert(refresh_token.clone(), token);
-        });
+        let refresh_token = self.new_refresh_token();
+        self.shelf(|shelf| self.put(shelf, grant, &refresh_token));
         refresh_token
+    }
+
+    fn new_refresh_token(&self) -> String {
+        format!("1.{}", self.backstage.secret())
+    }
+
+    fn put(&self, shelf: &mut Shelf<T>, grant: &Grant<T>, refresh_token: &str) {
+        let generation = shelf.grants.get_mut(&grant.id).map_or(1, |held| {
+            held.generation += 1;
+            held.generation
+        });
+        self.record(Event::Issued, Kind::Refresh, grant, Some(generation), None);
+        let issued = self.backstage.now();
+        let grant = grant.id.clone();
+        let token = Refresh { grant, generation, issued, spent: None, successor: None };
+        shelf.refresh_tokens.insert(refresh_token.to_owned(), token);
     }
 
     fn rotation(&self) -> Rotation {

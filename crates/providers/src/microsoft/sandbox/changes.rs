@@ -49,7 +49,7 @@ pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Val
             act.stage_world().users_may_consent = users_may_consent;
             Ok(json!({ "users_may_consent": users_may_consent }))
         }
-        ["users", user, "refuse-claims"] => act.refuse_claims(user, read(body)?),
+        ["users", user, "refuse-claims"] => act.refuse_claims(user, &read(body)?),
         ["users", user, change] => {
             nothing(body)?;
             act.change_user(user, change)
@@ -153,7 +153,7 @@ impl MicrosoftAct {
     }
 
     /// From now on a refresh with claims needs the person; a sign-in satisfies it.
-    fn refuse_claims(&self, upn: &str, refusal: Refusal) -> Result<Value, Problem> {
+    fn refuse_claims(&self, upn: &str, refusal: &Refusal) -> Result<Value, Problem> {
         let aadsts = refusal.aadsts.unwrap_or(50_076);
         if Trouble::known(aadsts).is_none() {
             return Err(Problem::unusable(format!("there is no error AADSTS{aadsts}")));

@@ -44,15 +44,14 @@ impl MicrosoftAct {
         host: &str,
     ) -> Result<Client, Trouble> {
         let assertion = given(form, "client_assertion");
-        let (client_id, secret) = match basic(headers) {
-            Some((client_id, secret)) => (client_id, Some(secret)),
-            None => {
-                let in_assertion = || Assertion::read(assertion?)?.claim("sub").map(str::to_owned);
-                let in_form = given(form, "client_id").map(str::to_owned);
-                let client_id =
-                    in_form.or_else(in_assertion).ok_or_else(|| Trouble::missing("client_id"))?;
-                (client_id, given(form, "client_secret").map(str::to_owned))
-            }
+        let (client_id, secret) = if let Some((client_id, secret)) = basic(headers) {
+            (client_id, Some(secret))
+        } else {
+            let in_assertion = || Assertion::read(assertion?)?.claim("sub").map(str::to_owned);
+            let in_form = given(form, "client_id").map(str::to_owned);
+            let client_id =
+                in_form.or_else(in_assertion).ok_or_else(|| Trouble::missing("client_id"))?;
+            (client_id, given(form, "client_secret").map(str::to_owned))
         };
         let registration = self.stage_world().registration(&client_id).cloned();
         let registration = registration.ok_or_else(|| unknown_client(&client_id))?;

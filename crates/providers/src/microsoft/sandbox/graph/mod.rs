@@ -60,8 +60,8 @@ impl MicrosoftAct {
     ) -> Result<Option<Value>, Denied> {
         match (method, segments) {
             (_, ["me", ..]) if call.caller.is_app => Err(Denied::delegated_only()),
-            ("GET", ["organization"]) => self.organizations(call).map(Some),
-            ("GET", ["organization", id]) => self.organization(id, call).map(Some),
+            ("GET", ["organization"]) => users::organizations(call).map(Some),
+            ("GET", ["organization", id]) => users::organization(id, call).map(Some),
             ("GET" | "POST", ["oidc", "userinfo"]) => self.userinfo(call).map(Some),
             ("GET", ["me"]) => self.show_user(&call.caller.oid, call).map(Some),
             ("GET", ["users", key]) => self.show_user(key, call).map(Some),

@@ -65,27 +65,6 @@ impl MicrosoftAct {
         Ok(Value::Object(body))
     }
 
-    /// The one tenant, as a list.
-    pub(super) fn organizations(&self, call: &Call) -> Result<Value, Denied> {
-        let organization = self.organization(TENANT_ID, call)?;
-        let context = format!("{}/{}/$metadata#organization", call.origin, call.version);
-        Ok(json!({ "@odata.context": context, "value": [organization] }))
-    }
-
-    /// The tenant with this id.
-    pub(super) fn organization(&self, id: &str, call: &Call) -> Result<Value, Denied> {
-        call.require(&["Organization.Read.All", "User.Read"])?;
-        if !id.eq_ignore_ascii_case(TENANT_ID) {
-            let message = format!("Resource '{id}' does not exist.");
-            return Err(Denied::new(StatusCode::NOT_FOUND, "Request_ResourceNotFound", message));
-        }
-        Ok(json!({
-            "id": TENANT_ID,
-            "displayName": "Contoso",
-            "verifiedDomains": [{ "name": TENANT_DOMAIN, "isDefault": true, "isInitial": true }],
-        }))
-    }
-
     /// Ends all sessions of the caller. The contract names no permission for it; the one to read
     /// the own account is asked for.
     pub(super) fn revoke(&self, call: &Call) -> Result<Value, Denied> {
@@ -109,6 +88,27 @@ impl MicrosoftAct {
             "email": user.upn,
         }))
     }
+}
+
+/// The one tenant, as a list.
+pub(super) fn organizations(call: &Call) -> Result<Value, Denied> {
+    let organization = organization(TENANT_ID, call)?;
+    let context = format!("{}/{}/$metadata#organization", call.origin, call.version);
+    Ok(json!({ "@odata.context": context, "value": [organization] }))
+}
+
+/// The tenant with this id.
+pub(super) fn organization(id: &str, call: &Call) -> Result<Value, Denied> {
+    call.require(&["Organization.Read.All", "User.Read"])?;
+    if !id.eq_ignore_ascii_case(TENANT_ID) {
+        let message = format!("Resource '{id}' does not exist.");
+        return Err(Denied::new(StatusCode::NOT_FOUND, "Request_ResourceNotFound", message));
+    }
+    Ok(json!({
+        "id": TENANT_ID,
+        "displayName": "Contoso",
+        "verifiedDomains": [{ "name": TENANT_DOMAIN, "isDefault": true, "isInitial": true }],
+    }))
 }
 
 fn properties(user: &User) -> [(&'static str, Value); 12] {
