@@ -1,5 +1,6 @@
 //! The providers Evergrant can connect: one folder per vendor, and [`all`] is the one list.
 
+pub mod declared;
 pub mod microsoft;
 mod oauth2;
 #[cfg(feature = "sandbox")]

@@ -2,11 +2,13 @@
 
 use evergrant_sandbox::{Backstage, Stage, StageConfig};
 
+use crate::declared::sandbox::OAuthAct;
 use crate::microsoft::sandbox::MicrosoftAct;
 
 /// A stage with every provider's act on it.
 pub fn stage(config: StageConfig) -> Stage {
     let backstage = Backstage::new(config);
     let microsoft = MicrosoftAct::new(&backstage);
-    Stage::new(backstage, vec![Box::new(microsoft)])
+    let oauth = OAuthAct::new(&backstage);
+    Stage::new(backstage, vec![Box::new(microsoft), Box::new(oauth)])
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
 use evergrant::Request;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -36,7 +37,8 @@ fn once() -> u32 {
     1
 }
 
-/// What a fault does: a delay, and at most one of a break and a failure.
+/// What a fault does: a delay, and at most one of a break and a failure; or an answer, real or
+/// failed, whose body is cut.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Deed {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,6 +47,8 @@ pub struct Deed {
     drop: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     drop_after_commit: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    truncate: Option<usize>,
     #[serde(flatten)]
     failure: Failure,
 }
@@ -61,6 +65,9 @@ pub struct Failure {
     /// The body: a text as it is, anything else as JSON. The vendor's own, if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
+    /// Further headers, which replace those of the same name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// What only the vendor understands.
     #[serde(flatten)]
     pub vendor: Map<String, Value>,
@@ -79,6 +86,23 @@ impl Failure {
     /// The status to answer with, if one was asked for.
     pub fn status_code(&self) -> Option<StatusCode> {
         self.status.and_then(|status| StatusCode::from_u16(status).ok())
+    }
+
+    /// Puts the scripted headers on an answer.
+    pub(crate) fn dress(&self, response: &mut Response) {
+        for (name, value) in &self.headers {
+            // Both were read before when the fault was scripted.
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse()) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+    }
+
+    fn has_bad_header(&self) -> bool {
+        let is_bad = |(name, value): (&String, &String)| {
+            name.parse::<HeaderName>().is_err() || value.parse::<HeaderValue>().is_err()
+        };
+        self.headers.iter().any(is_bad)
     }
 
     fn is_empty(&self) -> bool {
@@ -101,6 +125,11 @@ impl Deed {
         }
     }
 
+    /// After how many bytes the body ends, if it does before its time.
+    pub(crate) fn truncate(&self) -> Option<usize> {
+        self.truncate
+    }
+
     /// The answer instead of the real one, if there is one.
     pub(crate) fn failure(&self) -> Option<&Failure> {
         (!self.failure.is_empty()).then_some(&self.failure)
@@ -116,7 +145,16 @@ impl Deed {
         if self.failure.retry_after.is_some() && self.failure().is_none() {
             return Err(Problem::unusable("`retry_after` needs an answer to stand in"));
         }
-        if self.delay_ms.is_none() && !ends.contains(&true) {
+        if !self.failure.headers.is_empty() && self.failure().is_none() {
+            return Err(Problem::unusable("`headers` need an answer to stand in"));
+        }
+        if self.failure.has_bad_header() {
+            return Err(Problem::unusable("`headers` has a name or a value that HTTP forbids"));
+        }
+        if self.truncate.is_some() && self.breaks().is_some() {
+            return Err(Problem::unusable("a broken connection has nothing to `truncate`"));
+        }
+        if self.delay_ms.is_none() && self.truncate.is_none() && !ends.contains(&true) {
             return Err(Problem::unusable("`do` does nothing"));
         }
         let final_status = |status: &u16| (200..=599).contains(status);

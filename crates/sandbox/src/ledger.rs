@@ -78,6 +78,8 @@ pub enum Event {
     Spent,
     /// It was presented and not accepted.
     Refused,
+    /// It was spent before and is presented again, under strict rotation: its grant ends here.
+    Reused,
     /// It was made invalid before its time.
     Revoked,
 }
@@ -92,6 +94,8 @@ pub enum Kind {
     Access,
     /// A refresh token; revoked with its whole grant.
     Refresh,
+    /// A device code.
+    Device,
 }
 
 /// The counts of everything since the last reset.
@@ -119,16 +123,27 @@ pub struct Counts {
     pub codes_refused: u64,
     /// Access tokens handed out.
     pub access_tokens_issued: u64,
+    /// Device codes handed out.
+    pub device_codes_issued: u64,
+    /// Device codes redeemed.
+    pub device_redemptions: u64,
+    /// Device codes refused; one that waits for its user is not.
+    pub device_codes_refused: u64,
     /// Access tokens refused.
     pub access_tokens_refused: u64,
+    /// Access tokens revoked one by one or with their grant, where the vendor does so.
+    pub access_tokens_revoked: u64,
     /// Refresh tokens handed out.
     pub refresh_tokens_issued: u64,
     /// Refreshes that succeeded.
     pub refreshes: u64,
     /// Refreshes that were refused.
     pub refreshes_refused: u64,
-    /// Grants revoked.
+    /// Grants revoked, for whatever reason.
     pub grants_revoked: u64,
+    /// Those of them that were revoked with all tokens of their family, since a spent refresh
+    /// token was presented again.
+    pub families_revoked: u64,
 }
 
 impl Ledger {
@@ -204,7 +219,14 @@ impl Counts {
             (Kind::Refresh, Event::Spent) => &mut self.refreshes,
             (Kind::Refresh, Event::Refused) => &mut self.refreshes_refused,
             (Kind::Refresh, Event::Revoked) => &mut self.grants_revoked,
-            (Kind::Access, Event::Spent | Event::Revoked) | (Kind::Code, Event::Revoked) => return,
+            (Kind::Refresh, Event::Reused) => &mut self.families_revoked,
+            (Kind::Access, Event::Revoked) => &mut self.access_tokens_revoked,
+            (Kind::Device, Event::Issued) => &mut self.device_codes_issued,
+            (Kind::Device, Event::Spent) => &mut self.device_redemptions,
+            (Kind::Device, Event::Refused) => &mut self.device_codes_refused,
+            (Kind::Access, Event::Spent)
+            | (Kind::Code | Kind::Device, Event::Revoked)
+            | (Kind::Access | Kind::Code | Kind::Device, Event::Reused) => return,
         };
         *counter += 1;
     }

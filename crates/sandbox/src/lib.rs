@@ -16,7 +16,9 @@
 mod act;
 mod authority;
 mod backstage;
+mod client_key;
 mod control;
+mod devices;
 mod faults;
 mod grants;
 mod html;
@@ -31,8 +33,13 @@ mod stage;
 pub use act::{Act, Credential, Scene, Site};
 pub use authority::AuthorityError;
 pub use backstage::{Backstage, StageConfig};
+pub use client_key::{Assertion, ClientKey, ClientKeyError};
+pub use devices::{DeviceCodes, DeviceRefusal, Started};
 pub use faults::{Deed, Failure, Fault};
-pub use grants::{Asked, Challenge, ChallengeError, CodeRefusal, Grant, Grants, RefreshRefusal};
+pub use grants::{
+    Asked, Challenge, ChallengeError, CodeRefusal, Grant, Grants, RefreshRefusal, Rotation,
+    Successor,
+};
 pub use html::{Page, escape};
 pub use inprocess::InProcess;
 pub use jwt::{SigningKey, TokenRefusal};

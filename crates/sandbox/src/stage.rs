@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -175,7 +175,7 @@ async fn perform(State(stage): State<Stage>, request: Request, next: Next) -> Re
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
         site: scene.as_ref().map(|(_, scene)| scene.site),
-        client_request_id: header(&request, "client-request-id"),
+        client_request_id: header_of(&request, "client-request-id"),
         status: None,
         fault: fault.as_ref().map(|fault| fault.id.clone()),
     });
@@ -187,14 +187,41 @@ async fn perform(State(stage): State<Stage>, request: Request, next: Next) -> Re
         return hang_up(Break::Before);
     }
     let response = match (scene, deed.failure()) {
-        (Some((act, scene)), Some(failure)) => act.fail(&scene, failure, &request),
+        (Some((act, scene)), Some(failure)) => {
+            let mut response = act.fail(&scene, failure, &request);
+            failure.dress(&mut response);
+            response
+        }
         _ => next.run(request.map(Body::from)).await,
     };
     if deed.breaks() == Some(Break::AfterCommit) {
         return hang_up(Break::AfterCommit);
     }
     stage.ledger().answered(number, response.status().as_u16());
-    response
+    match deed.truncate() {
+        Some(length) => cut(response, length).await,
+        None => response,
+    }
+}
+
+/// An answer that promises its whole body, but whose connection breaks after `length` bytes.
+async fn cut(response: Response, length: usize) -> Response {
+    let (mut head, body) = response.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    if length >= body.len() {
+        return Response::from_parts(head, Body::from(body));
+    }
+    head.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    let broken = Err("a scripted fault cut the body");
+    // The pause lets the server send what there is before it learns that there is no more.
+    let rest = stream::once(async {
+        tokio::task::yield_now().await;
+        broken
+    });
+    let start = stream::iter([Ok::<_, &'static str>(body.slice(..length))]);
+    Response::from_parts(head, Body::from_stream(start.chain(rest)))
 }
 
 /// An answer that our own mounts turn into a broken connection. A foreign mount sends its head, and
@@ -210,6 +237,6 @@ async fn nothing_here(Extension(origin): Extension<Origin>) -> Problem {
     Problem::unknown(format!("nobody plays this address; {origin}/ lists what there is"))
 }
 
-fn header(request: &evergrant::Request, name: &str) -> Option<String> {
+fn header_of(request: &evergrant::Request, name: &str) -> Option<String> {
     request.headers().get(name)?.to_str().ok().map(str::to_owned)
 }

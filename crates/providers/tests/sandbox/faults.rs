@@ -64,6 +64,56 @@ async fn every_number_of_the_table_can_be_scripted() {
 }
 
 #[tokio::test]
+async fn every_number_of_a_range_can_be_scripted() {
+    let play = Play::new();
+    for number in RANGES.iter().cloned().flatten() {
+        play.fault(json!({ "where": "microsoft.token", "do": { "aadsts": number } })).await;
+        let answer = play.post(TOKEN, &[]).await;
+        assert_eq!(answer.refused(), (400, "invalid_grant", number));
+    }
+}
+
+#[tokio::test]
+async fn a_scripted_answer_can_have_any_header() {
+    let play = Play::new();
+    let deed = json!({
+        "status": 200,
+        "body": { "access_token": "x", "token_type": "mac" },
+        "headers": { "Content-Type": "text/json", "X-Odd": "1" },
+    });
+    play.fault(json!({ "where": "microsoft.token", "do": deed })).await;
+    let answer = play.post(TOKEN, &[]).await;
+    assert_eq!((answer.header("content-type"), answer.header("x-odd")), ("text/json", "1"));
+    assert_eq!(answer.ok()["token_type"], "mac");
+    let deed = json!({ "aadsts": 90_024, "headers": { "retry-after": "soon" } });
+    play.fault(json!({ "where": "microsoft.token", "do": deed })).await;
+    assert_eq!(play.post(TOKEN, &[]).await.header("retry-after"), "soon");
+}
+
+#[tokio::test]
+async fn a_cut_answer_is_no_answer_but_has_had_its_effect() {
+    let play = Play::new();
+    let token = play.sign_in().await["refresh_token"].as_str().unwrap().to_owned();
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("client_id", "sandbox-client"),
+        ("client_secret", "sandbox-secret"),
+        ("refresh_token", &token),
+    ];
+    for (deed, refreshes) in [
+        (json!({ "truncate": 10 }), 1),
+        (json!({ "truncate": 10, "status": 200, "body": "0123456789ab" }), 1),
+    ] {
+        play.fault(json!({ "where": "microsoft.token", "do": deed })).await;
+        let outcome = play.try_post(TOKEN, &form).await;
+        assert!(matches!(outcome, Err(TransportError::Unanswered { .. })), "{outcome:?}");
+        assert_eq!(play.counts().refreshes, refreshes);
+    }
+    play.fault(json!({ "where": "microsoft.token", "do": { "truncate": 100_000 } })).await;
+    play.refresh(&token, &[]).await.ok();
+}
+
+#[tokio::test]
 async fn a_scripted_number_reaches_the_application_by_redirect_or_not_at_all() {
     let play = Play::new();
     for name in [
@@ -187,6 +237,12 @@ async fn a_fault_that_makes_no_sense_is_refused_with_a_reason() {
         (json!({ "where": "graph", "do": { "aadsts": 50_173 } }), "`aadsts`"),
         (json!({ "where": "graph", "do": { "explode": true } }), "explode"),
         (json!({ "where": "graph", "do": { "retry_after": 3 } }), "retry_after"),
+        (json!({ "where": "graph", "do": { "headers": { "a": "b" } } }), "`headers`"),
+        (
+            json!({ "where": "graph", "do": { "status": 200, "headers": { "a b": "c" } } }),
+            "forbids",
+        ),
+        (json!({ "where": "graph", "do": { "drop": true, "truncate": 3 } }), "truncate"),
         (json!({ "where": "graph", "do": { "drop": true, "status": 500 } }), "exclude"),
         (json!({ "where": "graph", "times": 0, "do": { "status": 500 } }), "`times`"),
         (
@@ -221,6 +277,10 @@ async fn faults_can_be_taken_back() {
     play.get("/common/discovery/v2.0/keys").await.ok();
 }
 
+/// The ranges of the contract's table.
+const RANGES: &[std::ops::RangeInclusive<u64>] =
+    &[80_001..=80_014, 81_004..=81_012, 120_000..=120_021, 130_004..=130_008, 140_000..=140_001];
+
 /// The numbers of the contract's table by the `error` they come with.
 const TABLE: &[(&str, &[u32])] = &[
     (
@@ -252,7 +312,7 @@ const TABLE: &[(&str, &[u32])] = &[
             165_000, 165_004, 165_900,
         ],
     ),
-    ("invalid_scope", &[28_002, 28_003, 70_011]),
+    ("invalid_scope", &[28_002, 28_003, 70_011, 1_002_012]),
     ("invalid_resource", &[50_001, 500_011]),
     (
         "invalid_client",

@@ -2,10 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests are tests, too")]
 
+mod admin;
+mod applications;
+mod challenges;
 mod control;
+mod devices;
 mod discovery;
 mod faults;
 mod graph;
+mod oauth;
 mod play;
 mod sign_in;
 mod tokens;

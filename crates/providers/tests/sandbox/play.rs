@@ -167,6 +167,25 @@ impl Play {
         self.post_raw(TOKEN, form).await
     }
 
+    /// A token request of an application on its own behalf, with these parameters instead.
+    pub(crate) async fn app_token(&self, changes: Form<'_>) -> Answer {
+        let form = merged(
+            &[
+                ("grant_type", "client_credentials"),
+                ("client_id", "sandbox-client"),
+                ("client_secret", "sandbox-secret"),
+                ("scope", "https://graph.microsoft.com/.default"),
+            ],
+            changes,
+        );
+        self.post_raw("/contoso.example/oauth2/v2.0/token", form).await
+    }
+
+    /// A change of the world at this path behind `world/`, which must succeed.
+    pub(crate) async fn direct(&self, path: &str, body: Value) -> Value {
+        self.control("POST", &format!("world/{path}"), &body).await.ok()
+    }
+
     async fn post_raw(&self, path: &str, body: String) -> Answer {
         self.send(self.request("POST", path, &[], body)).await.unwrap()
     }
@@ -271,7 +290,7 @@ pub(crate) fn encode(form: Form<'_>) -> String {
 }
 
 /// The usual parameters with some replaced; an empty value removes one.
-fn merged(usual: Form<'_>, changes: Form<'_>) -> String {
+pub(crate) fn merged(usual: Form<'_>, changes: Form<'_>) -> String {
     let kept = usual.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
     let added = changes.iter().filter(|(_, value)| !value.is_empty());
     Serializer::new(String::new()).extend_pairs(kept.chain(added)).finish()

@@ -103,7 +103,7 @@ async fn a_code_must_be_proved_and_is_good_once() {
         (("code", ""), (400, "invalid_request", 900_144)),
         (("redirect_uri", ""), (400, "invalid_request", 900_144)),
         (("grant_type", ""), (400, "invalid_request", 900_144)),
-        (("grant_type", "client_credentials"), (400, "unsupported_grant_type", 70_003)),
+        (("grant_type", "password"), (400, "unsupported_grant_type", 70_003)),
     ] {
         assert_eq!(play.redeem(&code, &[change]).await.refused(), refused, "{change:?}");
     }

@@ -104,6 +104,27 @@ async fn over_http_1_not_a_byte_comes_back() {
     assert_eq!(play.stage.ledger().summary().faults, 1);
 }
 
+#[tokio::test]
+async fn a_cut_body_promises_more_than_it_holds() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let Wired { play, plain, stop: _stop, server: _server } = wired();
+    let deed = json!({ "status": 200, "body": "0123456789", "truncate": 4 });
+    play.fault(json!({ "where": "microsoft.token", "times": 2, "do": deed })).await;
+    let address = plain.trim_start_matches("http://").to_owned();
+    let mut socket = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let request = format!("POST {TOKEN} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut received = String::new();
+    // The server may end the connection as roughly as it likes.
+    let _ = socket.read_to_string(&mut received).await;
+    let (head, body) = received.split_once("\r\n\r\n").unwrap();
+    assert!(head.to_lowercase().contains("content-length: 10"), "{head}");
+    assert_eq!(body, "0123");
+    let outcome = play.try_post(TOKEN, &[("grant_type", "x")]).await;
+    assert!(matches!(outcome, Err(TransportError::Unanswered { .. })), "{outcome:?}");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn the_certificate_is_written_for_everybody_to_read() {

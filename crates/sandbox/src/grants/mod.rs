@@ -7,6 +7,7 @@
 
 mod challenge;
 mod refusal;
+mod rotation;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 
 pub use self::challenge::{Challenge, ChallengeError};
 pub use self::refusal::{CodeRefusal, RefreshRefusal};
+pub use self::rotation::{Rotation, Successor};
 use crate::{Backstage, Event, Kind, TokenEntry};
 
 /// The codes and refresh tokens of one act; `T` is what the vendor remembers of a sign-in.
@@ -23,6 +25,7 @@ use crate::{Backstage, Event, Kind, TokenEntry};
 pub struct Grants<T> {
     backstage: Backstage,
     terms: Terms,
+    prefix: String,
     shelf: Mutex<Shelf<T>>,
 }
 
@@ -31,6 +34,8 @@ pub struct Grants<T> {
 struct Terms {
     code_ttl: Duration,
     refresh_inactivity: Duration,
+    /// None is what the stage was set up with.
+    rotation: Option<Rotation>,
 }
 
 #[derive(Debug)]
@@ -87,37 +92,52 @@ struct Refresh {
     grant: String,
     generation: u64,
     issued: Timestamp,
-    spent: bool,
+    spent: Option<Timestamp>,
+    successor: Option<String>,
 }
 
 impl<T: Clone> Grants<T> {
     /// No grants yet. A code lives for `code_ttl`, a refresh token for `refresh_inactivity`.
     pub fn new(backstage: Backstage, code_ttl: Duration, refresh_inactivity: Duration) -> Self {
-        let terms = Terms { code_ttl, refresh_inactivity };
-        Self { backstage, terms, shelf: Mutex::new(Shelf::default()) }
+        let terms = Terms { code_ttl, refresh_inactivity, rotation: None };
+        Self { backstage, terms, prefix: String::new(), shelf: Mutex::new(Shelf::default()) }
+    }
+
+    /// With ids that begin with this, where several share a ledger.
+    #[must_use]
+    pub fn named(mut self, prefix: &str) -> Self {
+        self.prefix = format!("{prefix}-");
+        self
     }
 
     /// Opens a grant for an account that has signed in, and returns the code for it.
     pub fn open(&self, asked: Asked, account: &str, memo: T) -> String {
-        let now = self.backstage.now();
         let code = format!("1.{}", self.backstage.secret());
+        let grant = self.begin(&asked.client, account, memo);
+        self.shelf(|shelf| {
+            self.record(Event::Issued, Kind::Code, &grant, None, None);
+            let entry = Code { grant: grant.id, asked, issued: grant.opened, spent: false };
+            shelf.codes.insert(code.clone(), entry);
+        });
+        code
+    }
+
+    /// Opens a grant that needs no code, since its account was asked on another way.
+    pub fn begin(&self, client: &str, account: &str, memo: T) -> Grant<T> {
+        let opened = self.backstage.now();
         self.shelf(|shelf| {
             shelf.opened += 1;
             let grant = Grant {
-                id: format!("grant-{}", shelf.opened),
-                client: asked.client.clone(),
+                id: format!("{}grant-{}", self.prefix, shelf.opened),
+                client: client.to_owned(),
                 account: account.to_owned(),
-                opened: now,
+                opened,
                 memo,
             };
-            self.record(Event::Issued, Kind::Code, &grant, None, None);
-            let id = grant.id.clone();
-            shelf
-                .codes
-                .insert(code.clone(), Code { grant: id.clone(), asked, issued: now, spent: false });
-            shelf.grants.insert(id, Held { grant, generation: 0, revoked: false });
-        });
-        code
+            let held = Held { grant: grant.clone(), generation: 0, revoked: false };
+            shelf.grants.insert(grant.id.clone(), held);
+            grant
+        })
     }
 
     /// Takes a code and returns its grant. Only success spends it; a refusal is left to
@@ -179,49 +199,6 @@ impl<T: Clone> Grants<T> {
         })
     }
 
-    /// Spends a refresh token and returns its successor, of the grant with the new `memo`.
-    pub fn spend(
-        &self,
-        refresh_token: &str,
-        client: &str,
-        memo: T,
-    ) -> Result<String, RefreshRefusal> {
-        self.grant_of(refresh_token, client)?;
-        let strict = self.backstage.strict_rotation();
-        let grant = self.shelf(|shelf| {
-            let token =
-                shelf.refresh_tokens.get_mut(refresh_token).ok_or(RefreshRefusal::Unknown)?;
-            let held = shelf.grants.get_mut(&token.grant).ok_or(RefreshRefusal::Unknown)?;
-            if strict && token.spent {
-                held.revoked = true;
-                let why = Some("a spent refresh token was presented again".to_owned());
-                self.record(Event::Revoked, Kind::Refresh, &held.grant, None, why);
-                return Err(RefreshRefusal::Reused);
-            }
-            token.spent = true;
-            held.grant.memo = memo;
-            self.record(Event::Spent, Kind::Refresh, &held.grant, Some(token.generation), None);
-            Ok(held.grant.clone())
-        })?;
-        Ok(self.issue(&grant))
-    }
-
-    /// A further refresh token of `grant`.
-    pub fn issue(&self, grant: &Grant<T>) -> String {
-        let issued = self.backstage.now();
-        let refresh_token = format!("1.{}", self.backstage.secret());
-        self.shelf(|shelf| {
-            let generation = shelf.grants.get_mut(&grant.id).map_or(1, |held| {
-                held.generation += 1;
-                held.generation
-            });
-            self.record(Event::Issued, Kind::Refresh, grant, Some(generation), None);
-            let token = Refresh { grant: grant.id.clone(), generation, issued, spent: false };
-            shelf.refresh_tokens.insert(refresh_token.clone(), token);
-        });
-        refresh_token
-    }
-
     /// Writes down that `client` presented a code or a refresh token which was not accepted.
     pub fn refused(&self, kind: Kind, presented: &str, client: &str, why: &str) {
         let why = Some(why.to_owned());
@@ -268,6 +245,21 @@ impl<T: Clone> Grants<T> {
                 self.record(Event::Revoked, Kind::Refresh, &held.grant, None, Some(why.to_owned()));
             }
         });
+    }
+
+    /// Revokes one grant, if it was not revoked before.
+    pub fn revoke_grant(&self, id: &str, why: &str) {
+        self.shelf(|shelf| {
+            if let Some(held) = shelf.grants.get_mut(id).filter(|held| !held.revoked) {
+                held.revoked = true;
+                self.record(Event::Revoked, Kind::Refresh, &held.grant, None, Some(why.to_owned()));
+            }
+        });
+    }
+
+    /// Whether a grant exists and was not revoked.
+    pub fn is_live(&self, id: &str) -> bool {
+        self.shelf(|shelf| shelf.grants.get(id).is_some_and(|held| !held.revoked))
     }
 
     /// Forgets everything.

@@ -12,6 +12,7 @@ use evergrant::Request;
 use evergrant_sandbox::{Asked, Challenge, ChallengeError, Origin};
 
 use super::aadsts::{Trace, Trouble};
+use super::claims::Claims;
 use super::reply::{ResponseMode, ReturnTo};
 use super::scopes::Scopes;
 use super::world::{Tenant, registered};
@@ -28,6 +29,7 @@ pub(super) struct Ask {
     pub(super) login_hint: Option<String>,
     challenge: Option<Challenge>,
     nonce: Option<String>,
+    claims: Claims,
     client_info: bool,
 }
 
@@ -125,19 +127,26 @@ impl MicrosoftAct {
         if !user.enabled {
             return Err(refuse(50_057));
         }
-        if user.needs_admin_consent {
+        if self.needs_admin(ask, user.upn) {
             return Err(refuse(90_094));
         }
         Ok(self.grant(ask, user.upn))
     }
 
+    /// Whether an administrator has to consent before this user can get what is asked for.
+    pub(super) fn needs_admin(&self, ask: &Ask, upn: &str) -> bool {
+        self.stage_world().needs_admin(&ask.client_id, upn, &ask.scopes.permissions)
+    }
+
     /// Sends a code for the account that has signed in and consented.
     pub(super) fn grant(&self, ask: &Ask, upn: &str) -> Response {
-        let client_info = {
+        let (client_info, met) = {
             let mut world = self.stage_world();
-            world.user_mut(upn).and_then(|user| {
+            world.user_mut(upn).map_or((None, 0), |user| {
                 user.consent(&ask.client_id, ask.scopes.permissions.iter().cloned());
-                ask.client_info.then(|| mint::client_info(user))
+                // The person is here, and does whatever was demanded.
+                user.demand = None;
+                (ask.client_info.then(|| mint::client_info(user)), user.challenge.level)
             })
         };
         let asked = Asked {
@@ -145,7 +154,12 @@ impl MicrosoftAct {
             redirect_uri: ask.return_to.redirect_uri.clone(),
             challenge: ask.challenge.clone(),
         };
-        let memo = Memo { scopes: ask.scopes.clone(), nonce: ask.nonce.clone() };
+        let memo = Memo {
+            scopes: ask.scopes.clone(),
+            nonce: ask.nonce.clone(),
+            capable: ask.claims.capable,
+            met,
+        };
         let code = self.grants().open(asked, upn, memo);
         ask.return_to.accept(code, client_info, self.backstage().guid().to_string())
     }
@@ -199,6 +213,7 @@ fn read_rest(
         login_hint: given(parameters, "login_hint").map(str::to_owned),
         challenge,
         nonce: given(parameters, "nonce").map(str::to_owned),
+        claims: Claims::parse(given(parameters, "claims"))?,
         client_info: given(parameters, "client_info") == Some("1"),
     })
 }

@@ -10,11 +10,14 @@ use evergrant_sandbox::{Failure, Origin, Page, Scene, SigningKey, Site};
 use serde_json::Value;
 
 use super::aadsts::{Trace, Trouble};
+use super::client::basic;
 use super::graph::{Reply, bearer};
-use super::{MicrosoftAct, given, pages, parameters};
+use super::{MicrosoftAct, admin, given, pages, parameters};
 
 const AUTHORIZE: &str = "microsoft.authorize";
 const TOKEN: &str = "microsoft.token";
+const DEVICE_CODE: &str = "microsoft.devicecode";
+const ADMIN_CONSENT: &str = "microsoft.adminconsent";
 const DISCOVERY: &str = "microsoft.discovery";
 const GRAPH: &str = "graph";
 
@@ -22,6 +25,8 @@ const GRAPH: &str = "graph";
 pub(super) const SITES: &[Site] = &[
     Site { name: AUTHORIZE, fields: &["tenant", "client_id", "account", "prompt"] },
     Site { name: TOKEN, fields: &["tenant", "client_id", "account", "grant_type"] },
+    Site { name: DEVICE_CODE, fields: &["tenant", "client_id"] },
+    Site { name: ADMIN_CONSENT, fields: &["tenant", "client_id", "account"] },
     Site { name: DISCOVERY, fields: &["tenant"] },
     Site { name: GRAPH, fields: &["client_id", "account"] },
 ];
@@ -53,10 +58,27 @@ pub(super) fn scene(act: &MicrosoftAct, request: &Request) -> Option<Scene> {
             let field = |name| given(&form, name).map(str::to_owned);
             let presented = given(&form, "refresh_token").or(given(&form, "code"));
             let account = presented.and_then(|presented| act.grants().account_of(presented));
-            fields.extend(field("client_id").map(|client| ("client_id", client)));
+            let device = given(&form, "device_code");
+            let account = account.or_else(|| act.devices().account_of(device?));
+            let in_header = || basic(request.headers()).map(|(client_id, _)| client_id);
+            let client_id = field("client_id").or_else(in_header);
+            fields.extend(client_id.map(|client| ("client_id", client)));
             fields.extend(field("grant_type").map(|grant_type| ("grant_type", grant_type)));
             fields.extend(account.map(|account| ("account", account)));
             TOKEN
+        }
+        (_, "oauth2/v2.0/devicecode") => {
+            let form = parameters(request.body());
+            let client = given(&form, "client_id").map(str::to_owned);
+            fields.extend(client.map(|client| ("client_id", client)));
+            DEVICE_CODE
+        }
+        (_, "v2.0/adminconsent" | "adminconsent") if request.method() == Method::GET => {
+            let asked = request_parameters(request);
+            let field = |name| given(&asked, name).map(str::to_owned);
+            fields.extend(field("client_id").map(|client| ("client_id", client)));
+            fields.extend(field("login_hint").map(|account| ("account", account)));
+            ADMIN_CONSENT
         }
         (
             _,
@@ -108,6 +130,7 @@ pub(super) fn fail(
             Ok(return_to) if !trouble.is_page_only() => return_to.refuse(&trouble, &trace, &origin),
             _ => pages::trouble(&trouble, &trace).into_response(),
         },
+        (ADMIN_CONSENT, Some(trouble), _) => admin::scripted(act, request, &trouble),
         (_, Some(trouble), _) => trouble.json(&trace, &origin),
         (_, None, Some(Value::String(text))) => (status, text.clone()).into_response(),
         (_, None, Some(body)) => (status, axum::Json(body)).into_response(),
@@ -115,7 +138,7 @@ pub(super) fn fail(
             let text = |name| failure.vendor.get(name).and_then(Value::as_str);
             Reply::new(act, request).scripted(status, text("code"), text("message"))
         }
-        (AUTHORIZE, None, None) => {
+        (AUTHORIZE | ADMIN_CONSENT, None, None) => {
             let mut page = Page::new("We’re having trouble", "<p>Try again in a while.</p>");
             page.status = status;
             page.into_response()

@@ -1,5 +1,6 @@
 //! The tokens themselves: what they claim, and who signs them.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -9,11 +10,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evergrant_sandbox::{Backstage, Origin, SigningKey, TokenRefusal};
 use serde_json::{Map, Value, json};
 
+use super::client::Client;
+use super::registration::{Proof, Registration};
 use super::scopes::Scopes;
-use super::world::{Registration, TENANT_ID, User};
+use super::world::{TENANT_ID, User};
 
 /// The application id of Graph.
 pub(super) const GRAPH_ID: &str = "00000003-0000-0000-c000-000000000000";
+/// The same as a URL, as tokens of applications name it.
+pub(super) const GRAPH_RESOURCE: &str = "https://graph.microsoft.com";
+/// The application in the tenant's directory.
+const SERVICE_PRINCIPAL: &str = "bbbbbbbb-1111-2222-3333-cccccccccccc";
 /// The lifetime of an `id_token`, in seconds.
 const ID_TOKEN_SECS: i64 = 3600;
 
@@ -47,6 +54,13 @@ impl Keys {
         SigningKey::verify(token, self.all().iter().map(AsRef::as_ref))
     }
 
+    /// Signs an access token; its header has a nonce.
+    fn sign_access(&self, claims: &Value, backstage: &Backstage) -> String {
+        let mut header = Map::new();
+        header.insert("nonce".to_owned(), json!(short_id(backstage)));
+        self.sign(header, claims, true)
+    }
+
     fn sign(
         &self,
         mut header: Map<String, Value>,
@@ -71,13 +85,20 @@ fn new_key() -> Arc<SigningKey> {
 pub(super) struct Subject<'a> {
     pub(super) user: &'a User,
     pub(super) registration: &'a Registration,
+    pub(super) proof: Proof,
     pub(super) scopes: &'a Scopes,
+    pub(super) consented: &'a BTreeSet<String>,
     pub(super) world: &'a str,
+    /// Whether the client can handle a claims challenge.
+    pub(super) capable: bool,
+    /// The level of challenges that the token meets.
+    pub(super) met: u64,
 }
 
 impl Subject<'_> {
     /// An access token for Graph and its id. The claims are those of the real thing; `aio` and
-    /// `rh`, opaque there as here, tell whether it was revoked and which world it is of.
+    /// `rh`, opaque there as here, tell whether it was revoked, which challenges it meets and which
+    /// world it is of.
     pub(super) fn access_token(
         &self,
         keys: &Keys,
@@ -87,7 +108,7 @@ impl Subject<'_> {
         let now = backstage.now().as_second();
         let uti = short_id(backstage);
         let user = self.user;
-        let claims = json!({
+        let mut claims = json!({
             "aud": GRAPH_ID,
             "iss": format!("https://sts.windows.net/{TENANT_ID}/"),
             "iat": now,
@@ -95,11 +116,11 @@ impl Subject<'_> {
             "exp": now + seconds(ttl),
             "acct": 0,
             "acr": "1",
-            "aio": user.access_epoch.to_string(),
+            "aio": format!("{}.{}", user.access_epoch, self.met),
             "amr": ["pwd"],
             "app_displayname": self.registration.name,
             "appid": self.registration.client_id,
-            "appidacr": if self.registration.client_secret.is_some() { "1" } else { "0" },
+            "appidacr": self.proof.digit(),
             "family_name": user.surname,
             "given_name": user.given_name,
             "idtyp": "user",
@@ -109,7 +130,7 @@ impl Subject<'_> {
             "platf": "3",
             "puid": pairwise("puid", user.oid),
             "rh": format!("1.{}", self.world),
-            "scp": self.scopes.claim(&user.consented(self.registration.client_id)),
+            "scp": self.scopes.claim(self.consented),
             "sub": pairwise(GRAPH_ID, user.oid),
             "tenant_region_scope": "WW",
             "tid": TENANT_ID,
@@ -120,9 +141,10 @@ impl Subject<'_> {
             "wids": ["b79fbf4d-3ef9-4689-8143-76b194e85509"],
             "xms_tcdt": 1_500_000_000,
         });
-        let mut header = Map::new();
-        header.insert("nonce".to_owned(), json!(short_id(backstage)));
-        (keys.sign(header, &claims, true), uti)
+        if self.capable {
+            declare_capability(&mut claims);
+        }
+        (keys.sign_access(&claims, backstage), uti)
     }
 
     /// An `id_token` for the registration.
@@ -164,6 +186,49 @@ impl Subject<'_> {
             }
         }
         keys.sign(Map::new(), &claims, false)
+    }
+}
+
+/// An access token for Graph that an application has without a user, and its id.
+pub(super) fn app_token(
+    keys: &Keys,
+    backstage: &Backstage,
+    client: &Client,
+    world: &str,
+    ttl: Duration,
+    capable: bool,
+) -> (String, String) {
+    let now = backstage.now().as_second();
+    let uti = short_id(backstage);
+    let issuer = format!("https://sts.windows.net/{TENANT_ID}/");
+    let mut claims = json!({
+        "aud": GRAPH_RESOURCE,
+        "iss": issuer,
+        "iat": now,
+        "nbf": now,
+        "exp": now + seconds(ttl),
+        "app_displayname": client.registration.name,
+        "appid": client.registration.client_id,
+        "appidacr": client.proof.digit(),
+        "idp": issuer,
+        "idtyp": "app",
+        "oid": SERVICE_PRINCIPAL,
+        "rh": format!("1.{world}"),
+        "roles": client.registration.roles(),
+        "sub": SERVICE_PRINCIPAL,
+        "tid": TENANT_ID,
+        "uti": uti,
+        "ver": "1.0",
+    });
+    if capable {
+        declare_capability(&mut claims);
+    }
+    (keys.sign_access(&claims, backstage), uti)
+}
+
+fn declare_capability(claims: &mut Value) {
+    if let Value::Object(claims) = claims {
+        claims.insert("xms_cc".to_owned(), json!(["CP1"]));
     }
 }
 

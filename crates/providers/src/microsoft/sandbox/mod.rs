@@ -3,17 +3,24 @@
 //! Written from the wire contract and its example payloads alone. It shares no type with the
 //! adapter beside it: what both would get wrong together, no test could see.
 //!
-//! One tenant, two users, two registrations (`world`). Sign-in (`authorize`, `sign_in`), tokens
-//! (`token`, `mint`) and Graph (`graph`) live at the root of one origin, as the SDKs need it.
+//! One tenant, two users and an administrator, two registrations (`world`). Sign-in (`authorize`,
+//! `sign_in`, `device`, `admin`), tokens (`client`, `token`, `issue`, `mint`) and Graph (`graph`)
+//! live at the root of one origin, as the SDKs need it.
 
 mod aadsts;
+mod admin;
 mod authorize;
 mod changes;
+mod claims;
+mod client;
+mod device;
 mod discovery;
 mod faults;
 mod graph;
+mod issue;
 mod mint;
 mod pages;
+mod registration;
 mod reply;
 mod scopes;
 mod sign_in;
@@ -28,11 +35,12 @@ use axum::Router;
 use axum::routing::{any, get, post};
 use evergrant::Request;
 use evergrant_sandbox::{
-    Act, Backstage, Credential, Failure, Grants, Origin, Problem, Scene, Site,
+    Act, Backstage, Credential, DeviceCodes, Failure, Grants, Origin, Problem, Scene, Site,
 };
 use serde_json::{Value, json};
 
 use self::mint::Keys;
+use self::registration::Registration;
 use self::scopes::Scopes;
 use self::sign_in::SignIns;
 use self::world::{PASSWORD, TENANT_DOMAIN, TENANT_ID, Tenant, World};
@@ -48,6 +56,7 @@ pub struct MicrosoftAct(Arc<Inner>);
 struct Inner {
     backstage: Backstage,
     grants: Grants<Memo>,
+    devices: DeviceCodes<Memo>,
     sign_ins: SignIns,
     keys: Keys,
     world: Mutex<World>,
@@ -58,6 +67,10 @@ struct Inner {
 struct Memo {
     scopes: Scopes,
     nonce: Option<String>,
+    /// Whether the client said there that it can handle a claims challenge.
+    capable: bool,
+    /// The level of challenges that has been met.
+    met: u64,
 }
 
 impl MicrosoftAct {
@@ -66,6 +79,7 @@ impl MicrosoftAct {
         Self(Arc::new(Inner {
             backstage: backstage.clone(),
             grants: Grants::new(backstage.clone(), CODE_TTL, REFRESH_INACTIVITY),
+            devices: DeviceCodes::new(backstage.clone()),
             sign_ins: SignIns::default(),
             keys: Keys::new(),
             world: Mutex::new(World::new(backstage.secret())),
@@ -78,6 +92,10 @@ impl MicrosoftAct {
 
     fn grants(&self) -> &Grants<Memo> {
         &self.0.grants
+    }
+
+    fn devices(&self) -> &DeviceCodes<Memo> {
+        &self.0.devices
     }
 
     fn keys(&self) -> &Keys {
@@ -105,6 +123,11 @@ impl Act for MicrosoftAct {
             )
             .route("/{tenant}/oauth2/v2.0/token", any(token::token))
             .route("/{tenant}/oauth2/v2.0/logout", get(sign_in::log_out).post(sign_in::log_out))
+            .route("/{tenant}/oauth2/v2.0/devicecode", post(device::start))
+            .route("/devicelogin", get(device::page).post(device::answered))
+            .route("/common/oauth2/deviceauth", get(device::page).post(device::answered))
+            .route("/{tenant}/v2.0/adminconsent", get(admin::page).post(admin::answered))
+            .route("/{tenant}/adminconsent", get(admin::page).post(admin::answered))
             .route("/{tenant}/login", post(sign_in::log_in))
             .route("/{tenant}/consent", post(sign_in::consent))
             .route("/oidc/userinfo", any(graph::call))
@@ -140,6 +163,7 @@ impl Act for MicrosoftAct {
 
     fn world(&self, origin: &Origin) -> Value {
         let world = self.stage_world();
+        let registrations = world.registrations.iter().map(Registration::shown);
         json!({
             "tenant": { "id": TENANT_ID, "domain": TENANT_DOMAIN },
             "endpoints": {
@@ -147,11 +171,16 @@ impl Act for MicrosoftAct {
                 "authority": format!("{origin}/common"),
                 "authorize": format!("{origin}/common/oauth2/v2.0/authorize"),
                 "token": format!("{origin}/common/oauth2/v2.0/token"),
+                "device_code": format!("{origin}/common/oauth2/v2.0/devicecode"),
+                "device_login": format!("{origin}/devicelogin"),
+                "admin_consent": format!("{origin}/organizations/v2.0/adminconsent"),
                 "discovery": format!("{origin}/common/v2.0/.well-known/openid-configuration"),
                 "graph": format!("{origin}"),
             },
-            "registrations": world.registrations,
+            "registrations": registrations.collect::<Vec<_>>(),
             "users": world.users,
+            "users_may_consent": world.users_may_consent,
+            "changes": changes::PATHS,
             "fault_sites": faults::SITES.iter().map(|site| site.name).collect::<Vec<_>>(),
         })
     }
@@ -159,14 +188,14 @@ impl Act for MicrosoftAct {
     fn credentials(&self) -> Vec<Credential> {
         let world = self.stage_world();
         let registrations = world.registrations.iter().map(|registration| {
-            let secret =
-                registration.client_secret.map_or(String::new(), |secret| format!(" / {secret}"));
+            let secret = registration.first_secret();
+            let secret = secret.map_or(String::new(), |secret| format!(" / {secret}"));
             Credential::new("client id / secret", format!("{}{secret}", registration.client_id))
         });
-        let users = world
-            .users
-            .iter()
-            .map(|user| Credential::new("user / password", format!("{} / {PASSWORD}", user.upn)));
+        let users = world.users.iter().map(|user| {
+            let label = if user.is_admin { "admin / password" } else { "user / password" };
+            Credential::new(label, format!("{} / {PASSWORD}", user.upn))
+        });
         let tenant = Credential::new("tenant", format!("{TENANT_DOMAIN} ({TENANT_ID})"));
         std::iter::once(tenant).chain(registrations).chain(users).collect()
     }
@@ -177,6 +206,7 @@ impl Act for MicrosoftAct {
 
     fn reset(&self) {
         self.grants().reset();
+        self.devices().reset();
         self.0.sign_ins.reset();
         *self.stage_world() = World::new(self.backstage().secret());
     }

@@ -123,6 +123,30 @@ impl Scopes {
         }
     }
 
+    /// Refuses everything but one resource's `.default`: an application has what it was granted
+    /// there, all of it.
+    pub(super) fn for_an_application(self, text: &str) -> Result<(), Trouble> {
+        let is_default = |scope: &String| scope.ends_with("/.default");
+        let alone = !(self.openid || self.profile || self.email || self.offline_access);
+        let several = self.foreign.len() + usize::from(self.default) > 1;
+        if several && self.foreign.iter().all(is_default) {
+            return Err(Trouble::new(700_022));
+        }
+        match (self.default, self.foreign.first()) {
+            (true, None) if alone => Ok(()),
+            (false, Some(foreign)) if alone && is_default(foreign) => {
+                Err(Trouble::new(500_011).saying(format!(
+                    "The resource principal of {foreign} was not found in the tenant named Contoso."
+                )))
+            }
+            _ => Err(Trouble::new(1_002_012).saying(format!(
+                "The provided value for the input parameter 'scope' is not valid. Scope {text} is not valid: client \
+                 credential flows must have a scope value with /.default suffixed to the resource identifier \
+                 (application ID URI)."
+            ))),
+        }
+    }
+
     /// With what a sign-in established before: the sign-in's own scopes stay.
     pub(super) fn signed_in_with(mut self, before: &Self) -> Self {
         self.openid |= before.openid;

@@ -100,7 +100,7 @@ pub(super) async fn consent(
     let Some(upn) = sign_in.upn else {
         return act.lost();
     };
-    match (act.needs_admin(upn), says_yes(&answer)) {
+    match (act.needs_admin(&sign_in.ask, upn), says_yes(&answer)) {
         (true, _) => act.cancel(&sign_in, 90_094, &origin),
         (false, false) => act.cancel(&sign_in, 65_004, &origin),
         (false, true) => act.grant(&sign_in.ask, upn),
@@ -140,12 +140,11 @@ impl MicrosoftAct {
         let (app, consented) = {
             let world = self.stage_world();
             let app = world.registration(&ask.client_id).map(|registration| registration.name);
-            let consented = world.user(upn).map(|user| user.consented(&ask.client_id));
-            (app.unwrap_or_default(), consented.unwrap_or_default())
+            (app.unwrap_or_default(), world.consented(&ask.client_id, upn))
         };
         let action = format!("/{}/consent", ask.tenant.segment());
         let begin = || self.0.sign_ins.begin(sign_in, self.backstage());
-        if self.needs_admin(upn) {
+        if self.needs_admin(&ask, upn) {
             return pages::admin_approval(&action, &begin(), app).into_response();
         }
         if ask.prompt != Some(Prompt::Consent) && ask.scopes.permissions.is_subset(&consented) {
@@ -156,10 +155,6 @@ impl MicrosoftAct {
 
     fn take(&self, answer: &HashMap<String, String>) -> Option<SignIn> {
         self.0.sign_ins.take(given(answer, "flow")?, self.backstage().now())
-    }
-
-    fn needs_admin(&self, upn: &str) -> bool {
-        self.stage_world().user(upn).is_some_and(|user| user.needs_admin_consent)
     }
 
     fn cancel(&self, sign_in: &SignIn, code: u32, origin: &Origin) -> Response {

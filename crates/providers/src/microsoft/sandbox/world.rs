@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
+use super::registration::Registration;
+
 /// The tenant's GUID.
 pub(super) const TENANT_ID: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 /// The tenant's verified domain.
@@ -20,16 +22,8 @@ pub(super) struct World {
     pub(super) id: String,
     pub(super) registrations: Vec<Registration>,
     pub(super) users: Vec<User>,
-}
-
-/// An app registration.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Registration {
-    pub(super) client_id: &'static str,
-    /// None for a public client.
-    pub(super) client_secret: Option<&'static str>,
-    pub(super) name: &'static str,
-    pub(super) redirect_uris: &'static str,
+    /// Whether anybody but an administrator may consent to anything.
+    pub(super) users_may_consent: bool,
 }
 
 /// An account of the tenant.
@@ -50,6 +44,30 @@ pub(super) struct User {
     pub(super) tokens_valid_from: Option<Timestamp>,
     /// Access tokens of earlier epochs are not accepted.
     pub(super) access_epoch: u64,
+    /// Whether the user may consent for the whole tenant.
+    pub(super) is_admin: bool,
+    /// What happened to the user that continuous access evaluation reports.
+    pub(super) challenge: Challenge,
+    /// What a refresh that presents claims is refused with, until the next sign-in.
+    pub(super) demand: Option<Demand>,
+}
+
+/// How often continuous access evaluation has challenged a user, and since when.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(super) struct Challenge {
+    /// The level that a token must have met.
+    pub(super) level: u64,
+    /// The second before which nothing counts that was issued.
+    pub(super) not_before: i64,
+}
+
+/// A refusal of claims: only the person can satisfy them.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Demand {
+    /// The number.
+    pub(super) aadsts: u32,
+    /// Another `error` than the usual one.
+    pub(super) error: Option<&'static str>,
 }
 
 impl World {
@@ -65,24 +83,59 @@ impl World {
             "bbbbbbbb-0000-1111-2222-cccccccccccc",
             "Alex Wilber",
         );
-        let any_loopback = "http(s)://localhost:*/* and http(s)://127.0.0.1:*/*";
-        let confidential = Registration {
-            client_id: "sandbox-client",
-            client_secret: Some("sandbox-secret"),
-            name: "Sandbox App",
-            redirect_uris: any_loopback,
+        let admin = User {
+            is_admin: true,
+            job_title: "IT Admin",
+            ..User::new(
+                "admin@contoso.example",
+                "cccccccc-0000-1111-2222-dddddddddddd",
+                "Megan Bowen",
+            )
         };
-        let public = Registration {
-            client_id: "sandbox-public",
-            client_secret: None,
-            name: "Sandbox Native App",
-            redirect_uris: any_loopback,
-        };
-        Self { id, registrations: vec![confidential, public], users: vec![adele, alex] }
+        let confidential =
+            Registration::confidential("sandbox-client", "Sandbox App", "sandbox-secret");
+        let public = Registration::public("sandbox-public", "Sandbox Native App");
+        Self {
+            id,
+            registrations: vec![confidential, public],
+            users: vec![adele, alex, admin],
+            users_may_consent: true,
+        }
     }
 
     pub(super) fn registration(&self, client_id: &str) -> Option<&Registration> {
         self.registrations.iter().find(|registration| registration.client_id == client_id)
+    }
+
+    pub(super) fn registration_mut(&mut self, client_id: &str) -> Option<&mut Registration> {
+        self.registrations.iter_mut().find(|registration| registration.client_id == client_id)
+    }
+
+    /// What `client_id` may do for this user, by the user's own or an administrator's consent.
+    pub(super) fn consented(&self, client_id: &str, upn: &str) -> BTreeSet<String> {
+        let by_admin = self.registration(client_id).map(|found| found.admin_consent.clone());
+        let mut consented = by_admin.unwrap_or_default();
+        consented.extend(
+            self.user(upn)
+                .and_then(|user| user.consents.get(client_id))
+                .cloned()
+                .unwrap_or_default(),
+        );
+        consented
+    }
+
+    /// Whether only an administrator can let `client_id` have these permissions for this user.
+    pub(super) fn needs_admin(
+        &self,
+        client_id: &str,
+        upn: &str,
+        permissions: &BTreeSet<String>,
+    ) -> bool {
+        let walled =
+            |user: &User| !user.is_admin && (user.needs_admin_consent || !self.users_may_consent);
+        let by_admin = self.registration(client_id).map(|found| &found.admin_consent);
+        self.user(upn).is_some_and(walled)
+            && by_admin.is_none_or(|by_admin| !permissions.is_subset(by_admin))
     }
 
     /// The user with this name or object id.
@@ -111,16 +164,14 @@ impl User {
             consents: BTreeMap::new(),
             tokens_valid_from: None,
             access_epoch: 0,
+            is_admin: false,
+            challenge: Challenge::default(),
+            demand: None,
         }
     }
 
     fn is(&self, upn_or_oid: &str) -> bool {
         self.upn.eq_ignore_ascii_case(upn_or_oid) || self.oid.eq_ignore_ascii_case(upn_or_oid)
-    }
-
-    /// What the user lets `client_id` do.
-    pub(super) fn consented(&self, client_id: &str) -> BTreeSet<String> {
-        self.consents.get(client_id).cloned().unwrap_or_default()
     }
 
     /// Lets `client_id` do this, too.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use self::reply::Denied;
 pub(super) use self::reply::Reply;
 use super::MicrosoftAct;
-use super::mint::GRAPH_ID;
+use super::mint::{GRAPH_ID, GRAPH_RESOURCE};
 
 /// A call that has passed the gate.
 struct Call {
@@ -31,6 +31,8 @@ struct Call {
 struct Caller {
     oid: String,
     permissions: Vec<String>,
+    /// Without a user: an application on its own behalf.
+    is_app: bool,
 }
 
 /// Every request to Graph.
@@ -57,6 +59,9 @@ impl MicrosoftAct {
         call: &Call,
     ) -> Result<Option<Value>, Denied> {
         match (method, segments) {
+            (_, ["me", ..]) if call.caller.is_app => Err(Denied::delegated_only()),
+            ("GET", ["organization"]) => users::organizations(call).map(Some),
+            ("GET", ["organization", id]) => users::organization(id, call).map(Some),
             ("GET" | "POST", ["oidc", "userinfo"]) => self.userinfo(call).map(Some),
             ("GET", ["me"]) => self.show_user(&call.caller.oid, call).map(Some),
             ("GET", ["users", key]) => self.show_user(key, call).map(Some),
@@ -64,9 +69,13 @@ impl MicrosoftAct {
             ("POST", ["users", key, "revokesigninsessions"]) if self.is_caller(key, call) => {
                 self.revoke(call).map(Some)
             }
-            (_, ["me"] | ["users", _] | ["oidc", "userinfo"] | [.., "revokesigninsessions"]) => {
-                Err(Denied::method())
-            }
+            (
+                _,
+                ["me" | "organization"]
+                | ["users" | "organization", _]
+                | ["oidc", "userinfo"]
+                | [.., "revokesigninsessions"],
+            ) => Err(Denied::method()),
             (_, ["me", unknown, ..] | ["users", _, unknown, ..] | [unknown, ..]) => {
                 Err(Denied::segment(unknown))
             }
@@ -103,22 +112,37 @@ impl MicrosoftAct {
     fn check(&self, claims: &Value) -> Result<Caller, Denied> {
         let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
         let time = |name: &str| claims.get(name).and_then(Value::as_i64).unwrap_or_default();
-        if text("aud") != GRAPH_ID {
+        if ![GRAPH_ID, GRAPH_RESOURCE].contains(&text("aud")) {
             return Err(Denied::token("Access token validation failure. Invalid audience."));
         }
         if self.backstage().now().as_second() >= time("exp") {
             return Err(Denied::token("Lifetime validation failed, the token is expired."));
         }
+        let stale = || Denied::token("Access token has expired or is not yet valid.");
         let world = self.stage_world();
-        let user = world.user(text("oid")).filter(|user| {
-            let of_this_world = text("rh").strip_prefix("1.") == Some(world.id.as_str());
-            of_this_world && user.enabled && text("aio") == user.access_epoch.to_string()
-        });
-        let user =
-            user.ok_or_else(|| Denied::token("Access token has expired or is not yet valid."))?;
+        if text("rh").strip_prefix("1.") != Some(world.id.as_str()) {
+            return Err(stale());
+        }
+        if text("idtyp") == "app" {
+            let listed = claims.get("roles").and_then(Value::as_array);
+            let roles = listed.into_iter().flatten().filter_map(Value::as_str);
+            let permissions = roles.map(str::to_owned).collect();
+            return Ok(Caller { oid: text("oid").to_owned(), permissions, is_app: true });
+        }
+        let user = world.user(text("oid")).filter(|user| user.enabled).ok_or_else(stale)?;
+        let (epoch, met) = text("aio").split_once('.').unwrap_or_default();
+        if epoch != user.access_epoch.to_string() {
+            return Err(stale());
+        }
+        if met.parse::<u64>().is_ok_and(|met| met < user.challenge.level) {
+            let not_before = user.challenge.not_before;
+            let capable = claims.get("xms_cc").is_some();
+            return Err(if capable { Denied::challenged(not_before) } else { stale() });
+        }
         Ok(Caller {
             oid: user.oid.to_owned(),
             permissions: text("scp").split(' ').map(str::to_owned).collect(),
+            is_app: false,
         })
     }
 
@@ -172,7 +196,7 @@ fn segments(path: &str) -> Vec<String> {
     let mut segments = Vec::new();
     for part in path.split('/').filter(|part| !part.is_empty()) {
         let part = decode(part);
-        let is_key = matches!(segments.last().map(String::as_str), Some("users"));
+        let is_key = matches!(segments.last().map(String::as_str), Some("users" | "organization"));
         match part.split_once("('").and_then(|(name, key)| Some((name, key.strip_suffix("')")?))) {
             Some((name, key)) => segments.extend([name.to_ascii_lowercase(), key.to_owned()]),
             None if is_key => segments.push(part),

@@ -1,8 +1,12 @@
 //! Graph's answers: its headers, and the one shape of its errors.
 
+use std::fmt::Write as _;
+
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use evergrant::Request;
 use evergrant_sandbox::Origin;
 use jiff::Timestamp;
@@ -17,11 +21,29 @@ pub(super) struct Denied {
     status: StatusCode,
     code: String,
     pub(super) message: String,
+    /// What a claims challenge asks for.
+    claims: Option<String>,
 }
 
 impl Denied {
     pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into() }
+        Self { status, code: code.to_owned(), message: message.into(), claims: None }
+    }
+
+    /// The token is from before something that continuous access evaluation watches.
+    pub(super) fn challenged(not_before: i64) -> Self {
+        let claims = json!({
+            "access_token": { "nbf": { "essential": true, "value": not_before.to_string() } },
+        });
+        let message = "Continuous access evaluation resulted in challenge with result: \
+                       InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp";
+        Self { claims: Some(claims.to_string()), ..Self::token(message) }
+    }
+
+    /// Only a user has a self.
+    pub(super) fn delegated_only() -> Self {
+        let message = "/me request is only valid with delegated authentication flow.";
+        Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
     }
 
     /// The token is not accepted.
@@ -123,10 +145,19 @@ impl Reply {
         });
         let mut response = self.json(denied.status, &body);
         if denied.status == StatusCode::UNAUTHORIZED {
-            let challenge = format!(
+            let mut challenge = format!(
                 "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", client_id=\"{GRAPH_ID}\"",
                 self.origin,
             );
+            if let Some(claims) = &denied.claims {
+                // Writing to a `String` cannot fail.
+                let _ = write!(
+                    challenge,
+                    ", error_description=\"{}\", error=\"insufficient_claims\", claims=\"{}\"",
+                    denied.message,
+                    STANDARD.encode(claims),
+                );
+            }
             set(&mut response, "www-authenticate", &challenge);
         }
         response

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::MicrosoftAct;
 use super::super::mint::{GRAPH_ID, pairwise};
-use super::super::world::User;
+use super::super::world::{TENANT_DOMAIN, TENANT_ID, User};
 use super::Call;
 use super::reply::Denied;
 
@@ -34,7 +34,9 @@ impl MicrosoftAct {
             );
             Denied::new(StatusCode::NOT_FOUND, "Request_ResourceNotFound", message)
         })?;
-        if user.oid == call.caller.oid {
+        if call.caller.is_app {
+            call.require(&["User.Read.All"])?;
+        } else if user.oid == call.caller.oid {
             call.require(&["User.Read", "User.ReadWrite", "User.ReadBasic.All"])?;
         } else {
             call.require(&["User.ReadBasic.All"])?;
@@ -86,6 +88,27 @@ impl MicrosoftAct {
             "email": user.upn,
         }))
     }
+}
+
+/// The one tenant, as a list.
+pub(super) fn organizations(call: &Call) -> Result<Value, Denied> {
+    let organization = organization(TENANT_ID, call)?;
+    let context = format!("{}/{}/$metadata#organization", call.origin, call.version);
+    Ok(json!({ "@odata.context": context, "value": [organization] }))
+}
+
+/// The tenant with this id.
+pub(super) fn organization(id: &str, call: &Call) -> Result<Value, Denied> {
+    call.require(&["Organization.Read.All", "User.Read"])?;
+    if !id.eq_ignore_ascii_case(TENANT_ID) {
+        let message = format!("Resource '{id}' does not exist.");
+        return Err(Denied::new(StatusCode::NOT_FOUND, "Request_ResourceNotFound", message));
+    }
+    Ok(json!({
+        "id": TENANT_ID,
+        "displayName": "Contoso",
+        "verifiedDomains": [{ "name": TENANT_DOMAIN, "isDefault": true, "isInitial": true }],
+    }))
 }
 
 fn properties(user: &User) -> [(&'static str, Value); 12] {

@@ -1,0 +1,4 @@
+//! Providers that are declared in settings instead of written in code.
+
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
