@@ -15,14 +15,15 @@ async fn main() -> anyhow::Result<()> {
     let microsoft = microsoft::Settings {
         client_id: Some(setting("MICROSOFT_CLIENT_ID")?),
         client_secret: Some(setting("MICROSOFT_CLIENT_SECRET")?.into()),
-        login_url: setting("EVERGRANT_MICROSOFT_LOGIN_URL")?.parse()?,
-        graph_url: setting("EVERGRANT_MICROSOFT_GRAPH_URL")?.parse()?,
+        login_url: Some(setting("EVERGRANT_MICROSOFT_LOGIN_URL")?.parse()?),
+        graph_url: Some(setting("EVERGRANT_MICROSOFT_GRAPH_URL")?.parse()?),
         ..Default::default()
     };
     let database = setting("EVERGRANT_DATABASE_URL")?;
     let store = evergrant_store::Store::open(&database, Arc::new(SystemClock::default())).await?;
     let ring = Ring::parse(&setting("EVERGRANT_ENCRYPTION_KEYS")?.into())?;
-    let (spool, providers) = (Path::new("evergrant.spool"), all(&Settings { microsoft }));
+    let (providers, _) = all(&Settings { microsoft, ..Default::default() })?;
+    let spool = Path::new("evergrant.spool");
     let parts = Parts::begin(Arc::new(store), spool, providers, ring).await?;
     let vault = Vault::new(parts);
 

@@ -23,7 +23,7 @@ struct World {
     keys: String,
     user: UserId,
     integration: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 async fn world() -> World {
@@ -50,18 +50,19 @@ async fn world() -> World {
     let settings = microsoft::Settings {
         client_id: Some("sandbox-client".to_owned()),
         client_secret: Some("sandbox-secret".into()),
-        login_url: url.clone(),
-        graph_url: url.clone(),
+        login_url: Some(url.clone()),
+        graph_url: Some(url.clone()),
         ..microsoft::Settings::default()
     };
-    let providers = all(&Settings { microsoft: settings });
+    let settings = Settings { microsoft: settings, ..Settings::default() };
+    let (providers, _) = all(&settings).unwrap();
     let (spool, ring) = (folder.path().join("spool"), Ring::parse(&keys).unwrap());
     let parts = Parts::begin(Arc::new(store), &spool, providers, ring).await.unwrap();
     let (http, vault) = (Arc::clone(&parts.http), Vault::new(parts));
     let user = UserId::new(&*clock, &*entropy);
     let integration = connect(&vault, &*http, user).await;
     let keys = keys.expose().to_owned();
-    World { stage, url, database, keys, user, integration, _folder: folder }
+    World { stage, url, database, keys, user, integration, folder }
 }
 
 async fn connect(vault: &Vault, http: &dyn Transport, user: UserId) -> String {
@@ -85,6 +86,7 @@ impl World {
     async fn run(&self, program: &'static str) -> (bool, String) {
         let mut command = Command::new(program);
         command
+            .current_dir(self.folder.path())
             .args([self.user.to_string(), self.integration.clone()])
             .env("MICROSOFT_CLIENT_ID", "sandbox-client")
             .env("MICROSOFT_CLIENT_SECRET", "sandbox-secret")

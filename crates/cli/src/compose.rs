@@ -15,6 +15,7 @@ use evergrant::{
     Clock, Entropy, HttpLimits, HttpTransport, IntegrationId, Secret, SystemClock, SystemEntropy,
     Tasks, Transport, UserId, Vault,
 };
+use evergrant_providers::Registrations;
 use evergrant_store::Store;
 
 use crate::output::OperatorError;
@@ -32,6 +33,7 @@ pub(crate) struct Parts {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) http: Arc<dyn Transport>,
     pub(crate) providers: Providers,
+    pub(crate) registrations: Registrations,
     pub(crate) store: Store,
     pub(crate) news: Arc<News>,
     pub(crate) vault: Vault,
@@ -75,7 +77,8 @@ impl Parts {
             .map_err(|error| OperatorError(format!("{source} cannot be used: {error}")))?;
         let seal = Seal::new(ring, Arc::clone(&clock), Arc::clone(&entropy));
         let http = transport(&settings, extra_root)?;
-        let providers = evergrant_providers::all(&settings.providers());
+        let (providers, registrations) = evergrant_providers::all(&settings.providers())
+            .map_err(|error| OperatorError(format!("the configuration is wrong: {error}")))?;
         let shared: Arc<dyn GrantStore> = Arc::new(store.clone());
         let news = News::begin(Arc::clone(&shared), Arc::clone(&clock)).await?;
         let tasks = Tasks::default();
@@ -99,7 +102,18 @@ impl Parts {
             tenant: TENANT.to_owned(),
         });
         vault.recover_dead().await?;
-        Ok(Self { settings, clock, entropy, http, providers, store, news, vault, tasks })
+        Ok(Self {
+            settings,
+            clock,
+            entropy,
+            http,
+            providers,
+            registrations,
+            store,
+            news,
+            vault,
+            tasks,
+        })
     }
 
     /// The same with the machine's own clock and randomness.

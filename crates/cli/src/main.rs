@@ -2,6 +2,7 @@
 
 mod commands;
 mod compose;
+mod credentials;
 mod observe;
 mod output;
 mod settings;

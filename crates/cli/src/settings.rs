@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use evergrant::Secret;
+use evergrant_providers::microsoft::Cloud;
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 use url::Url;
@@ -24,8 +26,14 @@ const ALIASES: [(&str, &str, &str); 4] = [
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry", "otlp_endpoint"),
 ];
 /// Secrets, which can also be given as a file.
-const SECRETS: [(&str, &str); 3] =
-    [("database", "url"), ("encryption", "keys"), ("microsoft", "client_secret")];
+const SECRETS: [(&str, &str); 6] = [
+    ("database", "url"),
+    ("encryption", "keys"),
+    ("microsoft", "client_secret"),
+    ("microsoft", "client_secret_2"),
+    ("microsoft", "certificate"),
+    ("microsoft", "certificate_key"),
+];
 const PREFIX: &str = "EVERGRANT_";
 const FILE_SUFFIX: &str = "_FILE";
 
@@ -43,6 +51,9 @@ pub(crate) struct Settings {
     pub(crate) tls: Tls,
     pub(crate) log: Log,
     pub(crate) telemetry: Telemetry,
+    /// The configuration file that was asked for, to read it again.
+    #[serde(skip)]
+    file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -90,7 +101,15 @@ pub(crate) struct Microsoft {
     pub(crate) client_id: Option<String>,
     #[serde(deserialize_with = "optional_secret")]
     pub(crate) client_secret: Option<Secret>,
+    pub(crate) client_secret_expires_at: Option<Timestamp>,
+    #[serde(deserialize_with = "optional_secret")]
+    pub(crate) client_secret_2: Option<Secret>,
+    pub(crate) client_secret_2_expires_at: Option<Timestamp>,
+    pub(crate) certificate: Option<String>,
+    #[serde(deserialize_with = "optional_secret")]
+    pub(crate) certificate_key: Option<Secret>,
     pub(crate) tenant: Option<String>,
+    pub(crate) cloud: Cloud,
     pub(crate) login_url: Option<Url>,
     pub(crate) graph_url: Option<Url>,
 }
@@ -204,7 +223,14 @@ impl Settings {
                 Err(error) => return Err(error).context("cannot read evergrant.toml"),
             },
         };
-        Self::from_parts(&text, &variables)
+        let mut settings = Self::from_parts(&text, &variables)?;
+        settings.file = file.map(Path::to_owned);
+        Ok(settings)
+    }
+
+    /// Reads them again from where they were read: files may have changed since.
+    pub(crate) fn read_again(&self) -> anyhow::Result<Self> {
+        Self::read(self.file.as_deref())
     }
 
     /// Puts a configuration file's text and variables together.
@@ -286,15 +312,22 @@ impl Settings {
 
     /// The vendors' part of the settings.
     pub(crate) fn providers(&self) -> evergrant_providers::Settings {
-        let ours = &self.microsoft;
+        let ours = self.microsoft.clone();
         let theirs = evergrant_providers::microsoft::Settings::default();
+        let filled = |secret: Option<Secret>| secret.filter(|s| !s.expose().is_empty());
         evergrant_providers::Settings {
             microsoft: evergrant_providers::microsoft::Settings {
-                client_id: ours.client_id.clone().filter(|id| !id.is_empty()),
-                client_secret: ours.client_secret.clone().filter(|s| !s.expose().is_empty()),
-                tenant: ours.tenant.clone().unwrap_or(theirs.tenant),
-                login_url: ours.login_url.clone().unwrap_or(theirs.login_url),
-                graph_url: ours.graph_url.clone().unwrap_or(theirs.graph_url),
+                client_id: ours.client_id.filter(|id| !id.is_empty()),
+                client_secret: filled(ours.client_secret),
+                client_secret_expires_at: ours.client_secret_expires_at,
+                client_secret_2: filled(ours.client_secret_2),
+                client_secret_2_expires_at: ours.client_secret_2_expires_at,
+                certificate: ours.certificate,
+                certificate_key: filled(ours.certificate_key),
+                tenant: ours.tenant.unwrap_or(theirs.tenant),
+                cloud: ours.cloud,
+                login_url: ours.login_url,
+                graph_url: ours.graph_url,
             },
         }
     }

@@ -282,10 +282,25 @@ impl std::fmt::Debug for Api {
     }
 }
 
-/// The seconds of a `Retry-After` header.
+/// The longest `Retry-After` that is believed: a mistake over there must not park us for a day.
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
+
+/// How long a `Retry-After` header asks to wait, in seconds or as a date (RFC 9110, section 10.2.3).
+///
+/// A date is compared with the answer's own `Date`, so that nobody's clock matters. What has passed,
+/// or cannot be read, asks for nothing.
 pub fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-    value.trim().parse().ok().map(Duration::from_secs)
+    let text = |name| Some(response.headers().get(name)?.to_str().ok()?.trim());
+    let value = text(header::RETRY_AFTER)?;
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than fit are a very long time.
+        let seconds = value.parse().map_or(LONGEST_WAIT, Duration::from_secs);
+        return Some(seconds.min(LONGEST_WAIT));
+    }
+    let date = |text: &str| Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp());
+    let wait = date(value)?.duration_since(date(text(header::DATE)?)?);
+    let wait = Duration::try_from(wait).ok().filter(|wait| !wait.is_zero())?;
+    Some(wait.min(LONGEST_WAIT))
 }
 
 /// `path` below `base`, or a refusal.

@@ -1,12 +1,21 @@
 //! The providers Evergrant can connect: one folder per vendor, and [`all`] is the one list.
 
 pub mod declared;
+mod dictionary;
+mod id_token;
 pub mod microsoft;
 mod oauth2;
+mod registrations;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 
+use std::collections::BTreeMap;
+
 use evergrant::provider::Providers;
+
+pub use dictionary::{Class, FailureRow, failures};
+pub use oauth2::{ClientAuth, ClientCredential, CredentialKind};
+pub use registrations::Registrations;
 
 /// The operator's registrations and addresses, by vendor.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +24,33 @@ pub struct Settings {
     pub microsoft: microsoft::Settings,
 }
 
-/// Every provider there is.
-pub fn all(settings: &Settings) -> Providers {
-    microsoft::providers(&settings.microsoft).collect()
+impl Settings {
+    /// The credentials of every registration, by its name.
+    pub fn credentials(&self) -> BTreeMap<String, Vec<ClientCredential>> {
+        BTreeMap::from([("microsoft".to_owned(), self.microsoft.credentials())])
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {problem}")]
+pub struct SettingsError {
+    /// Which one, such as `microsoft.certificate`.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl SettingsError {
+    fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
+    }
+}
+
+/// Every provider there is, and the registrations behind them, whose credentials can be replaced
+/// later.
+pub fn all(settings: &Settings) -> Result<(Providers, Registrations), SettingsError> {
+    let mut registrations = Registrations::default();
+    let providers = microsoft::providers(&settings.microsoft, &mut registrations)?;
+    Ok((providers.into_iter().collect(), registrations))
 }

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::commands::sandbox;
 use crate::compose::{Ambient, Parts};
+use crate::credentials;
 use crate::observe;
 use crate::output::Output;
 use crate::settings::Settings;
@@ -128,6 +129,7 @@ pub(crate) fn start(parts: &Parts) -> anyhow::Result<Up> {
     parts.tasks.spawn_loop(Arc::clone(&parts.news).run());
     parts.tasks.spawn_loop(Renewer::new(parts.vault.clone()).run());
     parts.tasks.spawn_loop(Upkeep::new(parts.vault.clone()).run());
+    parts.tasks.spawn_loop(credentials::watch(parts));
     let app = App::new(evergrant_server::Parts {
         vault: parts.vault.clone(),
         store: parts.store.clone(),

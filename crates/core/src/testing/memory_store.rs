@@ -654,14 +654,12 @@ impl GrantStore for MemoryStore {
     }
 
     async fn reseal(&self, row: &SealedRow, sealed: &Sealed) -> Stored<bool> {
-        self.call(|state| {
-            match state.sealed_at(row) {
-                Some(held) if *held == row.sealed => {
-                    *held = sealed.clone();
-                    true
-                }
-                _ => false,
+        self.call(|state| match state.sealed_at(row) {
+            Some(held) if *held == row.sealed => {
+                *held = sealed.clone();
+                true
             }
+            _ => false,
         })
     }
 

@@ -65,6 +65,11 @@ impl Vault {
         all
     }
 
+    /// A registration has new credentials: whether they work is tried at once.
+    pub fn credentials_changed(&self, registration: &str) {
+        self.0.suspensions.try_again(registration, self.parts().clock.uptime());
+    }
+
     /// The provider refuses the registration: nobody calls with it for a while.
     pub(super) async fn suspend(&self, provider: &dyn Provider, why: &Failure) {
         let parts = self.parts();

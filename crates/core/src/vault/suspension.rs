@@ -100,6 +100,15 @@ impl Suspensions {
         })
     }
 
+    /// The next refresh may try whether the registration works.
+    pub(super) fn try_again(&self, registration: &str, uptime: Duration) {
+        self.look(registration, |state| {
+            if let Some(suspended) = &mut state.suspended {
+                (suspended.probe_at, suspended.refusals) = (uptime, 0);
+            }
+        });
+    }
+
     /// Why a registration is suspended, if it is.
     pub(super) fn find(&self, registration: &str) -> Option<Suspended> {
         self.look(registration, |state| state.suspended.clone())

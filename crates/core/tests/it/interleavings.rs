@@ -98,10 +98,10 @@ async fn a_reconnect_during_a_refresh_wins_in_every_order() {
     for rotation in ROTATIONS {
         for order in orders(REFRESH.len(), RECONNECT.len()) {
             let (stage, one, two, id) = set_up(rotation).await;
-            let (state, proof) = stage.agree(&two, "acme", "ada", Some(id)).await.unwrap();
+            let (flow, proof) = stage.agree(&two, "acme", "ada", Some(id)).await.unwrap();
             one.turnstile.close(REFRESH);
             two.turnstile.close(RECONNECT);
-            let both = join(one.token(id), two.finish("acme", &state, proof));
+            let both = join(one.token(id), two.finish("acme", &flow, proof));
             let (token, connected) = play(&stage, &one, &two, &order, both).await;
             assert_eq!(connected.unwrap().id, id, "{order:?}");
             assert!(token.is_ok(), "{rotation:?} {order:?}: {token:?}");
@@ -148,10 +148,10 @@ async fn a_reconnect_as_somebody_else_during_a_refresh_changes_nothing_in_any_or
     for rotation in ROTATIONS {
         for order in orders(REFRESH.len(), RECONNECT.len()) {
             let (stage, one, two, id) = set_up(rotation).await;
-            let (state, proof) = stage.agree(&two, "acme", "bob", Some(id)).await.unwrap();
+            let (flow, proof) = stage.agree(&two, "acme", "bob", Some(id)).await.unwrap();
             one.turnstile.close(REFRESH);
             two.turnstile.close(RECONNECT);
-            let both = join(one.token(id), two.finish("acme", &state, proof));
+            let both = join(one.token(id), two.finish("acme", &flow, proof));
             let (token, refused) = play(&stage, &one, &two, &order, both).await;
             let mismatch = matches!(refused, Err(ConnectError::AccountMismatch { .. }));
             assert!(mismatch, "{order:?}: {refused:?}");
@@ -178,10 +178,10 @@ async fn a_grant_copied_over_anothers_is_refused_and_the_reconnect_mends_it_in_e
             sealed: own.grant.sealed,
         };
         assert!(stage.store.reseal(&row, &theirs.grant.sealed).await.unwrap());
-        let (state, proof) = stage.agree(&two, "acme", "ada", Some(id)).await.unwrap();
+        let (flow, proof) = stage.agree(&two, "acme", "ada", Some(id)).await.unwrap();
         one.turnstile.close(REFRESH);
         two.turnstile.close(RECONNECT);
-        let both = join(one.token(id), two.finish("acme", &state, proof));
+        let both = join(one.token(id), two.finish("acme", &flow, proof));
         let (token, connected) = play(&stage, &one, &two, &order, both).await;
         assert_eq!(connected.unwrap().id, id, "{order:?}");
         // Before the reconnect the copied grant does not open; bob's is never served as ada's.

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::claims;
+
 /// Where version 1.0 begins.
 pub(super) fn base_url(root: &Url) -> Url {
     let mut url = root.clone();
@@ -28,7 +30,12 @@ pub(super) fn sign(request: &mut Request, token: &AccessToken) {
 /// What an answer says about the token.
 pub(super) fn judge(response: &Response) -> Verdict {
     match response.status() {
-        StatusCode::UNAUTHORIZED => Verdict::TokenRejected { claims: None },
+        StatusCode::UNAUTHORIZED => Verdict::TokenRejected { claims: claims::demanded(response) },
+        // Refused for good, unless the answer says what a token would have to claim.
+        StatusCode::FORBIDDEN => match claims::demanded(response) {
+            Some(claims) => Verdict::TokenRejected { claims: Some(claims) },
+            None => Verdict::Accepted,
+        },
         StatusCode::TOO_MANY_REQUESTS => Verdict::Throttled { retry_after: retry_after(response) },
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
             Verdict::Unavailable

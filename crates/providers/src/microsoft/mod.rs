@@ -2,11 +2,14 @@
 //!
 //! One registration serves three provider keys that differ in the permissions they ask for.
 
+mod application;
+mod claims;
+mod denial;
 mod graph;
-mod id_token;
 mod identity;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+mod settings;
 mod words;
 
 use std::sync::Arc;
@@ -15,14 +18,29 @@ use std::time::Duration;
 use async_trait::async_trait;
 use evergrant::capability::{Profile, Profiles};
 use evergrant::provider::{
-    Actor, AuthError, AuthorizeAsk, Connect, Evidence, Failure, Manifest, Provider, Redeemed,
-    RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
+    AuthError, AuthorizeAsk, Connect, ConsentAsk, Credential, DeviceAsk, Evidence, Failure,
+    Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
+    Verdict, Ways,
 };
-use evergrant::{AccessToken, Api, CallError, Grant, Request, Response, Secret, Transport};
+use evergrant::{AccessToken, Api, CallError, Grant, Request, Response, Transport};
 use jiff::Timestamp;
 use url::Url;
 
+use application::Application;
 use identity::Identity;
+pub use settings::{Cloud, Settings};
+
+use crate::SettingsError;
+use crate::dictionary::{INCOMPLETE, Numbered};
+use crate::registrations::Registrations;
+
+/// The name of the registration.
+const REGISTRATION: &str = "microsoft";
+
+/// What Microsoft's numbers mean.
+pub(crate) fn numbers() -> &'static [Numbered] {
+    words::NUMBERS
+}
 
 /// Key, label and permissions of each thing that can be connected.
 const KEYS: [(&str, &str, &[&str]); 3] = [
@@ -52,59 +70,74 @@ const KEYS: [(&str, &str, &[&str]); 3] = [
     ("microsoft_teams", "Microsoft Teams", &["OnlineMeetings.ReadWrite", "User.Read"]),
 ];
 
-/// The operator's registration, and where Microsoft is.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The application (client) id.
-    pub client_id: Option<String>,
-    /// The client secret's value.
-    pub client_secret: Option<Secret>,
-    /// `common`, `organizations`, `consumers`, a tenant's id or a verified domain.
-    pub tenant: String,
-    /// Where the identity platform is.
-    pub login_url: Url,
-    /// Where Graph is, without the version.
-    pub graph_url: Url,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        #[expect(clippy::expect_used, reason = "constants")]
-        let url = |text| Url::parse(text).expect("a valid address");
-        Self {
-            client_id: None,
-            client_secret: None,
-            tenant: "common".to_owned(),
-            login_url: url("https://login.microsoftonline.com"),
-            graph_url: url("https://graph.microsoft.com"),
-        }
+/// The providers of this vendor; their registration is entered in `registrations`.
+pub(crate) fn providers(
+    settings: &Settings,
+    registrations: &mut Registrations,
+) -> Result<Vec<Arc<dyn Provider>>, SettingsError> {
+    if settings.certificate.is_some() != settings.certificate_key.is_some() {
+        let missing =
+            if settings.certificate.is_some() { "certificate_key" } else { "certificate" };
+        return Err(SettingsError::new(
+            format!("microsoft.{missing}"),
+            "is missing; a certificate and its key come together",
+        ));
     }
+    let identity = Identity::new(settings)
+        .map_err(|_| SettingsError::new("microsoft.tenant", "does not make an address"))?;
+    let identity = Arc::new(identity);
+    registrations.add(REGISTRATION, identity.client(), settings.credentials())?;
+    let base_url = graph::base_url(&settings.graph());
+    let manifest = |key: &str, label: &str, connect| Manifest {
+        key: key.into(),
+        label: label.to_owned(),
+        connect,
+        hosts: vec![authority(&base_url)],
+        base_url: base_url.clone(),
+        // Spending a refresh token does not end it (contract, section 2.8).
+        replay: Replay::NonRevoking,
+        renewal: Renewal::Ahead,
+        registration: REGISTRATION.to_owned(),
+        ways: Ways {
+            device_code: true,
+            import: true,
+            admin_consent: settings.tenant != "consumers",
+        },
+        revocable: Revocable::No,
+        // Contract, section 2.8: 90 days since last issue, rolling.
+        refresh_life: RefreshLife::Idle(Duration::from_hours(90 * 24)),
+        manage_url: settings.cloud.manage(),
+        // `127.0.0.1` can be registered only by editing the registration's manifest.
+        loopback_host: "localhost",
+    };
+    let mut providers: Vec<Arc<dyn Provider>> = Vec::new();
+    for (key, label, scopes) in KEYS {
+        let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        let manifest = manifest(key, label, Connect::Redirect { scopes });
+        providers.push(Arc::new(Microsoft { manifest, identity: Arc::clone(&identity) }));
+    }
+    let own = manifest("microsoft_application", "Microsoft (application)", Connect::Application);
+    let manifest = Manifest {
+        replay: Replay::None,
+        refresh_life: RefreshLife::Unknown,
+        ways: Ways { admin_consent: true, ..Ways::default() },
+        manage_url: None,
+        ..own
+    };
+    providers.push(Arc::new(Application { manifest, identity }));
+    Ok(providers)
 }
 
-/// The providers of this vendor.
-pub(crate) fn providers(settings: &Settings) -> impl Iterator<Item = Arc<dyn Provider>> {
-    let identity = Arc::new(Identity::new(settings));
-    let base_url = graph::base_url(&settings.graph_url);
-    KEYS.into_iter().map(move |(key, label, scopes)| {
-        let manifest = Manifest {
-            key: key.into(),
-            label: label.to_owned(),
-            connect: Connect::Redirect { scopes: scopes.iter().map(|&s| s.to_owned()).collect() },
-            hosts: vec![authority(&base_url)],
-            base_url: base_url.clone(),
-            // Spending a refresh token does not end it (contract, section 2.8).
-            replay: Replay::NonRevoking,
-            renewal: Renewal::Ahead,
-            registration: "microsoft".to_owned(),
-            ways: Ways::default(),
-            revocable: Revocable::No,
-            // Contract, section 2.8: 90 days since last issue, rolling.
-            refresh_life: RefreshLife::Idle(Duration::from_hours(90 * 24)),
-            manage_url: Url::parse("https://myapps.microsoft.com").ok(),
-            // `127.0.0.1` can be registered only by editing the registration's manifest.
-            loopback_host: "localhost",
-        };
-        Arc::new(Microsoft { manifest, identity: Arc::clone(&identity) }) as Arc<dyn Provider>
+/// Whether the registration is complete; which settings are missing otherwise.
+fn complete(identity: &Identity, label: &str) -> Result<(), Failure> {
+    let missing = identity.missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure {
+        message: format!("{label} is not registered."),
+        remedy: format!("The operator sets {}.", missing.join(" and ")),
+        ..INCOMPLETE.failure()
     })
 }
 
@@ -121,23 +154,32 @@ impl Provider for Microsoft {
     }
 
     fn ready(&self) -> Result<(), Failure> {
-        let missing = self.identity.missing();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Failure::new(
-            "registration_incomplete",
-            Actor::Operator,
-            format!(
-                "{} is not registered: the operator must set {}.",
-                self.manifest.label,
-                missing.join(" and ")
-            ),
-        ))
+        complete(&self.identity, &self.manifest.label)
+    }
+
+    fn credentials(&self) -> Vec<Credential> {
+        self.identity.credentials()
     }
 
     fn authorize_url(&self, ask: &AuthorizeAsk<'_>) -> Option<Url> {
         Some(self.identity.authorize_url(ask))
+    }
+
+    fn consent_url(&self, ask: &ConsentAsk<'_>) -> Option<Url> {
+        self.identity.consent_url(ask, None)
+    }
+
+    fn explain_denial(&self, error: &str, description: Option<&str>) -> Option<Failure> {
+        denial::explain(error, description)
+    }
+
+    async fn ask_device(
+        &self,
+        http: &dyn Transport,
+        now: Timestamp,
+        scopes: &[String],
+    ) -> Result<DeviceAsk, AuthError> {
+        self.identity.ask_device(http, now, scopes).await
     }
 
     async fn redeem(
@@ -155,7 +197,7 @@ impl Provider for Microsoft {
         now: Timestamp,
         ask: RefreshAsk<'_>,
     ) -> Result<Grant, AuthError> {
-        self.identity.refresh(http, now, ask.grant).await
+        self.identity.refresh(http, now, ask).await
     }
 
     /// Microsoft has no revocation endpoint. The only call that ends a refresh token,

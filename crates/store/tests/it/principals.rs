@@ -32,7 +32,7 @@ async fn what_is_connected_is_counted_by_provider_and_status(d: &Database) {
     let gone = t.connected_as(t.bob, "bob").await;
     let edit = Edit { label: None, paused: Some(true) };
     t.store.edit(t.bob, paused.integration.id, &edit, t.now()).await.unwrap();
-    t.store.disconnect(t.bob, gone.integration.id, t.now()).await.unwrap();
+    t.store.disconnect(t.bob, gone.integration.id, t.now(), None).await.unwrap();
     let of = |status: &str| (PROVIDER.into(), status.to_owned(), 1);
     assert_eq!(d.replica.census().await.unwrap(), [of("active"), of("paused")]);
 }

@@ -37,7 +37,10 @@ impl Gate {
 
 /// Lets one process go on by one step at a time, at the calls that matter.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Turnstile(Arc<Mutex<Option<(&'static [&'static str], Arc<Semaphore>)>>>);
+pub(crate) struct Turnstile(Arc<Mutex<Option<Gated>>>);
+
+/// The names of calls, and their turns.
+type Gated = (&'static [&'static str], Arc<Semaphore>);
 
 impl Turnstile {
     /// From now on each call of these names waits for its turn.
