@@ -203,7 +203,9 @@ async fn a_certificate_proves_an_application_in_every_librarys_way() {
         claims
     };
     let now = plain["nbf"].as_i64().unwrap();
-    let floats = changed(json!({ "exp": now as f64 + 600.5, "iat": now as f64 + 0.25 }));
+    let float = |text: String| serde_json::from_str::<Value>(&text).unwrap();
+    let (begins, ends) = (float(format!("{now}.25")), float(format!("{}.5", now + 600)));
+    let floats = changed(json!({ "exp": ends, "iat": begins }));
     let texts = changed(json!({
         "exp": (now + 600).to_string(), "nbf": now.to_string(), "iat": now.to_string(),
         "aud": "https://login.microsoftonline.com/common/oauth2/v2.0/token",

@@ -97,8 +97,8 @@ impl<T: Clone> Grants<T> {
         format!("1.{}", self.backstage.secret())
     }
 
-    fn put(&self, shelf: &mut Shelf<T>, grant: &Grant<T>, refresh_token: &str) {
-        let generation = shelf.grants.get_mut(&grant.id).map_or(1, |held| {
+    fn put(&self, place: &mut Shelf<T>, grant: &Grant<T>, refresh_token: &str) {
+        let generation = place.grants.get_mut(&grant.id).map_or(1, |held| {
             held.generation += 1;
             held.generation
         });
@@ -106,7 +106,7 @@ impl<T: Clone> Grants<T> {
         let issued = self.backstage.now();
         let grant = grant.id.clone();
         let token = Refresh { grant, generation, issued, spent: None, successor: None };
-        shelf.refresh_tokens.insert(refresh_token.to_owned(), token);
+        place.refresh_tokens.insert(refresh_token.to_owned(), token);
     }
 
     fn rotation(&self) -> Rotation {
