@@ -1,5 +1,6 @@
 //! The providers Evergrant can connect: one folder per vendor, and [`all`] is the one list.
 
+pub mod declared;
 mod dictionary;
 mod id_token;
 pub mod microsoft;
@@ -7,6 +8,8 @@ mod oauth2;
 mod registrations;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+
+use std::collections::BTreeMap;
 
 use evergrant::provider::Providers;
 
@@ -19,6 +22,8 @@ pub use registrations::Registrations;
 pub struct Settings {
     /// Microsoft 365.
     pub microsoft: microsoft::Settings,
+    /// Declared providers by key.
+    pub declared: BTreeMap<String, declared::Settings>,
 }
 
 /// A setting that cannot be used.
@@ -41,6 +46,18 @@ impl SettingsError {
 /// later.
 pub fn all(settings: &Settings) -> Result<(Providers, Registrations), SettingsError> {
     let mut registrations = Registrations::default();
-    let providers = microsoft::providers(&settings.microsoft, &mut registrations)?;
+    let mut providers = microsoft::providers(&settings.microsoft, &mut registrations)?;
+    for declared in declared::providers(&settings.declared, &mut registrations)? {
+        let key = &declared.manifest().key;
+        if providers.iter().any(|p| p.manifest().key == *key)
+            || declared.manifest().registration == microsoft::REGISTRATION
+        {
+            return Err(SettingsError::new(
+                format!("declared.{key}"),
+                "is the name of a provider that is built in",
+            ));
+        }
+        providers.push(declared);
+    }
     Ok((providers.into_iter().collect(), registrations))
 }
