@@ -22,6 +22,8 @@ pub use registrations::Registrations;
 pub struct Settings {
     /// Microsoft 365.
     pub microsoft: microsoft::Settings,
+    /// Declared providers by key.
+    pub declared: BTreeMap<String, declared::Settings>,
 }
 
 impl Settings {
@@ -51,6 +53,18 @@ impl SettingsError {
 /// later.
 pub fn all(settings: &Settings) -> Result<(Providers, Registrations), SettingsError> {
     let mut registrations = Registrations::default();
-    let providers = microsoft::providers(&settings.microsoft, &mut registrations)?;
+    let mut providers = microsoft::providers(&settings.microsoft, &mut registrations)?;
+    for declared in declared::providers(&settings.declared, &mut registrations)? {
+        let key = &declared.manifest().key;
+        if providers.iter().any(|p| p.manifest().key == *key)
+            || declared.manifest().registration == microsoft::REGISTRATION
+        {
+            return Err(SettingsError::new(
+                format!("declared.{key}"),
+                "is the name of a provider that is built in",
+            ));
+        }
+        providers.push(declared);
+    }
     Ok((providers.into_iter().collect(), registrations))
 }

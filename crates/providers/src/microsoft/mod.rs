@@ -35,7 +35,7 @@ use crate::dictionary::{INCOMPLETE, Numbered};
 use crate::registrations::Registrations;
 
 /// The name of the registration.
-const REGISTRATION: &str = "microsoft";
+pub(crate) const REGISTRATION: &str = "microsoft";
 
 /// What Microsoft's numbers mean.
 pub(crate) fn numbers() -> &'static [Numbered] {

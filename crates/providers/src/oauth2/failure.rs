@@ -95,11 +95,13 @@ impl OAuthError {
             // What nobody has heard of may pass; it is no reason to end a connection.
             standard.map_or(Side::Outage, |words| Side::of(words.class))
         };
-        let fits = |words: &Words| side.takes(words.class);
-        let words = rows()
-            .map(|row| &row.words)
-            .find(|words| fits(words))
-            .or(standard.filter(|words| fits(words)))
+        let exact = |words: &&Words| Side::of(words.class) == side;
+        let words = || rows().map(|row| &row.words);
+        let words = words()
+            .find(exact)
+            // A malformed request may well come as `invalid_grant`.
+            .or_else(|| words().find(|w| side == Side::User && w.class == Class::Report))
+            .or_else(|| standard.filter(|words| exact(words)))
             .unwrap_or(if status == StatusCode::TOO_MANY_REQUESTS {
                 &dictionary::THROTTLED
             } else {
@@ -153,11 +155,6 @@ impl Side {
             Class::Operator | Class::Report => Self::Operator,
             Class::Wait => Self::Outage,
         }
-    }
-
-    /// Whether words of this class fit. A malformed request may well come as `invalid_grant`.
-    fn takes(self, class: Class) -> bool {
-        Self::of(class) == self || (self == Self::User && class == Class::Report)
     }
 }
 

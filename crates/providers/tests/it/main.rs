@@ -1,5 +1,6 @@
 //! The adapters, asked through the provider port against scripted answers.
 
 mod client;
+mod declared;
 mod microsoft;
 mod script;
