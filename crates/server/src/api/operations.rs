@@ -165,17 +165,20 @@ pub(crate) struct NoticesBody {
 
 /// Something the operator should know, said once however many replicas found it out.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "cursor": "17",
+    "kind": "credential_expires",
+    "at": "2026-01-01T00:00:00Z",
+    "detail": { "registration": "acme", "credential": "client_secret", "days_left": 30 },
+}))]
 pub(crate) struct NoticeBody {
     /// Its place; ask with it for what came later.
-    #[schema(example = "17")]
     cursor: String,
     /// `registration_suspended`, `registration_resumed` or `credential_expires`; more may come.
-    #[schema(example = "credential_expires")]
     kind: String,
-    #[schema(example = "2026-01-01T00:00:00Z")]
     at: jiff::Timestamp,
     /// What it is about, by its kind.
-    #[schema(value_type = Object, example = json!({ "registration": "acme", "credential": "client_secret", "days_left": 30 }))]
+    #[schema(value_type = Object)]
     detail: serde_json::Value,
 }
 

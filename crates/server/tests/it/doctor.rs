@@ -104,3 +104,23 @@ async fn notices_are_read_on_from_where_one_was() {
         watch.get(&format!("{NOTICES}?{query}")).await.problem(Code::InvalidRequest);
     }
 }
+
+#[tokio::test]
+async fn a_copied_database_is_not_ready_and_calls_nobody() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    let other = t.replica().await;
+    other.copy_database();
+    other.anon.get("/health/ready").await.problem(Code::DatabaseCopied);
+    let answer = other.alice.get(&at(&id, "token/")).await;
+    answer.problem(Code::DatabaseCopied);
+    snapshot!("problem_database_copied", answer);
+    other.alice.delete(&at(&id, "")).await.problem(Code::DatabaseCopied);
+    other.anon.get("/health/live").await.expect(200);
+    let known = other.alice.get(&at(&id, "doctor/")).await.expect(200).json();
+    assert_eq!(known["database_copied"], true);
+    assert_eq!(known["forecast"]["cause"], "database_copied");
+    assert_eq!(other.acme.seen(), Vec::<String>::new());
+    other.store.adopt().await.unwrap();
+    other.anon.get("/health/ready").await.expect(200);
+}
