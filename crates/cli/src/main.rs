@@ -67,6 +67,10 @@ enum Command {
     Completions(commands::completions::Args),
     /// Print the manual page, or write one per command
     Man(commands::man::Args),
+    /// Make a copied database the one that is used
+    Adopt(commands::adopt::Args),
+    /// Show, exchange or make encryption keys
+    Encryption(commands::encryption::Args),
 }
 
 #[tokio::main]
@@ -87,6 +91,7 @@ async fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Completions(args) => commands::completions::run(&args, Cli::command())?,
         Command::Man(args) => commands::man::run(args, Cli::command())?,
+        Command::Encryption(args) if args.generates() => commands::encryption::generate(output)?,
         command => return configured(command, cli.config.as_deref(), output).await,
     }
     Ok(ExitCode::SUCCESS)
@@ -130,6 +135,10 @@ async fn perform(command: Command, settings: Settings, output: Output) -> anyhow
         Command::Keys(args) => commands::keys::run(settings, output, args).await?,
         Command::Migrate => commands::migrate::run(settings, output).await?,
         Command::Completions(_) | Command::Man(_) => {}
+        Command::Adopt(args) => commands::adopt::run(settings, output, args).await?,
+        Command::Encryption(args) => {
+            return commands::encryption::run(settings, output, &args).await;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

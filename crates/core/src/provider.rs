@@ -312,6 +312,12 @@ impl Failure {
         }
     }
 
+    /// As it may be shown: without what goes back to the provider alone.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        Self { claims: None, ..self.clone() }
+    }
+
     /// With what the actor does next.
     #[must_use]
     pub fn remedied_by(mut self, remedy: impl Into<String>) -> Self {

@@ -146,8 +146,17 @@ impl Ring {
         self.first.id()
     }
 
+    /// The ids of all of them, in their order: the first encrypts.
+    pub fn ids(&self) -> impl Iterator<Item = &KeyId> {
+        self.keys().map(Fernet::id)
+    }
+
     fn find(&self, id: &KeyId) -> Option<&Fernet> {
-        std::iter::once(&self.first).chain(&self.rest).find(|key| key.id() == id)
+        self.keys().find(|key| key.id() == id)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Fernet> {
+        std::iter::once(&self.first).chain(&self.rest)
     }
 }
 

@@ -70,6 +70,29 @@ impl DirSpool {
         Ok(Self { root, holder, _lock: lock, dead: Mutex::default() })
     }
 
+    /// How many answers of all processes, the living and the dead, wait in `root`.
+    pub fn waiting(root: &Path) -> io::Result<usize> {
+        let mut waiting = 0;
+        for folder in fs::read_dir(root)? {
+            match fs::read_dir(folder?.path()) {
+                Ok(entries) => {
+                    let answer = |entry: &io::Result<fs::DirEntry>| {
+                        entry.as_ref().is_ok_and(|entry| attempt_of(&entry.path()).is_some())
+                    };
+                    waiting += entries.filter(answer).count();
+                }
+                // Its process has just ended, or it is no folder.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                    ) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(waiting)
+    }
+
     fn own(&self) -> PathBuf {
         self.root.join(self.holder.to_string())
     }

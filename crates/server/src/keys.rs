@@ -41,6 +41,18 @@ impl Keys {
 
     /// Who these headers speak for.
     pub(crate) async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Problem> {
+        let known = self.known(headers).await?;
+        let user = self.acts_for(&known, headers).await?;
+        Ok(Principal::new(user, known.permissions))
+    }
+
+    /// What the key of these headers may do, whomever it acts for.
+    pub(crate) async fn permissions(&self, headers: &HeaderMap) -> Result<u32, Problem> {
+        self.known(headers).await.map(|known| known.permissions)
+    }
+
+    /// The key of these headers, if it is in force.
+    async fn known(&self, headers: &HeaderMap) -> Result<Arc<Known>, Problem> {
         let bearer = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
@@ -60,12 +72,16 @@ impl Keys {
         let known = known.filter(|known| {
             same && known.expires_at.is_none_or(|expires_at| expires_at > self.clock.now())
         });
-        let known = known.ok_or_else(unauthenticated)?;
+        known.ok_or_else(unauthenticated)
+    }
+
+    /// The user a key acts for, as its holder and the headers have it.
+    async fn acts_for(&self, known: &Known, headers: &HeaderMap) -> Result<UserId, Problem> {
         let named = headers
             .get(&USER_HEADER)
             .map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default());
-        let user = match (&known.holder, named) {
-            (Holder::User(user), None) => *user,
+        match (&known.holder, named) {
+            (Holder::User(user), None) => Ok(*user),
             (Holder::User(user), Some(named)) => {
                 if Box::pin(self.user(named)).await? != Some(*user) {
                     return Err(Problem::new(
@@ -73,21 +89,15 @@ impl Keys {
                         "A user's key acts for that user alone; leave `Evergrant-User` out or use a service key.",
                     ));
                 }
-                *user
+                Ok(*user)
             }
-            (Holder::Service(_), Some(named)) => {
-                Box::pin(self.user(named)).await?.ok_or_else(|| {
-                    Problem::new(Code::UserRequired, "`Evergrant-User` names no user.")
-                })?
-            }
+            (Holder::Service(_), Some(named)) => Box::pin(self.user(named))
+                .await?
+                .ok_or_else(|| Problem::new(Code::UserRequired, "`Evergrant-User` names no user.")),
             (Holder::Service(_), None) => {
-                return Err(Problem::new(
-                    Code::UserRequired,
-                    "The header `Evergrant-User` is missing.",
-                ));
+                Err(Problem::new(Code::UserRequired, "The header `Evergrant-User` is missing."))
             }
-        };
-        Ok(Principal::new(user, known.permissions))
+        }
     }
 
     /// A key in memory, while that may be relied on.

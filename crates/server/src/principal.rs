@@ -26,11 +26,22 @@ pub enum Permission {
     TokensRead,
     /// Read account profiles.
     ProfileRead,
+    /// See the registrations at providers and what the operator is told.
+    OperationsRead,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 4] =
+    pub const ALL: [Self; 5] = [
+        Self::IntegrationsRead,
+        Self::IntegrationsWrite,
+        Self::TokensRead,
+        Self::ProfileRead,
+        Self::OperationsRead,
+    ];
+
+    /// Those that are about a user's own integrations; the others are the operator's to give away.
+    pub const OF_USERS: [Self; 4] =
         [Self::IntegrationsRead, Self::IntegrationsWrite, Self::TokensRead, Self::ProfileRead];
 
     /// Its name.
@@ -40,6 +51,7 @@ impl Permission {
             Self::IntegrationsWrite => "integrations:write",
             Self::TokensRead => "tokens:read",
             Self::ProfileRead => "profile:read",
+            Self::OperationsRead => "operations:read",
         }
     }
 
@@ -103,12 +115,17 @@ impl Principal {
 
     /// The user, if the key has this permission.
     pub(crate) fn may(self, permission: Permission) -> Result<UserId, Problem> {
-        if self.permissions & permission.bit() == 0 {
-            let detail = format!("The access key lacks the permission {}.", permission.name());
-            return Err(Problem::new(Code::Forbidden, detail).with("permission", permission.name()));
-        }
-        Ok(self.user)
+        holds(self.permissions, permission).map(|()| self.user)
     }
+}
+
+/// Refuses a key without this permission.
+fn holds(permissions: u32, permission: Permission) -> Result<(), Problem> {
+    if permissions & permission.bit() == 0 {
+        let detail = format!("The access key lacks the permission {}.", permission.name());
+        return Err(Problem::new(Code::Forbidden, detail).with("permission", permission.name()));
+    }
+    Ok(())
 }
 
 impl FromRequestParts<App> for Principal {
@@ -116,6 +133,24 @@ impl FromRequestParts<App> for Principal {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         app.0.keys.authenticate(&parts.headers).await
+    }
+}
+
+/// Who asks about the deployment as a whole: no user is meant, so a service key need not name one.
+pub(crate) struct Operator(u32);
+
+impl Operator {
+    /// Refuses a key without this permission.
+    pub(crate) fn may(&self, permission: Permission) -> Result<(), Problem> {
+        holds(self.0, permission)
+    }
+}
+
+impl FromRequestParts<App> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        app.0.keys.permissions(&parts.headers).await.map(Self)
     }
 }
 

@@ -35,7 +35,7 @@ struct Create {
     /// A key of a program that acts for users, which it names in `Evergrant-User`
     #[arg(long, value_name = "NAME", group = "holder", requires = "allow")]
     service: Option<String>,
-    /// What it may do; a user's key may do everything unless given
+    /// What it may do; a user's key may do all that is about its user unless given
     #[arg(long, value_name = "PERMISSION", num_args = 1.., value_delimiter = ',', value_parser = permission)]
     allow: Vec<Vec<Permission>>,
 }
@@ -65,7 +65,7 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
                 }
             };
             let asked: Vec<_> = create.allow.into_iter().flatten().collect();
-            let allowed = if asked.is_empty() { &Permission::ALL[..] } else { &asked };
+            let allowed = if asked.is_empty() { &Permission::OF_USERS[..] } else { &asked };
             let (key, text) = new_key(&*parts.clock, &*parts.entropy, holder, allowed);
             parts.store.add_key(&key).await?;
             let body =

@@ -14,3 +14,6 @@ pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod users;
+
+pub(crate) mod adopt;
+pub(crate) mod encryption;

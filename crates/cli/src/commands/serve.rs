@@ -36,6 +36,12 @@ pub(crate) async fn run(mut settings: Settings, output: Output, args: Args) -> a
     if let Some(played) = stage {
         played.start(&parts);
     }
+    if parts.vault.is_copy().await? {
+        tracing::error!(
+            "this database is a copy of another one: no provider is called and no token is handed out \
+             until whatever uses the original is stopped and `evergrant adopt` is run"
+        );
+    }
     for (key, grants) in parts.missing_keys().await? {
         tracing::error!(
             key,

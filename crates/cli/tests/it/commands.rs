@@ -50,8 +50,18 @@ async fn every_command_does_its_job() {
 
     assert!(!bench.ok(&["doctor"]).await.contains("FAIL"));
     let doctor = json(&bench.ok(&["doctor", &id, "--json"]).await);
-    let checks = doctor.as_array().unwrap();
+    let checks = doctor["checks"].as_array().unwrap();
     assert!(checks.len() >= 5 && checks.iter().all(|check| check["ok"] == true), "{doctor}");
+    let known = &doctor["integration"];
+    assert_eq!(known["attempts"][0]["outcome"], "refreshed");
+    assert_eq!(known["forecast"]["actor"], "nobody");
+    assert_eq!(known["token"]["claims"]["appid"], "sandbox-client");
+    assert!(!known.to_string().contains("contoso"), "a person is named: {known}");
+    let doctor = json(&bench.ok(&["doctor", "--json"]).await);
+    let deployment = &doctor["deployment"];
+    assert_eq!(deployment["spool"]["answers_waiting"], 0, "{doctor}");
+    assert_eq!(deployment["registrations"][0]["name"], "microsoft", "{doctor}");
+    assert_eq!(deployment["encryption_keys"][0]["role"], "encrypts", "{doctor}");
     let migrated = json(&bench.ok(&["migrate", "--json"]).await);
     assert_eq!(migrated["before"], migrated["after"]);
 

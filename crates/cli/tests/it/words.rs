@@ -23,6 +23,9 @@ async fn help_texts() {
         "doctor",
         "completions",
         "man",
+        "adopt",
+        "encryption",
+        "encryption rotate",
     ] {
         let arguments: Vec<_> = command.split(' ').chain(["--help"]).collect();
         transcript.run(&bench, 0, &arguments).await;
@@ -49,6 +52,8 @@ async fn a_first_session() {
     let id = bench.connect(&[]).await;
     for command in
         ["integrations", "integrations --json", "token ID", "doctor", "doctor ID", "migrate"]
+            .into_iter()
+            .chain(["encryption status", "encryption rotate", "adopt"])
     {
         let command = command.replace("ID", &id);
         let arguments: Vec<_> = command.split(' ').collect();

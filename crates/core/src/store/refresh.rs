@@ -99,9 +99,10 @@ pub struct Commit {
 }
 
 /// One attempt to refresh, as `doctor` shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Attempt {
     /// The integration.
+    #[serde(skip)]
     pub id: IntegrationId,
     /// The attempt.
     pub attempt: AttemptId,

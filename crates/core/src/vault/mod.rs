@@ -24,6 +24,7 @@ mod cache;
 mod connect;
 mod consent;
 mod debts;
+mod diagnosis;
 mod error;
 mod exchange;
 mod flight;
@@ -41,6 +42,7 @@ use std::time::Duration;
 
 pub use connect::{Begin, Begun, Imported, Next, Proof};
 pub use consent::Consent;
+pub use diagnosis::{Decoded, Diagnosis, Forecast, HeldToken, Permissions, Skew};
 pub use error::{ConnectError, TokenError};
 use jiff::Timestamp;
 pub use registrations::Registration;

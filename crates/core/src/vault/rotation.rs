@@ -9,8 +9,9 @@ use crate::failpoint::FailPoint;
 use crate::seal::Place;
 use crate::store::SealedRow;
 
-/// How many values are taken at once.
-const BATCH: usize = 100;
+/// How many values are taken at once. To find them those that are done are passed over, so it must
+/// not be few.
+const BATCH: usize = 500;
 
 /// What a rotation has done so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -22,7 +22,7 @@ const PROBLEM: &str = "application/problem+json";
         (name = "connect", description = "Connect an account at a provider"),
         (name = "integrations", description = "Connected accounts"),
         (name = "token", description = "Access tokens that work"),
-        (name = "operation", description = "Health"),
+        (name = "operation", description = "Health, registrations and notices"),
     )
 )]
 pub(super) struct Api;

@@ -1,5 +1,6 @@
 use axum::Json;
 use axum::extract::State;
+use evergrant::TokenError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,10 +31,13 @@ pub(crate) async fn live() -> Json<Health> {
     tag = "operation",
     responses(
         (status = 200, description = "It can", body = Health),
-        (status = 503, description = "`storage_unavailable`", content_type = "application/problem+json"),
+        (status = 503, description = "`storage_unavailable`, or `database_copied`: it answers, but no provider may be called", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Health>, Problem> {
     app.0.store.ping().await?;
+    if app.0.vault.is_copy().await? {
+        return Err(TokenError::Copied.into());
+    }
     Ok(OK)
 }

@@ -257,6 +257,7 @@ pub(crate) async fn edit(
     responses(
         (status = 204, description = "Disconnected; no process hands out its token a second later"),
         (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
+        (status = 503, description = "`database_copied`", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn disconnect(

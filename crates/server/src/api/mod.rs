@@ -3,8 +3,10 @@
 mod browser;
 mod connect;
 mod description;
+mod doctor;
 mod health;
 mod integrations;
+mod operations;
 mod profile;
 mod token;
 
@@ -64,6 +66,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(token::token, token::replace))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
+        .routes(routes!(doctor::doctor))
+        .routes(routes!(operations::registrations))
+        .routes(routes!(operations::notices))
 }
 
 /// Everything users call.

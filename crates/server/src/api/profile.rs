@@ -42,7 +42,7 @@ pub(crate) struct ProfileBody {
         (status = 404, description = "`integration_not_found`, or `not_offered` by its provider", content_type = "application/problem+json"),
         (status = 409, description = "`reconnect_required` with `reconnect_url`, or `integration_paused`", content_type = "application/problem+json"),
         (status = 429, description = "`provider_throttled`", content_type = "application/problem+json"),
-        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `encryption_key_missing`", content_type = "application/problem+json"),
+        (status = 503, description = "`provider_unavailable`, `registration_misconfigured`, `encryption_key_missing` or `database_copied`", content_type = "application/problem+json"),
         (status = 502, description = "`provider_refused`", content_type = "application/problem+json"),
     )
 )]

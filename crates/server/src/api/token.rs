@@ -61,7 +61,7 @@ pub(crate) struct TokenBody<'a> {
         (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
         (status = 409, description = "`reconnect_required` with `reconnect_url`, or `integration_paused`", content_type = "application/problem+json"),
         (status = 422, description = "`life_unattainable` or `invalid_request`", content_type = "application/problem+json"),
-        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `encryption_key_missing`", content_type = "application/problem+json"),
+        (status = 503, description = "`provider_unavailable`, `registration_misconfigured`, `encryption_key_missing` or `database_copied`", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn token(
@@ -120,7 +120,7 @@ fn claims(given: Option<String>) -> Result<Option<String>, Problem> {
         (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
         (status = 409, description = "`reconnect_required` with `reconnect_url`, or `integration_paused`", content_type = "application/problem+json"),
         (status = 422, description = "`invalid_request`", content_type = "application/problem+json"),
-        (status = 503, description = "`provider_unavailable`, `registration_misconfigured` or `encryption_key_missing`", content_type = "application/problem+json"),
+        (status = 503, description = "`provider_unavailable`, `registration_misconfigured`, `encryption_key_missing` or `database_copied`", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn replace(

@@ -12,6 +12,7 @@ mod browser;
 mod caller;
 mod connect;
 mod desk;
+mod doctor;
 mod hardening;
 mod integrations;
 mod keys;

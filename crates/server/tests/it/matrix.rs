@@ -33,6 +33,7 @@ const fn operation(
 
 const READ: Option<Permission> = Some(Permission::IntegrationsRead);
 const WRITE: Option<Permission> = Some(Permission::IntegrationsWrite);
+const OPERATIONS_READ: Option<Permission> = Some(Permission::OperationsRead);
 const ONE: &str = "/api/integrations/{id}/";
 
 #[rustfmt::skip]
@@ -50,6 +51,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     operation("POST", "/api/integrations/{id}/token/", Some(Permission::TokensRead), Some(r#"{"refused":"old"}"#)),
     operation("GET", "/health/live", None, None),
     operation("GET", "/health/ready", None, None),
+    operation("GET", "/api/integrations/{id}/doctor/", READ, None),
+    operation("GET", "/api/registrations/", OPERATIONS_READ, None),
+    operation("GET", "/api/notices/", OPERATIONS_READ, None),
 ];
 
 impl Operation {

@@ -37,6 +37,7 @@ pub(crate) struct Bench {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) http: reqwest::Client,
     database: Option<Postgres>,
+    copy: Option<Postgres>,
     folder: TempDir,
 }
 
@@ -75,11 +76,41 @@ impl Bench {
         set("MICROSOFT_CLIENT_SECRET", "sandbox-secret");
         set("EVERGRANT_SERVER_LISTEN", "127.0.0.1:0");
         set("EVERGRANT_ADMIN_LISTEN", "127.0.0.1:0");
-        Self { http: sandbox.http.clone(), sandbox, environment, database, folder }
+        Self { http: sandbox.http.clone(), sandbox, environment, database, copy: None, folder }
     }
 
     pub(crate) fn postgres(&self) -> &Postgres {
         self.database.as_ref().expect("a bench on PostgreSQL")
+    }
+
+    /// Where the database is, for those who open it beside the binary.
+    pub(crate) fn database_url(&self) -> String {
+        match self.environment.get("EVERGRANT_DATABASE_URL") {
+            Some(url) => url.clone(),
+            None => format!("sqlite:{}", self.path("evergrant.db").display()),
+        }
+    }
+
+    /// The providers as the binary has them, for those who call them beside it.
+    pub(crate) fn providers(&self) -> evergrant::provider::Providers {
+        let at = |name: &str| Url::parse(&self.environment[name]).unwrap();
+        evergrant_providers::all(&evergrant_providers::Settings {
+            microsoft: evergrant_providers::microsoft::Settings {
+                client_id: self.environment.get("MICROSOFT_CLIENT_ID").cloned(),
+                client_secret: Some(self.environment["MICROSOFT_CLIENT_SECRET"].as_str().into()),
+                login_url: at("EVERGRANT_MICROSOFT_LOGIN_URL"),
+                graph_url: at("EVERGRANT_MICROSOFT_GRAPH_URL"),
+                ..evergrant_providers::microsoft::Settings::default()
+            },
+        })
+    }
+
+    /// Copies the PostgreSQL database on its server; gives the copy's URL.
+    pub(crate) async fn copy_postgres(&mut self) -> String {
+        let copy = self.postgres().copy().await;
+        let url = copy.url.clone();
+        self.copy = Some(copy);
+        url
     }
 
     /// A file in the deployment's folder, where every process is started.

@@ -25,6 +25,15 @@ impl Postgres {
         Self { url: url.into(), server, name }
     }
 
+    /// A database with the same content beside it; nobody may be connected to this one.
+    pub(crate) async fn copy(&self) -> Self {
+        let (from, name) = (&self.name, format!("{}_copy", self.name));
+        run(&self.server, format!("CREATE DATABASE {name} TEMPLATE {from}")).await;
+        let mut url = Url::parse(&self.url).unwrap();
+        url.set_path(&name);
+        Self { url: url.into(), server: self.server.clone(), name }
+    }
+
     /// Lets nobody in, and ends the connections there are; or lets all in again.
     pub(crate) async fn reachable(&self, reachable: bool) {
         let name = &self.name;

@@ -118,6 +118,15 @@ impl Process {
         assert!(sent.unwrap().success(), "{kill}");
     }
 
+    /// Kills it outright, as a power cut does; `false` if it had ended by itself before.
+    pub(crate) async fn kill(mut self) -> bool {
+        if self.child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        self.child.kill().await.unwrap();
+        true
+    }
+
     /// Asks it to stop and waits for its end.
     pub(crate) async fn stop(self) -> Done {
         self.terminate().await;

@@ -53,6 +53,9 @@ impl Transcript {
             (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
             (r"evg_cli_\w+", "DATABASE"),
             (r"longest has \d+ seconds", "longest has N seconds"),
+            (r"\b\d+ ms\b", "N ms"),
+            (r"\b[0-9a-f]{16}\b", "KEY"),
+            (r"\b[0-9a-f]{32}\b", "NAME"),
             (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "TOKEN"),
         ] {
             settings.add_filter(pattern, mask);

@@ -1,0 +1,214 @@
+//! The deployment as a whole: registrations, keys, spool, debts, notices.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use evergrant::clock::until;
+use evergrant::spool::DirSpool;
+use evergrant::store::{GrantStore as _, Notice};
+use evergrant::vault::Registration;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Report;
+use crate::compose::Parts;
+
+const DAY: Duration = Duration::from_hours(24);
+/// From this many days before its end on a credential is warned of.
+const ENDS_SOON: u64 = 60;
+/// How old the notices are that are shown.
+const SHOWN: Duration = Duration::from_hours(30 * 24);
+/// How many notices are read at once.
+const PAGE: u32 = 200;
+
+pub(super) async fn look(parts: &Parts, report: &mut Report) -> anyhow::Result<()> {
+    let now = parts.clock.now();
+    for provider in parts.providers.iter() {
+        let what = format!("the registration of {} is complete", provider.manifest().key);
+        match provider.ready() {
+            Ok(()) => report.ok(what),
+            Err(failure) => report.operator(what, failure.message),
+        }
+    }
+    let notices = notices(parts, now).await?;
+    let registrations = parts.vault.registrations();
+    for registration in &registrations {
+        suspension(registration, &notices, report);
+        credentials(registration, now, report);
+    }
+    let waiting = spool(parts, report);
+    let debts = parts.store.debts().await?;
+    if debts == 0 {
+        report.ok("no grant waits to be revoked");
+    } else {
+        let what = format!("{debts} grants of disconnected accounts wait to be revoked");
+        report.warn(what, "a running server tries again by itself, for a week");
+    }
+    let keys = keys(parts).await?;
+    let shown = registrations.iter().map(|r| registration_json(r, now));
+    report.text = text(&keys, &notices);
+    let notices = notices
+        .iter()
+        .map(|notice| json!({ "at": notice.at, "kind": notice.kind, "detail": notice.detail }));
+    let body = json!({
+        "database_copied": parts.vault.is_copy().await?,
+        "registrations": shown.collect::<Vec<_>>(),
+        "spool": { "folder": parts.settings.spool.dir, "answers_waiting": waiting },
+        "debts_waiting": debts,
+        "encryption_keys": keys,
+        "notices": notices.collect::<Vec<_>>(),
+    });
+    report.more = Some(("deployment", body));
+    Ok(())
+}
+
+/// The notices that are not too old to matter.
+async fn notices(parts: &Parts, now: Timestamp) -> anyhow::Result<Vec<Notice>> {
+    let (mut recent, mut after) = (Vec::new(), 0);
+    loop {
+        let page = parts.store.notices(after, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(recent) };
+        after = *last;
+        let young = page.into_iter().map(|(_, notice)| notice);
+        recent.extend(young.filter(|notice| until(notice.at, now) <= SHOWN));
+    }
+}
+
+/// This process has just started and was refused by nobody: what others have met stands in the
+/// notices.
+fn suspension(registration: &Registration, notices: &[Notice], report: &mut Report) {
+    let name = &registration.name;
+    let what = format!("the provider takes the registration {name}");
+    if let Some(why) = &registration.suspended {
+        return report.operator(what, format!("{} {}", why.message, why.remedy));
+    }
+    let about = |notice: &&Notice| {
+        let of = notice.detail["registration"] == name.as_str();
+        of && notice.kind.starts_with("registration_")
+    };
+    match notices.iter().rfind(about) {
+        Some(last) if last.kind == "registration_suspended" => {
+            let why = last.detail["message"].as_str().unwrap_or_default();
+            let why = format!(
+                "refused at {}: {why} A server that runs tries again by itself; \
+                 `evergrant doctor int_…` tries now",
+                last.at
+            );
+            report.warn(what, why);
+        }
+        _ => report.ok(what),
+    }
+}
+
+fn credentials(registration: &Registration, now: Timestamp, report: &mut Report) {
+    for credential in &registration.credentials {
+        let what = format!("the {} of {} is good", credential.name, registration.name);
+        let Some(end) = credential.expires_at else {
+            report.ok(format!("{what}; when it ends is not known"));
+            continue;
+        };
+        let (left, days) = (until(now, end), days(now, end));
+        if left.is_zero() {
+            let why = format!("it ended at {end}: add a new one at the provider and set it");
+            report.operator(what, why);
+        } else if days < ENDS_SOON {
+            let why = format!("it ends at {end}, {}: add a second one before", in_days(days));
+            report.warn(what, why);
+        } else {
+            report.ok(format!("{what}, for {days} days"));
+        }
+        if let Some(why) = &credential.refused {
+            let what = format!("the provider takes the {}", credential.name);
+            report.operator(what, format!("{} {}", why.message, why.remedy));
+        }
+    }
+}
+
+fn days(now: Timestamp, end: Timestamp) -> u64 {
+    until(now, end).as_secs() / DAY.as_secs()
+}
+
+fn in_days(days: u64) -> String {
+    match days {
+        0 => "today".to_owned(),
+        1 => "tomorrow".to_owned(),
+        days => format!("in {days} days"),
+    }
+}
+
+fn registration_json(registration: &Registration, now: Timestamp) -> Value {
+    let credentials = registration.credentials.iter().map(|credential| {
+        json!({
+            "name": credential.name,
+            "expires_at": credential.expires_at,
+            "days_left": credential.expires_at.map(|end| days(now, end)),
+            "refused": credential.refused.as_ref().map(|why| why.shown()),
+        })
+    });
+    json!({
+        "name": registration.name,
+        "providers": registration.providers,
+        "incomplete": registration.incomplete.as_ref().map(|why| why.shown()),
+        "suspended": registration.suspended.as_ref().map(|why| why.shown()),
+        "suspended_since": registration.suspended_since,
+        "credentials": credentials.collect::<Vec<_>>(),
+    })
+}
+
+/// The folder was just written to, else there would be no vault. How many answers wait in it.
+fn spool(parts: &Parts, report: &mut Report) -> Option<usize> {
+    let folder = &parts.settings.spool.dir;
+    report.ok(format!("the spool folder {} can be written", folder.display()));
+    match DirSpool::waiting(folder) {
+        Ok(0) => Some(0),
+        Ok(waiting) => {
+            let why =
+                "a running server takes them over, once the database answers and no key is missing";
+            report.warn(format!("{waiting} answers of providers wait in the spool folder"), why);
+            Some(waiting)
+        }
+        Err(error) => {
+            let why = format!("the folder cannot be read: {error}");
+            report.operator("no answer waits in the spool folder", why);
+            None
+        }
+    }
+}
+
+/// Every key that seals something or is in the ring.
+async fn keys(parts: &Parts) -> anyhow::Result<Vec<Value>> {
+    let mut uses: BTreeMap<String, i64> = BTreeMap::new();
+    for (key, count) in parts.store.sealing_keys().await? {
+        uses.insert(key.as_str().to_owned(), count);
+    }
+    let mut keys = Vec::new();
+    for (at, key) in parts.vault.ring().ids().enumerate() {
+        let values = uses.remove(key.as_str()).unwrap_or_default();
+        let role = if at == 0 { "encrypts" } else { "decrypts" };
+        keys.push(json!({ "key": key.as_str(), "values": values, "role": role }));
+    }
+    keys.extend(
+        uses.into_iter().map(|(key, n)| json!({ "key": key, "values": n, "role": "missing" })),
+    );
+    Ok(keys)
+}
+
+fn text(keys: &[Value], notices: &[Notice]) -> String {
+    let mut text = String::new();
+    for key in keys {
+        let (name, role) = (key["key"].as_str().unwrap_or_default(), key["role"].as_str());
+        let role = role.unwrap_or_default();
+        let _ = writeln!(text, "encryption key {name} {role}; {} values", key["values"]);
+    }
+    if !notices.is_empty() {
+        text.push_str("\nnotices of the last 30 days\n");
+    }
+    for notice in notices {
+        let detail = notice.detail.as_object().into_iter().flatten();
+        let detail = detail.filter(|(_, value)| !value.is_null());
+        let detail: Vec<_> = detail.map(|(name, value)| format!("{name}: {value}")).collect();
+        let _ = writeln!(text, "{}  {}  {}", notice.at, notice.kind, detail.join(", "));
+    }
+    text
+}
