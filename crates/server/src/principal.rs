@@ -26,11 +26,23 @@ pub enum Permission {
     TokensRead,
     /// Read account profiles.
     ProfileRead,
+    /// Connect the operator's registration itself, which may reach a whole organisation.
+    ApplicationsConnect,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 4] =
+    pub const ALL: [Self; 5] = [
+        Self::IntegrationsRead,
+        Self::IntegrationsWrite,
+        Self::TokensRead,
+        Self::ProfileRead,
+        Self::ApplicationsConnect,
+    ];
+
+    /// Those about users' own accounts: what a key has that asked for none, or for all. The others
+    /// must be asked for by name.
+    pub const USUAL: [Self; 4] =
         [Self::IntegrationsRead, Self::IntegrationsWrite, Self::TokensRead, Self::ProfileRead];
 
     /// Its name.
@@ -40,6 +52,7 @@ impl Permission {
             Self::IntegrationsWrite => "integrations:write",
             Self::TokensRead => "tokens:read",
             Self::ProfileRead => "profile:read",
+            Self::ApplicationsConnect => "applications:connect",
         }
     }
 

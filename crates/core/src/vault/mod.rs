@@ -28,6 +28,7 @@ mod error;
 mod exchange;
 mod flight;
 mod manage;
+mod notes;
 mod recovery;
 mod refresh;
 mod registrations;
@@ -40,7 +41,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use connect::{Begin, Begun, Imported, Next, Proof};
-pub use consent::Consent;
+pub use consent::{CONSENT_LIFE, Consent};
 pub use error::{ConnectError, TokenError};
 use jiff::Timestamp;
 pub use registrations::Registration;
