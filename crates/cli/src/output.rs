@@ -165,7 +165,7 @@ impl Verdict {
 
 fn exit_of(code: Code) -> Exit {
     match code {
-        Code::ReconnectRequired => Exit::Reconnect,
+        Code::ReconnectRequired | Code::ConsentRequired => Exit::Reconnect,
         Code::ProviderUnavailable
         | Code::ProviderThrottled
         | Code::StorageUnavailable
@@ -189,6 +189,9 @@ fn remedy(code: Code) -> Option<&'static str> {
         Code::ReconnectRequired => Some(
             "The user runs `evergrant connect PROVIDER --integration ID`; the integration keeps its id.",
         ),
+        Code::ConsentRequired => Some(
+            "An administrator of the organisation opens the page that `evergrant consent PROVIDER` prints; then connect again.",
+        ),
         Code::ConnectRefused | Code::InvalidState => {
             Some("Nothing was changed; run the command again to try again.")
         }
@@ -205,6 +208,7 @@ fn remedy(code: Code) -> Option<&'static str> {
         | Code::LifeUnattainable
         | Code::UnknownProvider
         | Code::UnknownScopes
+        | Code::NotOffered
         | Code::ProviderRefused => None,
         code => Some(code.remedy()),
     }

@@ -123,7 +123,7 @@ impl Tour {
     ) -> anyhow::Result<Self> {
         let user = users::add(parts, "demo").await?;
         let holder = Holder::User(user.id);
-        let (row, key) = new_key(&*parts.clock, &*parts.entropy, holder, &Permission::ALL);
+        let (row, key) = new_key(&*parts.clock, &*parts.entropy, holder, &Permission::USUAL);
         parts.store.add_key(&row).await?;
         let server = Url::parse(&format!("http://{address}"))?;
         Ok(Self { http: Arc::clone(&parts.http), stage, clock, server, key, output })

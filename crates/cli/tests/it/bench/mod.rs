@@ -9,6 +9,7 @@ mod server;
 mod transcript;
 
 use std::collections::BTreeMap;
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -106,6 +107,14 @@ impl Bench {
     /// Runs `evergrant …` to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Done {
         self.start(arguments).done().await
+    }
+
+    /// Runs `evergrant …` to its end, with `text` on its stdin.
+    pub(crate) async fn run_with(&self, arguments: &[&str], text: &str) -> Done {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file.rewind().unwrap();
+        Process::start_with(&mut self.command(arguments), file).done().await
     }
 
     /// Runs `evergrant …`, which must go well, and gives what it printed, without the line's end.
