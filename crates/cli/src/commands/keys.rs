@@ -35,7 +35,7 @@ struct Create {
     /// A key of a program that acts for users, which it names in `Evergrant-User`
     #[arg(long, value_name = "NAME", group = "holder", requires = "allow")]
     service: Option<String>,
-    /// What it may do; a user's key may do `all` unless given. `applications:connect` is in neither
+    /// What it may do; a user's key may do `all` unless given; `applications:connect` is not among all
     #[arg(long, value_name = "PERMISSION", num_args = 1.., value_delimiter = ',', value_parser = permission)]
     allow: Vec<Vec<Permission>>,
 }
@@ -48,7 +48,7 @@ fn permission(name: &str) -> Result<Vec<Permission>, String> {
     let found = Permission::ALL.into_iter().find(|permission| permission.name() == name);
     found.map(|permission| vec![permission]).ok_or_else(|| {
         let names: Vec<_> = Permission::ALL.iter().map(|permission| permission.name()).collect();
-        format!("there are {}, and all of the usual ones by `all`", names.join(", "))
+        format!("there are {}, and all, which is those but the last", names.join(", "))
     })
 }
 

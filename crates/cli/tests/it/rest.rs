@@ -92,6 +92,6 @@ async fn a_lost_grant_is_reconnected_by_its_link_and_keeps_its_id() {
     assert_eq!(onward.status(), 303);
     let address = onward.headers()["location"].to_str().unwrap();
     let back = bench.sign_in(address, ADELE).await;
-    assert_eq!(bench.http.get(back).send().await.unwrap().status(), 200);
+    assert_eq!(bench.http.get(back).send().await.unwrap().status(), 303);
     assert_eq!(server.get(&key, &path).await.expect(200)["email"], ADELE);
 }
