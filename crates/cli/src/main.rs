@@ -5,7 +5,9 @@ mod compose;
 mod credentials;
 mod observe;
 mod output;
+mod registrations;
 mod settings;
+mod terminal;
 mod traces;
 
 use std::path::{Path, PathBuf};
@@ -47,6 +49,10 @@ enum Command {
     Sandbox(commands::sandbox::Args),
     /// Connect an account from this terminal
     Connect(commands::connect::Args),
+    /// Connect an account by a refresh token from elsewhere; reads the token from stdin
+    Import(commands::import::Args),
+    /// Print the page where an administrator agrees for their organisation, alone on stdout
+    Consent(commands::consent::Args),
     /// List the connected accounts
     Integrations(commands::integrations::Args),
     /// Print a valid access token, alone on stdout
@@ -128,6 +134,8 @@ async fn perform(command: Command, settings: Settings, output: Output) -> anyhow
         Command::Serve(args) => commands::serve::run(settings, output, args).await?,
         Command::Sandbox(args) => commands::sandbox::run(settings, output, args).await?,
         Command::Connect(args) => commands::connect::run(settings, output, args).await?,
+        Command::Import(args) => commands::import::run(settings, output, args).await?,
+        Command::Consent(args) => commands::consent::run(settings, output, args).await?,
         Command::Integrations(args) => commands::integrations::run(settings, output, args).await?,
         Command::Token(args) => commands::token::run(settings, output, args).await?,
         Command::Disconnect(args) => commands::disconnect::run(settings, output, args).await?,

@@ -102,12 +102,15 @@ impl Output {
             let body = json!({ "error": error, "code": code, "remedy": remedy, "exit": exit });
             self.note(&body.to_string());
         } else {
-            self.note(&format!("error: {}", sentence(error)));
-            if let Some(remedy) = remedy {
-                self.note(&format!("  {remedy}"));
-            }
+            self.note(&told(error, remedy.as_deref()));
         }
     }
+}
+
+/// What went wrong, and on a line of its own what to do.
+fn told(error: &anyhow::Error, remedy: Option<&str>) -> String {
+    let remedy = remedy.map(|remedy| format!("\n  {remedy}"));
+    format!("error: {}{}", sentence(error), remedy.unwrap_or_default())
 }
 
 /// The error and its causes in one line. Some errors quote their cause themselves.
@@ -165,7 +168,7 @@ impl Verdict {
 
 fn exit_of(code: Code) -> Exit {
     match code {
-        Code::ReconnectRequired => Exit::Reconnect,
+        Code::ReconnectRequired | Code::ConsentRequired => Exit::Reconnect,
         Code::ProviderUnavailable
         | Code::ProviderThrottled
         | Code::StorageUnavailable
@@ -189,6 +192,9 @@ fn remedy(code: Code) -> Option<&'static str> {
         Code::ReconnectRequired => Some(
             "The user runs `evergrant connect PROVIDER --integration ID`; the integration keeps its id.",
         ),
+        Code::ConsentRequired => Some(
+            "An administrator of the organisation opens the page that `evergrant consent PROVIDER` prints; then connect again.",
+        ),
         Code::ConnectRefused | Code::InvalidState => {
             Some("Nothing was changed; run the command again to try again.")
         }
@@ -205,6 +211,7 @@ fn remedy(code: Code) -> Option<&'static str> {
         | Code::LifeUnattainable
         | Code::UnknownProvider
         | Code::UnknownScopes
+        | Code::NotOffered
         | Code::ProviderRefused => None,
         code => Some(code.remedy()),
     }
@@ -286,4 +293,38 @@ pub(crate) fn log_to_stderr(log: &Log, run: Run, traces: &Traces) {
     let both = tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces.layer());
     // A second subscriber in one process is refused; the first one stays.
     let _ = both.try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use evergrant::provider::{Actor, Failure};
+
+    use super::*;
+
+    /// The exit code and the words for a provider's refusal.
+    fn refused(error: impl Fn(Failure) -> anyhow::Error, failure: Failure) -> String {
+        let error = error(failure);
+        let verdict = Verdict::on(&error);
+        format!("[{}] {}", verdict.exit as u8, told(&error, verdict.remedy.as_deref()))
+    }
+
+    #[test]
+    fn the_second_line_is_the_failures_own_remedy_where_it_has_one() {
+        let connect = |failure| ConnectError::Rejected(failure).into();
+        let token = |why| {
+            let since = jiff::Timestamp::UNIX_EPOCH;
+            TokenError::ReconnectRequired { why, since }.into()
+        };
+        let failure = |code: &str, actor| Failure::new(code, actor, "It was refused.");
+        let mended = |actor| failure("grant_ended", actor).remedied_by("Turn it on and off again.");
+        let consent = || failure("admin_consent_required", Actor::Administrator);
+        let all = [
+            refused(connect, mended(Actor::User)),
+            refused(token, mended(Actor::User)),
+            refused(connect, failure("grant_ended", Actor::User)),
+            refused(connect, consent()),
+            refused(token, consent().remedied_by("Ask your administrator.")),
+        ];
+        insta::assert_snapshot!(all.join("\n"), @"");
+    }
 }

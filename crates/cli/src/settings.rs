@@ -17,6 +17,7 @@ use toml::{Table, Value};
 use url::Url;
 
 use crate::output::OperatorError;
+use crate::registrations::{self, Registration};
 
 /// Variables that other documents and tools use, and the settings they stand for.
 const ALIASES: [(&str, &str, &str); 4] = [
@@ -47,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) encryption: Encryption,
     pub(crate) spool: Spool,
     pub(crate) microsoft: Microsoft,
+    pub(crate) providers: BTreeMap<String, Registration>,
     pub(crate) sandbox: Sandbox,
     pub(crate) tls: Tls,
     pub(crate) log: Log,
@@ -257,6 +259,12 @@ impl Settings {
             let Some((section, name)) = lower.split_once('_') else {
                 bail!("{variable} is not a setting; variables are called {PREFIX}SECTION_NAME");
             };
+            if section == "providers" {
+                if put_provider(&mut table, variables, variable, name)? {
+                    settings = Self::of_table(&table).with_context(|| variable.clone())?;
+                }
+                continue;
+            }
             let name = match name.strip_suffix("_file") {
                 Some(secret) if SECRETS.contains(&(section, secret)) => secret,
                 _ => name,
@@ -329,8 +337,42 @@ impl Settings {
                 login_url: ours.login_url,
                 graph_url: ours.graph_url,
             },
+            declared: self
+                .providers
+                .iter()
+                .map(|(name, registration)| (name.clone(), registration.clone().settings()))
+                .collect(),
         }
     }
+}
+
+/// Sets `providers.NAME.FIELD` from a variable, or from the file that its `_FILE` form names.
+fn put_provider(
+    table: &mut Table,
+    variables: &BTreeMap<String, String>,
+    variable: &str,
+    name: &str,
+) -> anyhow::Result<bool> {
+    let named = name.strip_suffix("_file").unwrap_or(name);
+    let found = registrations::FIELDS.iter().find_map(|(field, secret)| {
+        let provider = named.strip_suffix(field)?.strip_suffix('_')?;
+        Some((provider, *field, *secret))
+    });
+    let Some((provider, field, secret)) = found else {
+        bail!("{variable} is not a setting; write the rest of [providers] into the file");
+    };
+    let base = variable.strip_suffix(FILE_SUFFIX).unwrap_or(variable);
+    let Some(value) = value_of(variables, base, secret)? else { return Ok(false) };
+    let providers = table.entry("providers").or_insert_with(|| Value::Table(Table::new()));
+    let Some(providers) = providers.as_table_mut() else {
+        bail!("the configuration's sections must be tables")
+    };
+    let one = providers.entry(provider).or_insert_with(|| Value::Table(Table::new()));
+    let Some(one) = one.as_table_mut() else {
+        bail!("the configuration's sections must be tables")
+    };
+    one.insert(field.to_owned(), Value::String(value));
+    Ok(true)
 }
 
 /// Sets `section.name` from a variable, or from the file that its `_FILE` form names; `false` if
@@ -342,30 +384,38 @@ fn put(
     section: &str,
     name: &str,
 ) -> anyhow::Result<bool> {
-    let file = variables
-        .get(&format!("{variable}{FILE_SUFFIX}"))
-        .filter(|_| SECRETS.contains(&(section, name)));
-    let value = match (variables.get(variable), file) {
-        (Some(_), Some(_)) => {
-            bail!("{variable} and {variable}{FILE_SUFFIX} are both set; keep one")
-        }
-        (Some(value), None) => value.clone(),
-        (None, Some(path)) => std::fs::read_to_string(path)
-            .map_err(|error| {
-                OperatorError(format!(
-                    "cannot read {path}, which {variable}{FILE_SUFFIX} names: {error}"
-                ))
-            })?
-            .trim_end()
-            .to_owned(),
-        (None, None) => return Ok(false),
-    };
+    let secret = SECRETS.contains(&(section, name));
+    let Some(value) = value_of(variables, variable, secret)? else { return Ok(false) };
     let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
     let Value::Table(section) = section else {
         bail!("the configuration's sections must be tables")
     };
     section.insert(name.to_owned(), Value::String(value));
     Ok(true)
+}
+
+/// A variable's value, or for a secret what is in the file that its `_FILE` form names.
+fn value_of(
+    variables: &BTreeMap<String, String>,
+    variable: &str,
+    secret: bool,
+) -> anyhow::Result<Option<String>> {
+    let file = variables.get(&format!("{variable}{FILE_SUFFIX}")).filter(|_| secret);
+    Ok(match (variables.get(variable), file) {
+        (Some(_), Some(_)) => {
+            bail!("{variable} and {variable}{FILE_SUFFIX} are both set; keep one")
+        }
+        (Some(value), None) => Some(value.clone()),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                OperatorError(format!(
+                    "cannot read {path}, which {variable}{FILE_SUFFIX} names: {error}"
+                ))
+            })?;
+            Some(text.trim_end().to_owned())
+        }
+        (None, None) => None,
+    })
 }
 
 fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {

@@ -30,6 +30,8 @@ pub enum Field {
     Link,
     /// What an administrator's consent comes back with.
     Consent,
+    /// A text that a browser carries from one page to the next.
+    Note,
 }
 
 impl Field {
@@ -40,6 +42,7 @@ impl Field {
             Self::Flow => "flow",
             Self::Link => "link",
             Self::Consent => "consent",
+            Self::Note => "note",
         }
     }
 }

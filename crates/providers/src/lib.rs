@@ -29,7 +29,10 @@ pub struct Settings {
 impl Settings {
     /// The credentials of every registration, by its name.
     pub fn credentials(&self) -> BTreeMap<String, Vec<ClientCredential>> {
-        BTreeMap::from([("microsoft".to_owned(), self.microsoft.credentials())])
+        let declared = self.declared.iter();
+        let declared = declared.map(|(name, one)| (name.clone(), one.credentials.clone()));
+        let microsoft = (microsoft::REGISTRATION.to_owned(), self.microsoft.credentials());
+        declared.chain([microsoft]).collect()
     }
 }
 

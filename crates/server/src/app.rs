@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use evergrant::news::News;
+use evergrant::provider::ProviderKey;
 use evergrant::{Clock, Entropy, Gateway, IntegrationId, UserId, Vault};
 use evergrant_store::Store;
 use jiff::Timestamp;
@@ -87,22 +88,58 @@ impl App {
         format!("{}{path}", self.0.config.public_url.as_str().trim_end_matches('/'))
     }
 
-    /// Adds the link by which the user can reconnect, where that is what helps.
-    pub(crate) fn with_reconnect_url(
+    /// Where providers send browsers back to.
+    pub(crate) fn own_callback(&self, provider: &ProviderKey) -> Result<Url, Problem> {
+        let url = self.url(&format!("/api/integrations/oauth/callback/{provider}/"));
+        Url::parse(&url)
+            .map_err(|_| Problem::invalid("/provider", "`provider` must be a provider's key."))
+    }
+
+    /// Adds the links that help with this integration: for the user to reconnect, for an
+    /// administrator to agree first.
+    pub(crate) async fn with_links(
         &self,
         problem: impl Into<Problem>,
         owner: UserId,
         id: IntegrationId,
     ) -> Problem {
         let problem = problem.into();
-        if problem.code() != Code::ReconnectRequired {
+        if ![Code::ReconnectRequired, Code::ConsentRequired].contains(&problem.code()) {
             return problem;
         }
         let link = self.0.vault.reconnect_link(owner, id);
-        problem.with(
+        let problem = problem.with(
             "reconnect_url",
             self.url(&format!("/api/integrations/oauth/reconnect/{}/", link.expose())),
-        )
+        );
+        if problem.code() != Code::ConsentRequired {
+            return problem;
+        }
+        match self.0.vault.integration(owner, id).await {
+            Ok(integration) => self.with_consent_url(problem, &integration.provider),
+            // What went wrong in the first place says more.
+            Err(_) => problem,
+        }
+    }
+
+    /// Adds the page to forward to an administrator, where that is what helps.
+    pub(crate) fn with_consent_url(
+        &self,
+        problem: impl Into<Problem>,
+        provider: &ProviderKey,
+    ) -> Problem {
+        let problem = problem.into();
+        if problem.code() != Code::ConsentRequired {
+            return problem;
+        }
+        let page = self
+            .own_callback(provider)
+            .ok()
+            .and_then(|back| self.0.vault.consent_page(provider, &back, None).ok());
+        match page {
+            Some(page) => problem.with(Problem::CONSENT_URL, String::from(page)),
+            None => problem,
+        }
     }
 }
 

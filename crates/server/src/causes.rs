@@ -10,7 +10,7 @@ use crate::problem::{Code, Problem};
 
 /// How often a device code may be asked about where its provider names no interval (RFC 8628,
 /// section 3.2).
-const DEVICE_INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const DEVICE_INTERVAL: Duration = Duration::from_secs(5);
 
 impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
@@ -128,8 +128,19 @@ impl From<StoreError> for Problem {
     }
 }
 
+/// What providers call a refusal that only an administrator's consent ends.
+const NEEDS_ADMINISTRATOR: &str = "admin_consent_required";
+
 /// A provider's refusal, with all that it said.
 fn refused(code: Code, failure: Failure) -> Problem {
+    let code = match code {
+        Code::ConnectRefused | Code::ReconnectRequired
+            if failure.actor == Actor::Administrator && failure.code == NEEDS_ADMINISTRATOR =>
+        {
+            Code::ConsentRequired
+        }
+        code => code,
+    };
     let mut problem = Problem::new(code, failure.message).with("reason", failure.code);
     problem = problem.with("actor", actor(failure.actor)).remedied_by(failure.remedy);
     if let Some(code) = failure.provider_code {

@@ -58,7 +58,9 @@ fn unreadable_body(rejection: &JsonRejection) -> Problem {
         .collect();
     let text = error.inner().to_string();
     match text.split_once(", expected ") {
-        Some((found, expected)) if found.starts_with("invalid ") => {
+        Some((found, expected))
+            if found.starts_with("invalid ") || found.starts_with("unknown variant ") =>
+        {
             Problem::invalid(&pointer, format!("expected {expected}"))
         }
         _ => Problem::invalid(&pointer, text),

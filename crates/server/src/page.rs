@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 
@@ -40,8 +41,7 @@ impl Reader {
             return problem.into_response();
         }
         let code = problem.code();
-        let text = format!("{} Go back to where you began and try again.", problem.detail());
-        let mut response = page(code.status(), code.title(), &text);
+        let mut response = page(code.status(), &Words::from(&problem));
         response.extensions_mut().insert(code);
         response
     }
@@ -59,13 +59,38 @@ impl<S: Send + Sync> FromRequestParts<S> for Reader {
     }
 }
 
-/// A page with a title and a sentence.
-pub(crate) fn page(status: StatusCode, title: &str, text: &str) -> Response {
+/// What a page says: a title and a few sentences.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Words {
+    title: String,
+    text: String,
+}
+
+impl Words {
+    pub(crate) fn new(title: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { title: title.into(), text: text.into() }
+    }
+}
+
+impl From<&Problem> for Words {
+    fn from(problem: &Problem) -> Self {
+        let next = problem.remedy().unwrap_or("Go back to where you began and try again.");
+        let mut text = format!("{} {next}", problem.detail());
+        if let Some(page) = problem.member(Problem::CONSENT_URL) {
+            text += " The address for the administrator: ";
+            text += page;
+        }
+        Self::new(problem.code().title(), text)
+    }
+}
+
+/// A page that says this.
+pub(crate) fn page(status: StatusCode, words: &Words) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>{title}</title><style>{STYLE}</style><h1>{title}</h1><p>{text}</p></html>",
-        title = escape(title),
-        text = escape(text),
+        title = escape(&words.title),
+        text = escape(&words.text),
     );
     let mut response = (status, Html(html)).into_response();
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());

@@ -28,20 +28,24 @@ pub enum Permission {
     ProfileRead,
     /// See the registrations at providers and what the operator is told.
     OperationsRead,
+    /// Connect the operator's registration itself, which may reach a whole organisation.
+    ApplicationsConnect,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::IntegrationsRead,
         Self::IntegrationsWrite,
         Self::TokensRead,
         Self::ProfileRead,
         Self::OperationsRead,
+        Self::ApplicationsConnect,
     ];
 
-    /// Those that are about a user's own integrations; the others are the operator's to give away.
-    pub const OF_USERS: [Self; 4] =
+    /// Those about users' own accounts: what a key has that asked for none, or for all. The others
+    /// must be asked for by name.
+    pub const USUAL: [Self; 4] =
         [Self::IntegrationsRead, Self::IntegrationsWrite, Self::TokensRead, Self::ProfileRead];
 
     /// Its name.
@@ -52,6 +56,7 @@ impl Permission {
             Self::TokensRead => "tokens:read",
             Self::ProfileRead => "profile:read",
             Self::OperationsRead => "operations:read",
+            Self::ApplicationsConnect => "applications:connect",
         }
     }
 

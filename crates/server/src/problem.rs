@@ -77,6 +77,9 @@ problems! {
     /// Only the user can mend it.
     ReconnectRequired = "reconnect_required", CONFLICT, "The user must connect the account again",
         "Send the user to `reconnect_url`, or begin again with `integration` in `POST /api/integrations/oauth/initiate/`; the integration keeps its id.";
+    /// Only an administrator of the user's organisation can mend it.
+    ConsentRequired = "consent_required", CONFLICT, "An administrator must grant the permissions first",
+        "Send `admin_consent_url` to an administrator of the user's organisation; once it is done there, the user connects again.";
     /// No token lives that long.
     LifeUnattainable = "life_unattainable", UNPROCESSABLE_ENTITY, "No token lives that long",
         "Ask for at most `longest_seconds`.";
@@ -110,9 +113,9 @@ problems! {
     /// The provider is down.
     ProviderUnavailable = "provider_unavailable", SERVICE_UNAVAILABLE, "The provider does not answer",
         "Wait for the seconds in `Retry-After`; nothing is lost meanwhile.";
-    /// The integration's provider cannot do it.
-    NotOffered = "not_offered", NOT_FOUND, "The integration's provider does not offer this",
-        "`detail` says what is missing; another provider may have it.";
+    /// The provider cannot do it.
+    NotOffered = "not_offered", NOT_FOUND, "The provider does not offer this",
+        "`detail` says what is missing; another provider, or another way to connect, may have it.";
     /// The operator must fix the registration.
     RegistrationMisconfigured = "registration_misconfigured", SERVICE_UNAVAILABLE, "The registration at the provider needs the operator",
         "The operator runs `evergrant doctor`; users stay connected and need not do anything.";
@@ -182,6 +185,9 @@ pub(crate) struct ProblemBody<'a> {
 }
 
 impl Problem {
+    /// The member with the page for an administrator.
+    pub(crate) const CONSENT_URL: &str = "admin_consent_url";
+
     /// A problem with what is particular to this occurrence.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self(Box::new(Inner {
@@ -216,6 +222,11 @@ impl Problem {
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.more.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// A member's text, if it was added.
+    pub(crate) fn member(&self, name: &str) -> Option<&str> {
+        self.0.more.get(name).and_then(Value::as_str)
     }
 
     /// Its code.

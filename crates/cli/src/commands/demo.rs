@@ -51,6 +51,7 @@ pub(crate) async fn run(
     settings.database =
         Database { url: format!("sqlite:{}", folder.0.join("demo.db").display()).into() };
     settings.encryption = Encryption { keys: None, key_file: folder.0.join("demo.key") };
+    settings.spool.dir = folder.0.join("demo.spool");
     settings.server.public_url = None;
     for address in
         [&mut settings.server.listen, &mut settings.admin.listen, &mut settings.sandbox.http]
@@ -123,7 +124,7 @@ impl Tour {
     ) -> anyhow::Result<Self> {
         let user = users::add(parts, "demo").await?;
         let holder = Holder::User(user.id);
-        let (row, key) = new_key(&*parts.clock, &*parts.entropy, holder, &Permission::ALL);
+        let (row, key) = new_key(&*parts.clock, &*parts.entropy, holder, &Permission::USUAL);
         parts.store.add_key(&row).await?;
         let server = Url::parse(&format!("http://{address}"))?;
         Ok(Self { http: Arc::clone(&parts.http), stage, clock, server, key, output })

@@ -35,20 +35,21 @@ struct Create {
     /// A key of a program that acts for users, which it names in `Evergrant-User`
     #[arg(long, value_name = "NAME", group = "holder", requires = "allow")]
     service: Option<String>,
-    /// What it may do; a user's key may do all that is about its user unless given
+    /// What it may do; a user's key may do `all` unless given; `applications:connect` and
+    /// `operations:read` are not among all
     #[arg(long, value_name = "PERMISSION", num_args = 1.., value_delimiter = ',', value_parser = permission)]
     allow: Vec<Vec<Permission>>,
 }
 
-/// A permission by its name, or all of them.
+/// A permission by its name, or all the usual ones.
 fn permission(name: &str) -> Result<Vec<Permission>, String> {
     if name == "all" {
-        return Ok(Permission::ALL.to_vec());
+        return Ok(Permission::USUAL.to_vec());
     }
     let found = Permission::ALL.into_iter().find(|permission| permission.name() == name);
     found.map(|permission| vec![permission]).ok_or_else(|| {
         let names: Vec<_> = Permission::ALL.iter().map(|permission| permission.name()).collect();
-        format!("there are {}, and all", names.join(", "))
+        format!("there are {}, and all, which is those but the last two", names.join(", "))
     })
 }
 
@@ -65,7 +66,7 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
                 }
             };
             let asked: Vec<_> = create.allow.into_iter().flatten().collect();
-            let allowed = if asked.is_empty() { &Permission::OF_USERS[..] } else { &asked };
+            let allowed = if asked.is_empty() { &Permission::USUAL[..] } else { &asked };
             let (key, text) = new_key(&*parts.clock, &*parts.entropy, holder, allowed);
             parts.store.add_key(&key).await?;
             let body =

@@ -3,9 +3,11 @@
 pub(crate) mod call;
 pub(crate) mod completions;
 pub(crate) mod connect;
+pub(crate) mod consent;
 pub(crate) mod demo;
 pub(crate) mod disconnect;
 pub(crate) mod doctor;
+pub(crate) mod import;
 pub(crate) mod integrations;
 pub(crate) mod keys;
 pub(crate) mod man;

@@ -95,7 +95,11 @@ async fn a_life_with_errors(watched: &mut Watched) -> String {
     let ask = json!({ "provider": PROVIDER });
     let begun = watched.call(Method::POST, initiate, Some(ask.clone())).await.expect(200);
     let connected = watched.sign_in(begun["authorization_url"].as_str().unwrap()).await;
-    assert_eq!(connected.status, 200);
+    assert_eq!(connected.status, 303);
+    let done = connected.headers["location"].to_str().unwrap().to_owned();
+    let done = Answer::of(watched.bench.http.get(done).send().await.unwrap()).await;
+    assert!(done.text.contains("is connected"), "{done:?}");
+    watched.keep_answer("the page at the end", &done);
     let list = watched.call(Method::GET, "/api/integrations/", None).await.expect(200);
     let id = list["results"][0]["id"].as_str().unwrap().to_owned();
     let profile = format!("/api/integrations/{id}/profile/");
@@ -113,7 +117,7 @@ async fn a_life_with_errors(watched: &mut Watched) -> String {
         Url::parse(&watched.server.api).unwrap().join(&format!("{callback}{PROVIDER}/")).unwrap();
     strange.set_query(Some(&format!("code={code}&state=wrong")));
     let answer = Answer::of(watched.bench.http.get(strange).send().await.unwrap()).await;
-    assert_eq!(answer.status, 400);
+    assert_eq!(answer.status, 303);
     watched.keep_answer("a callback with a wrong state", &answer);
     let body = json!({ "provider": PROVIDER, "state": begun["state"], "code": format!("{code}x") });
     watched.call(Method::POST, callback, Some(body)).await.expect(400);
@@ -156,7 +160,7 @@ async fn the_end_of_it(watched: &mut Watched, id: &str) {
     let onward = Answer::of(watched.bench.http.get(link).send().await.unwrap()).await;
     watched.keep_answer("the reconnect link", &onward);
     let address = onward.headers["location"].to_str().unwrap().to_owned();
-    assert_eq!(watched.sign_in(&address).await.status, 200);
+    assert_eq!(watched.sign_in(&address).await.status, 303);
     let terminal = watched.bench.start(&["connect", PROVIDER, "--no-browser", "--integration", id]);
     let address = terminal.line_of_stderr("http://").await;
     let address = &address[address.find("http://").unwrap()..];

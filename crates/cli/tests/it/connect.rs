@@ -99,3 +99,27 @@ async fn another_account_does_not_take_the_place_of_a_lost_one() {
     assert_eq!(bench.connect(&["--integration", &id]).await, id);
     bench.ok(&["token", &id]).await;
 }
+
+#[tokio::test]
+async fn a_token_from_elsewhere_is_read_from_stdin_or_a_file_and_never_repeated() {
+    let bench = Bench::new().await;
+    let token = "canary-refresh-token";
+    std::fs::write(bench.path("token"), token).unwrap();
+    let ask: [&[&str]; 2] = [&["import", PROVIDER], &["import", PROVIDER, "--token-file", "token"]];
+    for arguments in ask {
+        // Nobody issued it, so that nothing is connected.
+        let done = bench.run_with(arguments, token).await;
+        assert_eq!((done.code, done.out.as_str()), (1, ""), "{done:?}");
+        assert!(!done.err.contains(token), "{done:?}");
+    }
+    assert_eq!(bench.ok(&["integrations", "--json"]).await, "[]");
+}
+
+#[tokio::test]
+async fn a_provider_without_a_form_takes_no_fields() {
+    let bench = Bench::new().await;
+    let arguments = ["connect", PROVIDER, "--no-browser", "--field", "login=adele"];
+    let done = bench.run(&arguments).await;
+    assert_eq!(done.code, 2, "{done:?}");
+    assert!(done.err.contains("has no form"), "{done:?}");
+}

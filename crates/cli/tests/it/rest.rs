@@ -18,12 +18,19 @@ async fn from_an_empty_database_to_a_token_and_back() {
     let back = bench.sign_in(&address, ADELE).await;
     let port = server.api.rsplit_once(':').unwrap().1;
     assert_eq!(back.port().map(|port| port.to_string()).as_deref(), Some(port), "{back}");
-    let page = Answer::of(bench.http.get(back.clone()).send().await.unwrap()).await;
+    // The browser is sent on, so that the code does not stay in its address.
+    let onward = bench.http.get(back.clone()).send().await.unwrap();
+    assert_eq!(onward.status(), 303);
+    let done = onward.headers()["location"].to_str().unwrap();
+    let (_, code) = back.query_pairs().find(|(name, _)| name == "code").unwrap();
+    assert!(!done.contains(&*code) && !done.contains("state="), "{done}");
+    let page = Answer::of(bench.http.get(done).send().await.unwrap()).await;
     assert_eq!(page.status, 200, "{page:?}");
     assert!(page.text.contains(ADELE), "{page:?}");
     assert_eq!(page.headers["referrer-policy"], "no-referrer");
     // The same address again: a state works once.
-    assert_eq!(bench.http.get(back).send().await.unwrap().status(), 400);
+    let again = bench.http.get(back).header("accept", "application/json");
+    assert_eq!(again.send().await.unwrap().status(), 400);
 
     let list = server.get(key, "/api/integrations/").await.expect(200);
     let integration = &list["results"][0];
@@ -85,6 +92,6 @@ async fn a_lost_grant_is_reconnected_by_its_link_and_keeps_its_id() {
     assert_eq!(onward.status(), 303);
     let address = onward.headers()["location"].to_str().unwrap();
     let back = bench.sign_in(address, ADELE).await;
-    assert_eq!(bench.http.get(back).send().await.unwrap().status(), 200);
+    assert_eq!(bench.http.get(back).send().await.unwrap().status(), 303);
     assert_eq!(server.get(&key, &path).await.expect(200)["email"], ADELE);
 }

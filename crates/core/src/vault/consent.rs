@@ -10,8 +10,8 @@ use crate::clock::later;
 use crate::provider::{Connect, ConsentAsk, Failure, ProviderKey};
 use crate::seal::{Field, Sealed};
 
-/// How long a consent page may take: it is forwarded, and administrators are busy.
-const LINK_LIFE: Duration = Duration::from_hours(30 * 24);
+/// How long the page for an administrator works: it is forwarded, and administrators are busy.
+pub const CONSENT_LIFE: Duration = Duration::from_hours(30 * 24);
 
 /// What an administrator's consent page sent the browser back with.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Vault {
             Connect::Redirect { scopes } => scopes.as_slice(),
             Connect::Form { .. } | Connect::Application => &[],
         };
-        let until = later(self.parts().clock.now(), LINK_LIFE).as_second();
+        let until = later(self.parts().clock.now(), CONSENT_LIFE).as_second();
         let plain = format!("{provider} {until}");
         let place = self.place("consent", Field::Consent, 0);
         let state = self.parts().seal.seal(place, plain.as_bytes()).into_text();

@@ -29,6 +29,7 @@ mod error;
 mod exchange;
 mod flight;
 mod manage;
+mod notes;
 mod recovery;
 mod refresh;
 mod registrations;
@@ -41,7 +42,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use connect::{Begin, Begun, Imported, Next, Proof};
-pub use consent::Consent;
+pub use consent::{CONSENT_LIFE, Consent};
 pub use diagnosis::{Decoded, Diagnosis, Forecast, HeldToken, Permissions, Skew};
 pub use error::{ConnectError, TokenError};
 use jiff::Timestamp;

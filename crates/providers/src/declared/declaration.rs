@@ -241,7 +241,10 @@ impl Declaration {
         let discovery_url = maybe("discovery_url", &self.discovery_url)?;
         let issuer = self.issuer.as_deref().map(|i| variables.fill("issuer", i)).transpose()?;
         if issuer.is_none() && (discovery_url.is_some() || self.iss_required) {
-            return wrong("issuer", "is missing; what the provider says of itself is compared with it");
+            return wrong(
+                "issuer",
+                "is missing; what the provider says of itself is compared with it",
+            );
         }
         if self.label.trim().is_empty() {
             return wrong("label", "is empty");
@@ -340,7 +343,10 @@ impl Variables {
         let mut all = declared.clone();
         for (name, value) in given {
             if !all.contains_key(name) {
-                return Err((format!("variables.{name}"), "is none of the declaration's".to_owned()));
+                return Err((
+                    format!("variables.{name}"),
+                    "is none of the declaration's".to_owned(),
+                ));
             }
             all.insert(name.clone(), value.clone());
         }

@@ -57,15 +57,22 @@ pub(crate) struct ReasonBody {
     /// Who can mend it: `user`, `administrator`, `operator` or `nobody`.
     #[schema(example = "user")]
     actor: &'static str,
-    /// What happened and what to do, for people.
+    /// What happened, for people.
     #[schema(example = "The user removed the permission; connect again.")]
     message: String,
+    /// What whoever can mend it does next.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
+    remedy: String,
     /// The provider's own code.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_code: Option<String>,
     /// The provider's id of the exchange, for its support.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_request_id: Option<String>,
+    /// Its id of the conversation the exchange belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_correlation_id: Option<String>,
 }
 
 /// Who signed in at the provider.
@@ -87,8 +94,10 @@ impl From<Failure> for ReasonBody {
             code: failure.code,
             actor: actor(failure.actor),
             message: failure.message,
+            remedy: failure.remedy,
             provider_code: failure.provider_code,
             provider_request_id: failure.trace_id,
+            provider_correlation_id: failure.correlation_id,
         }
     }
 }

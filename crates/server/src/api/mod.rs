@@ -2,6 +2,7 @@
 
 mod browser;
 mod connect;
+mod consent;
 mod description;
 mod doctor;
 mod health;
@@ -9,6 +10,7 @@ mod integrations;
 mod operations;
 mod profile;
 mod token;
+mod ways;
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -58,7 +60,11 @@ fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(description::Api::openapi())
         .routes(routes!(connect::initiate))
         .routes(routes!(connect::callback))
+        .routes(routes!(consent::consent))
+        .routes(routes!(ways::import))
+        .routes(routes!(ways::application))
         .routes(routes!(browser::browser_callback))
+        .routes(routes!(browser::done))
         .routes(routes!(browser::reconnect))
         .routes(routes!(integrations::list))
         .routes(routes!(integrations::show, integrations::edit, integrations::disconnect))

@@ -40,7 +40,7 @@ pub(crate) struct ProfileBody {
     responses(
         (status = 200, description = "The account", body = ProfileBody),
         (status = 404, description = "`integration_not_found`, or `not_offered` by its provider", content_type = "application/problem+json"),
-        (status = 409, description = "`reconnect_required` with `reconnect_url`, or `integration_paused`", content_type = "application/problem+json"),
+        (status = 409, description = "`reconnect_required` with `reconnect_url`, `consent_required` with `admin_consent_url` besides, or `integration_paused`", content_type = "application/problem+json"),
         (status = 429, description = "`provider_throttled`", content_type = "application/problem+json"),
         (status = 503, description = "`provider_unavailable`, `registration_misconfigured`, `encryption_key_missing` or `database_copied`", content_type = "application/problem+json"),
         (status = 502, description = "`provider_refused`", content_type = "application/problem+json"),
@@ -60,7 +60,7 @@ pub(crate) async fn profile(
     let profile = match profiles.profile(&api).await {
         Ok(profile) => profile,
         Err(CallError::Token(error @ TokenError::ReconnectRequired { .. })) => {
-            return Err(app.with_reconnect_url(error, owner, id));
+            return Err(app.with_links(error, owner, id).await);
         }
         Err(error) => return Err(error.into()),
     };

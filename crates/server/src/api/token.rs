@@ -59,7 +59,7 @@ pub(crate) struct TokenBody<'a> {
     responses(
         (status = 200, description = "The token", body = TokenBody<'static>),
         (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
-        (status = 409, description = "`reconnect_required` with `reconnect_url`, or `integration_paused`", content_type = "application/problem+json"),
+        (status = 409, description = "`reconnect_required` with `reconnect_url`, `consent_required` with `admin_consent_url` besides, or `integration_paused`", content_type = "application/problem+json"),
         (status = 422, description = "`life_unattainable` or `invalid_request`", content_type = "application/problem+json"),
         (status = 503, description = "`provider_unavailable`, `registration_misconfigured`, `encryption_key_missing` or `database_copied`", content_type = "application/problem+json"),
     )
@@ -73,7 +73,7 @@ pub(crate) async fn token(
     let owner = principal.may(Permission::TokensRead)?;
     let want = MinLife::secs(query.min_seconds);
     let token = app.0.vault.token(owner, id, want).await;
-    answer(&app, owner, id, token)
+    answer(&app, owner, id, token).await
 }
 
 /// A token that the provider's API refused.
@@ -118,7 +118,7 @@ fn claims(given: Option<String>) -> Result<Option<String>, Problem> {
     responses(
         (status = 200, description = "The token", body = TokenBody<'static>),
         (status = 404, description = "`integration_not_found`", content_type = "application/problem+json"),
-        (status = 409, description = "`reconnect_required` with `reconnect_url`, or `integration_paused`", content_type = "application/problem+json"),
+        (status = 409, description = "`reconnect_required` with `reconnect_url`, `consent_required` with `admin_consent_url` besides, or `integration_paused`", content_type = "application/problem+json"),
         (status = 422, description = "`invalid_request`", content_type = "application/problem+json"),
         (status = 503, description = "`provider_unavailable`, `registration_misconfigured`, `encryption_key_missing` or `database_copied`", content_type = "application/problem+json"),
     )
@@ -133,16 +133,20 @@ pub(crate) async fn replace(
     let claims = claims(body.claims)?;
     let refused = body.refused.into();
     let token = app.0.vault.replace_refused(owner, id, &refused, claims.as_deref()).await;
-    answer(&app, owner, id, token)
+    answer(&app, owner, id, token).await
 }
 
-fn answer(
+async fn answer(
     app: &App,
     owner: UserId,
     id: IntegrationId,
     token: Result<AccessToken, TokenError>,
 ) -> Result<Response, Problem> {
-    let token = token.map_err(|error| app.with_reconnect_url(error, owner, id))?;
+    let token = match token {
+        Ok(token) => token,
+        // Boxed: only what went wrong comes this way.
+        Err(error) => return Err(Box::pin(app.with_links(error, owner, id)).await),
+    };
     let body = body(&token).map_err(Problem::internal)?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json)], body).into_response())

@@ -1,5 +1,5 @@
-//! Acme, a provider that exists nowhere else: a calendar to sign in to and a bank with a form. What
-//! it issues carries a marker, and it remembers everything, so that tests judge by what it saw.
+//! Acme, a provider that exists nowhere else: a calendar to sign in to, a bank with a form, and a
+//! directory for the registration itself. What it issues carries a marker, and it remembers everything, so that tests judge by what it saw.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +20,7 @@ use crate::desk::Desk;
 
 pub(crate) const CALENDAR: &str = "acme_calendar";
 pub(crate) const BANK: &str = "acme_bank";
+pub(crate) const DIRECTORY: &str = "acme_directory";
 /// How long Acme's access tokens live.
 pub(crate) const LIFE: Duration = Duration::from_hours(1);
 
@@ -47,7 +48,7 @@ impl Acme {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Both of its providers.
+    /// All of its providers.
     pub(crate) fn providers(&self) -> evergrant::provider::Providers {
         let calendar =
             Connect::Redirect { scopes: vec!["calendar.read".to_owned(), "offline".to_owned()] };
@@ -57,15 +58,21 @@ impl Acme {
             secret,
         };
         let bank = Connect::Form { fields: vec![field("login", false), field("password", true)] };
-        [(CALENDAR, "Acme Calendar", calendar), (BANK, "Acme Bank", bank)]
-            .into_iter()
-            .map(|(key, label, connect)| {
-                Arc::new(self.desk(key, label, connect)) as Arc<dyn Provider>
-            })
-            .collect()
+        let every = Ways { device_code: true, import: true, admin_consent: true };
+        [
+            (CALENDAR, "Acme Calendar", calendar, every),
+            (BANK, "Acme Bank", bank, Ways::default()),
+            (DIRECTORY, "Acme Directory", Connect::Application, Ways::default()),
+        ]
+        .into_iter()
+        .map(|(key, label, connect, ways)| {
+            Arc::new(self.desk(key, label, connect, ways)) as Arc<dyn Provider>
+        })
+        .collect()
     }
 
-    fn desk(&self, key: &str, label: &str, connect: Connect) -> Desk {
+    fn desk(&self, key: &str, label: &str, connect: Connect, ways: Ways) -> Desk {
+        let alone = matches!(connect, Connect::Application);
         Desk {
             acme: self.clone(),
             manifest: Manifest {
@@ -74,10 +81,10 @@ impl Acme {
                 connect,
                 hosts: vec!["api.acme.test".to_owned()],
                 base_url: url("https://api.acme.test/v1"),
-                replay: Replay::NonRevoking,
+                replay: if alone { Replay::None } else { Replay::NonRevoking },
                 renewal: Renewal::Ahead,
                 registration: "acme".to_owned(),
-                ways: Ways::default(),
+                ways,
                 revocable: Revocable::Grant,
                 refresh_life: RefreshLife::Unknown,
                 manage_url: None,
@@ -135,6 +142,15 @@ impl Acme {
         })
     }
 
+    /// A device code with the marker.
+    pub(crate) fn device_code(&self) -> String {
+        self.with(|book| {
+            let code = format!("canary-device-{:04}", book.secrets.len());
+            book.secrets.push(code.clone());
+            code
+        })
+    }
+
     /// Notes a question, and the secret it came with.
     pub(crate) fn asked(&self, what: String, secret: Option<&str>) -> Result<(), AuthError> {
         self.with(|book| {
@@ -168,6 +184,20 @@ pub(crate) fn revoked() -> AuthError {
             Actor::User,
             "The user removed the permission; connect again.",
         )
+    })
+}
+
+/// The user's organisation lets nobody in before its administrator has agreed.
+pub(crate) fn needs_administrator() -> AuthError {
+    AuthError::Rejected(Failure {
+        provider_code: Some("consent_required".to_owned()),
+        correlation_id: Some("acme-correlation-1".to_owned()),
+        ..Failure::new(
+            "admin_consent_required",
+            Actor::Administrator,
+            "Acme gives these permissions only after an administrator has agreed.",
+        )
+        .remedied_by("Have an administrator of your organisation agree, then connect again.")
     })
 }
 

@@ -21,6 +21,9 @@ use crate::reference::is_described;
 
 pub(crate) const INITIATE: &str = "/api/integrations/oauth/initiate/";
 pub(crate) const CALLBACK: &str = "/api/integrations/oauth/callback/";
+pub(crate) const CONSENT: &str = "/api/integrations/oauth/consent/";
+pub(crate) const IMPORT: &str = "/api/integrations/import/";
+pub(crate) const APPLICATION: &str = "/api/integrations/application/";
 pub(crate) const LIST: &str = "/api/integrations/";
 
 pub(crate) struct TestApp {

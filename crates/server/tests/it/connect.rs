@@ -115,6 +115,41 @@ async fn reconnecting_takes_the_same_account_alone() {
 }
 
 #[tokio::test]
+async fn further_permissions_come_on_top_of_those_there_are_and_the_id_stays() {
+    let t = TestApp::new().await;
+    let state = t.alice.begin(json!({ "provider": CALENDAR, "scopes": ["offline"] })).await;
+    let first = t.alice.finish(&state, "adele").await.expect(201).json();
+    assert_eq!(first["scopes"], json!(["offline"]));
+    let more =
+        json!({ "provider": CALENDAR, "integration": first["id"], "scopes": ["calendar.read"] });
+    let begun = t.alice.post(INITIATE, more).await.expect(200).json();
+    let page = url(begun["authorization_url"].as_str().unwrap());
+    let asked = page.query_pairs().find(|(name, _)| name == "scope").unwrap().1.into_owned();
+    assert_eq!(asked, "offline calendar.read");
+    let state = begun["state"].as_str().unwrap();
+    let second = t.alice.finish(state, "adele").await.expect(201).json();
+    assert_eq!(second["id"], first["id"]);
+    assert_eq!(second["scopes"], json!(["offline", "calendar.read"]));
+    assert_eq!(t.alice.get(LIST).await.json()["results"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_of_somebody_else_than_the_provider_is_refused() {
+    let t = TestApp::new().await;
+    let wrong = "https://evil.example";
+    for proof in [json!({ "code": "code-adele" }), json!({ "error": "access_denied" })] {
+        let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
+        let mut body = json!({ "provider": CALENDAR, "state": state, "iss": wrong });
+        body.as_object_mut().unwrap().extend(proof.as_object().unwrap().clone());
+        t.alice.post(CALLBACK, body).await.problem(Code::InvalidState);
+    }
+    assert!(t.acme.seen().is_empty(), "the code of a stranger must not reach the provider");
+    let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
+    let body = json!({ "provider": CALENDAR, "state": state, "code": "code-adele", "iss": "https://login.acme.test" });
+    t.alice.post(CALLBACK, body).await.expect(201);
+}
+
+#[tokio::test]
 async fn the_redirect_uri_is_an_allowed_one_to_the_letter() {
     let t = TestApp::new().await;
     let ask = |uri: &str| t.alice.clone().ask(json!({ "provider": CALENDAR, "redirect_uri": uri }));

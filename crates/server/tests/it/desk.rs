@@ -1,11 +1,13 @@
 //! Acme as the server sees it: the port to providers, over Acme's book.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use evergrant::capability::{Profile, Profiles};
 use evergrant::gateway::retry_after;
 use evergrant::provider::{
-    AuthError, AuthorizeAsk, Connect, Evidence, Failure, Manifest, Provider, Redeemed, RefreshAsk,
-    Revocation, Verdict,
+    AuthError, AuthorizeAsk, Connect, ConsentAsk, DeviceAsk, Evidence, Failure, Manifest, Provider,
+    Redeemed, RefreshAsk, Revocation, Verdict,
 };
 use evergrant::{
     AccessToken, Account, Api, CallError, Grant, Request, Response, Secret, Transport,
@@ -17,7 +19,7 @@ use url::Url;
 
 use crate::acme::{Acme, url};
 
-/// One of Acme's two providers.
+/// One of Acme's providers.
 pub(crate) struct Desk {
     pub(crate) acme: Acme,
     pub(crate) manifest: Manifest,
@@ -44,6 +46,41 @@ impl Provider for Desk {
         Some(page)
     }
 
+    fn consent_url(&self, ask: &ConsentAsk<'_>) -> Option<Url> {
+        if !self.manifest.ways.admin_consent {
+            return None;
+        }
+        let mut page = url("https://login.acme.test/adminconsent");
+        page.query_pairs_mut()
+            .append_pair("redirect_uri", ask.redirect_uri.as_str())
+            .append_pair("state", ask.state.expose())
+            .append_pair("scope", &ask.scopes.join(" "))
+            .append_pair("tenant", ask.tenant.unwrap_or("anybody's"));
+        Some(page)
+    }
+
+    /// As OpenID Connect and RFC 9207 have it: who says nothing is believed, who lies is not.
+    fn accepts_issuer(&self, iss: Option<&str>) -> bool {
+        iss.is_none_or(|iss| iss == "https://login.acme.test")
+    }
+
+    async fn ask_device(
+        &self,
+        _: &dyn Transport,
+        _: Timestamp,
+        scopes: &[String],
+    ) -> Result<DeviceAsk, AuthError> {
+        self.acme.asked(format!("device code for {}", scopes.join(" ")), None)?;
+        Ok(DeviceAsk {
+            device_code: self.acme.device_code().into(),
+            user_code: "WDJB-MJHT".to_owned(),
+            verification_uri: url("https://login.acme.test/device"),
+            verification_uri_complete: Some(url("https://login.acme.test/device?code=WDJB-MJHT")),
+            life: Duration::from_mins(15),
+            interval: Duration::from_secs(5),
+        })
+    }
+
     /// A code or login names the account: `code-adele` signs in Adele.
     async fn redeem(
         &self,
@@ -65,8 +102,13 @@ impl Provider for Desk {
                 self.acme.asked("import".to_owned(), Some(refresh.expose()))?;
                 refresh.expose().trim_start_matches("refresh-").to_owned()
             }
-            Evidence::Device { .. } | Evidence::Application => {
-                unreachable!("Acme offers neither")
+            Evidence::Device { code, .. } => {
+                self.acme.asked("poll".to_owned(), Some(code.expose()))?;
+                "adele".to_owned()
+            }
+            Evidence::Application => {
+                self.acme.asked("let the registration in".to_owned(), None)?;
+                "registration".to_owned()
             }
         };
         let account = Account {
@@ -74,7 +116,14 @@ impl Provider for Desk {
             username: Some(format!("{name}@acme.test")),
             name,
         };
-        Ok(Redeemed { grant: self.acme.issue(now), account })
+        let mut grant = self.acme.issue(now);
+        if matches!(evidence, Evidence::Application) {
+            grant.refresh = None;
+        }
+        if let Evidence::Code { scopes, .. } | Evidence::Device { scopes, .. } = evidence {
+            grant.scopes = scopes;
+        }
+        Ok(Redeemed { grant, account })
     }
 
     async fn refresh(

@@ -11,6 +11,7 @@ mod app;
 mod browser;
 mod caller;
 mod connect;
+mod consent;
 mod desk;
 mod doctor;
 mod hardening;
@@ -22,6 +23,7 @@ mod problems;
 mod reference;
 mod requests;
 mod token;
+mod ways;
 
 /// Compares with the snapshot of this name. `INSTA_UPDATE=no` makes a missing one fail.
 macro_rules! snapshot {

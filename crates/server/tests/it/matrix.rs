@@ -40,7 +40,11 @@ const ONE: &str = "/api/integrations/{id}/";
 pub(crate) const OPERATIONS: &[Operation] = &[
     operation("POST", "/api/integrations/oauth/initiate/", WRITE, Some(r#"{"provider":"acme_calendar"}"#)),
     operation("POST", "/api/integrations/oauth/callback/", WRITE, Some(r#"{"provider":"acme_calendar","state":"x","code":"y"}"#)),
+    operation("POST", "/api/integrations/oauth/consent/", WRITE, Some(r#"{"provider":"acme_calendar"}"#)),
+    operation("POST", "/api/integrations/import/", WRITE, Some(r#"{"provider":"acme_calendar","refresh_token":"refresh-adele"}"#)),
+    operation("POST", "/api/integrations/application/", Some(Permission::ApplicationsConnect), Some(r#"{"provider":"acme_directory"}"#)),
     operation("GET", "/api/integrations/oauth/callback/{provider}/", None, None),
+    operation("GET", "/api/integrations/oauth/done/", None, None),
     operation("GET", "/api/integrations/oauth/reconnect/{link}/", None, None),
     operation("GET", "/api/integrations/", READ, None),
     operation("GET", ONE, READ, None),

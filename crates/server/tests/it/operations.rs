@@ -3,8 +3,8 @@
 use evergrant_server::problem::Code;
 use serde_json::json;
 
-use crate::acme::{BANK, CALENDAR};
-use crate::app::{CALLBACK, INITIATE, LIST, TestApp, at};
+use crate::acme::{BANK, CALENDAR, DIRECTORY};
+use crate::app::{APPLICATION, CALLBACK, CONSENT, IMPORT, INITIATE, LIST, TestApp, at};
 use crate::snapshot;
 
 #[tokio::test]
@@ -19,6 +19,34 @@ async fn initiate_gives_the_form_of_a_form_provider() {
     let t = TestApp::new().await;
     let answer = t.alice.post(INITIATE, json!({ "provider": BANK })).await;
     snapshot!("initiate_form", answer.expect(200));
+}
+
+#[tokio::test]
+async fn initiate_gives_the_code_to_type_on_another_device() {
+    let t = TestApp::new().await;
+    let ask = json!({ "provider": CALENDAR, "way": "device_code" });
+    snapshot!("initiate_device", t.alice.post(INITIATE, ask).await.expect(200));
+}
+
+#[tokio::test]
+async fn consent_gives_the_page_for_an_administrator() {
+    let t = TestApp::new().await;
+    let ask = json!({ "provider": CALENDAR, "tenant": "contoso.example" });
+    snapshot!("consent", t.alice.post(CONSENT, ask).await.expect(200));
+}
+
+#[tokio::test]
+async fn import_gives_the_integration() {
+    let t = TestApp::new().await;
+    let ask = json!({ "provider": CALENDAR, "refresh_token": "refresh-adele" });
+    snapshot!("import", t.alice.post(IMPORT, ask).await.expect(201));
+}
+
+#[tokio::test]
+async fn application_gives_the_integration() {
+    let t = TestApp::new().await;
+    let answer = t.alice.post(APPLICATION, json!({ "provider": DIRECTORY })).await;
+    snapshot!("application", answer.expect(201));
 }
 
 #[tokio::test]

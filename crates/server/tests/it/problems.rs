@@ -9,7 +9,9 @@ use evergrant_server::problem::{Code, Problem};
 use http::{Method, Request, StatusCode};
 use serde_json::json;
 
-use crate::acme::{Answer, BANK, CALENDAR, LIFE, outage, revoked, secret_expired};
+use crate::acme::{
+    Answer, BANK, CALENDAR, LIFE, needs_administrator, outage, revoked, secret_expired,
+};
 use crate::app::{CALLBACK, INITIATE, LIST, TestApp, at};
 use crate::snapshot;
 
@@ -73,6 +75,10 @@ async fn what_cannot_be_connected() {
     let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
     let denied = json!({ "provider": CALENDAR, "state": state, "error": "access_denied" });
     problem!(ConnectRefused, t.alice.post(CALLBACK, denied).await);
+    let state = t.alice.begin(json!({ "provider": CALENDAR })).await;
+    t.acme.refuse(needs_administrator());
+    problem!(ConsentRequired, t.alice.finish(&state, "adele").await);
+    t.acme.refuse(None);
     let id = t.alice.connect("adele").await;
     let state = t.alice.begin(json!({ "provider": CALENDAR, "integration": id })).await;
     problem!(AccountMismatch, t.alice.finish(&state, "boris").await);
@@ -128,14 +134,33 @@ async fn what_the_operator_must_mend() {
     problem!(StorageUnavailable, t.alice.get(LIST).await);
 }
 
-#[tokio::test]
-async fn a_conflict_asks_for_the_request_again() {
-    // It takes two processes at one moment, so that it is put together by hand.
-    let response = Problem::from(ConnectError::Conflict).into_response();
-    assert_eq!(response.status(), StatusCode::CONFLICT);
+/// What a request cannot produce here is put together by hand.
+async fn by_hand(code: Code, error: ConnectError) {
+    let response = Problem::from(error).into_response();
+    assert_eq!(response.status(), code.status());
     let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    snapshot!("problem_conflict", format!("{body:#}"));
+    assert_eq!(body["code"], code.name());
+    snapshot!(format!("problem_{}", code.name()), format!("{body:#}"));
+}
+
+#[tokio::test]
+async fn a_conflict_asks_for_the_request_again() {
+    // It takes two processes at one moment.
+    by_hand(Code::Conflict, ConnectError::Conflict).await;
+}
+
+#[tokio::test]
+async fn a_copied_database_names_its_operator() {
+    // It takes a database that was in use elsewhere.
+    by_hand(Code::DatabaseCopied, ConnectError::Copied).await;
+}
+
+#[tokio::test]
+async fn a_sign_in_under_way_asks_for_patience() {
+    // Over REST it is an answer of its own; the command line has the problem's name for it.
+    let slower = std::time::Duration::from_secs(5);
+    by_hand(Code::SignInPending, ConnectError::Pending { slower }).await;
 }
 
 #[tokio::test]

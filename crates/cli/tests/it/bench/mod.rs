@@ -9,6 +9,7 @@ mod server;
 mod transcript;
 
 use std::collections::BTreeMap;
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -94,15 +95,17 @@ impl Bench {
     /// The providers as the binary has them, for those who call them beside it.
     pub(crate) fn providers(&self) -> evergrant::provider::Providers {
         let at = |name: &str| Url::parse(&self.environment[name]).unwrap();
-        evergrant_providers::all(&evergrant_providers::Settings {
+        let settings = evergrant_providers::Settings {
             microsoft: evergrant_providers::microsoft::Settings {
                 client_id: self.environment.get("MICROSOFT_CLIENT_ID").cloned(),
                 client_secret: Some(self.environment["MICROSOFT_CLIENT_SECRET"].as_str().into()),
-                login_url: at("EVERGRANT_MICROSOFT_LOGIN_URL"),
-                graph_url: at("EVERGRANT_MICROSOFT_GRAPH_URL"),
+                login_url: Some(at("EVERGRANT_MICROSOFT_LOGIN_URL")),
+                graph_url: Some(at("EVERGRANT_MICROSOFT_GRAPH_URL")),
                 ..evergrant_providers::microsoft::Settings::default()
             },
-        })
+            ..evergrant_providers::Settings::default()
+        };
+        evergrant_providers::all(&settings).unwrap().0
     }
 
     /// Copies the PostgreSQL database on its server; gives the copy's URL.
@@ -137,6 +140,14 @@ impl Bench {
     /// Runs `evergrant …` to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Done {
         self.start(arguments).done().await
+    }
+
+    /// Runs `evergrant …` to its end, with `text` on its stdin.
+    pub(crate) async fn run_with(&self, arguments: &[&str], text: &str) -> Done {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file.rewind().unwrap();
+        Process::start_with(&mut self.command(arguments), file).done().await
     }
 
     /// Runs `evergrant …`, which must go well, and gives what it printed, without the line's end.

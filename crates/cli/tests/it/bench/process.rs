@@ -58,8 +58,13 @@ impl Captured {
 
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::start_with(command, Stdio::null())
+    }
+
+    /// Starts it with this as its stdin.
+    pub(crate) fn start_with(command: &mut Command, stdin: impl Into<Stdio>) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)

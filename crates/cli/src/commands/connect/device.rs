@@ -1,0 +1,117 @@
+//! A sign-in on another device: a code to type there, and patience here (RFC 8628).
+
+use std::time::Duration;
+
+use evergrant::{Clock, ConnectError};
+use jiff::Timestamp;
+use url::Url;
+
+use crate::output::{Output, UsageError};
+
+/// Says what to do on the other device.
+pub(super) fn show(output: Output, code: &str, page: &Url, complete: Option<&Url>) {
+    output.note(&format!("On any device, go to {page} and type the code"));
+    output.note(code);
+    if let Some(complete) = complete {
+        output.note(&format!("or open {complete}"));
+    }
+}
+
+/// Asks once in an `interval` until the user has signed in, has refused, or has let the code lapse.
+pub(super) async fn wait<T>(
+    clock: &dyn Clock,
+    mut interval: Duration,
+    lapses_at: Timestamp,
+    mut ask: impl AsyncFnMut() -> Result<T, ConnectError>,
+) -> anyhow::Result<T> {
+    loop {
+        clock.sleep(interval).await;
+        match ask().await {
+            // For every question from now on (RFC 8628, section 3.5).
+            Err(ConnectError::Pending { slower }) => interval += slower,
+            Err(ConnectError::InvalidState) if clock.now() >= lapses_at => {
+                let why = "nobody signed in before the code lapsed; run the command again";
+                return Err(UsageError(why.to_owned()).into());
+            }
+            done => return Ok(done?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use evergrant::provider::{Actor, Failure};
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    /// A clock that jumps to wherever it is asked to wait for.
+    #[derive(Default)]
+    struct Jumping(Mutex<Duration>);
+
+    #[async_trait]
+    impl Clock for Jumping {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH + SignedDuration::try_from(self.uptime()).unwrap()
+        }
+
+        fn uptime(&self) -> Duration {
+            *self.0.lock().unwrap()
+        }
+
+        async fn sleep_until(&self, at: Timestamp) {
+            *self.0.lock().unwrap() =
+                Duration::try_from(at.duration_since(Timestamp::UNIX_EPOCH)).unwrap();
+        }
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// What comes of these answers, and when each was asked for.
+    async fn waited(answers: Vec<Result<u8, ConnectError>>) -> (anyhow::Result<u8>, Vec<u64>) {
+        let (clock, mut asked) = (Jumping::default(), Vec::new());
+        let lapses_at = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(60);
+        let mut answers = answers.into_iter();
+        let ask = async || {
+            asked.push(clock.uptime().as_secs());
+            answers.next().unwrap_or(Err(ConnectError::InvalidState))
+        };
+        let done = wait(&clock, seconds(5), lapses_at, ask).await;
+        (done, asked)
+    }
+
+    fn pending(slower: u64) -> Result<u8, ConnectError> {
+        Err(ConnectError::Pending { slower: seconds(slower) })
+    }
+
+    #[tokio::test]
+    async fn the_provider_is_asked_once_in_an_interval_and_slower_once_it_says_so() {
+        let answers = vec![pending(0), pending(5), pending(0), pending(5), Ok(1)];
+        let (done, asked) = waited(answers).await;
+        assert_eq!(done.unwrap(), 1);
+        assert_eq!(asked, [5, 10, 20, 30, 45]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_ends_it_at_once() {
+        let failure = Failure::new("access_denied", Actor::User, "The user said no.");
+        let (done, asked) = waited(vec![pending(0), Err(ConnectError::Rejected(failure))]).await;
+        assert!(done.unwrap_err().is::<ConnectError>());
+        assert_eq!(asked.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_code_that_lapsed_is_not_asked_about_for_ever() {
+        let (done, asked) = waited((0..11).map(|_| pending(0)).collect()).await;
+        assert!(done.unwrap_err().is::<UsageError>());
+        assert_eq!(asked.last(), Some(&60));
+        // Before its time it is another error: somebody used or ended it.
+        let (done, _) = waited(vec![Err(ConnectError::InvalidState)]).await;
+        assert!(done.unwrap_err().is::<ConnectError>());
+    }
+}
