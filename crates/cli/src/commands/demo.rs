@@ -28,7 +28,7 @@ use crate::output::{Exit, Output};
 use crate::settings::{Database, Encryption, Settings};
 
 /// How far the demo turns the clocks: past the life of every access token.
-const AGE: Duration = Duration::from_hours(2);
+const AGE: Duration = Duration::from_hours(29);
 /// How many callers ask at once after the token has expired.
 const CALLERS: usize = 50;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use evergrant::provider::{
-    Actor, AuthError, AuthorizeAsk, ConsentAsk, Credential, Evidence, Failure, Manifest, Provider,
+    AuthError, AuthorizeAsk, ConsentAsk, Credential, Evidence, Failure, Manifest, Provider,
     Redeemed, RefreshAsk, Revocation, Verdict,
 };
 use evergrant::{AccessToken, Grant, Request, Response, Transport};
@@ -28,13 +28,7 @@ impl Provider for Application {
     }
 
     fn ready(&self) -> Result<(), Failure> {
-        super::complete(&self.identity, &self.manifest.label)?;
-        if self.identity.is_concrete() {
-            return Ok(());
-        }
-        let message = "An application's own access is to one particular organisation.";
-        Err(Failure::new("tenant_not_concrete", Actor::Operator, message)
-            .remedied_by("The operator sets MICROSOFT_TENANT to the organisation's id."))
+        super::complete(&self.identity, &self.manifest.label)
     }
 
     fn credentials(&self) -> Vec<Credential> {

@@ -116,6 +116,10 @@ pub(crate) fn providers(
         let manifest = manifest(key, label, Connect::Redirect { scopes });
         providers.push(Arc::new(Microsoft { manifest, identity: Arc::clone(&identity) }));
     }
+    // Its own access is to one particular organisation, so it is offered where one is named.
+    if !identity.is_concrete() {
+        return Ok(providers);
+    }
     let own = manifest("microsoft_application", "Microsoft (application)", Connect::Application);
     let manifest = Manifest {
         replay: Replay::None,
