@@ -38,10 +38,6 @@ pub(crate) struct Metadata {
     pub(crate) jwks_uri: Option<Url>,
     #[serde(default)]
     pub(crate) userinfo_endpoint: Option<Url>,
-    #[serde(default)]
-    pub(crate) revocation_endpoint: Option<Url>,
-    #[serde(default)]
-    pub(crate) device_authorization_endpoint: Option<Url>,
     /// RFC 9207, section 3.
     #[serde(default)]
     pub(crate) authorization_response_iss_parameter_supported: bool,
@@ -213,7 +209,10 @@ fn check(
         return Err(distrust("a key that is not good for its issuer"));
     }
     // Some libraries send times with a fraction.
-    #[expect(clippy::cast_possible_truncation, reason = "a time beyond i64 is past or future anyway")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a time beyond i64 is past or future anyway"
+    )]
     let seconds =
         |name: &str| claims.get(name).and_then(Value::as_f64).map(|seconds| seconds as i64);
     let earliest = now.saturating_sub(SKEW).unwrap_or(now).as_second();

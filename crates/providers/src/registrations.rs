@@ -33,15 +33,11 @@ impl Registrations {
         name: &str,
         credentials: Vec<ClientCredential>,
     ) -> Result<(), SettingsError> {
-        let client = self
-            .0
-            .get(name)
-            .ok_or_else(|| SettingsError::new(name, "is no registration"))?;
-        client
-            .replace_credentials(credentials)
-            .map_err(|(credential, problem)| {
-                SettingsError::new(format!("{name}.{credential}"), problem)
-            })
+        let client =
+            self.0.get(name).ok_or_else(|| SettingsError::new(name, "is no registration"))?;
+        client.replace_credentials(credentials).map_err(|(credential, problem)| {
+            SettingsError::new(format!("{name}.{credential}"), problem)
+        })
     }
 
     /// Enters a registration and gives it its first credentials.

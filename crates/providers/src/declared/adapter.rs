@@ -235,8 +235,7 @@ impl Provider for Declared {
                 (self.exchange(http, now, &form).await?, None, scopes)
             }
             Evidence::Import { refresh, scopes } if self.manifest.ways.import => {
-                let form =
-                    [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
+                let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
                 let mut answer = self.exchange(http, now, &form).await?;
                 answer.refresh.get_or_insert_with(|| refresh.clone());
                 (answer, None, scopes)

@@ -22,8 +22,9 @@ pub struct Declaration {
     /// The token endpoint. It stands here even where there is a discovery document: a refresh makes
     /// one call and no other.
     pub token_url: String,
-    /// Where the provider describes itself (OpenID Connect Discovery, RFC 8414); what is left out
-    /// here is read there.
+    /// Where the provider describes itself (OpenID Connect Discovery, RFC 8414). Fetched when an
+    /// account is identified: keys and the address of `userinfo` are read there unless they stand
+    /// here. What decides where a user or a token goes must stand here.
     #[serde(default)]
     pub discovery_url: Option<String>,
     /// The issuer of its answers and id tokens.
@@ -241,7 +242,10 @@ impl Declaration {
         let discovery_url = maybe("discovery_url", &self.discovery_url)?;
         let issuer = self.issuer.as_deref().map(|i| variables.fill("issuer", i)).transpose()?;
         if issuer.is_none() && (discovery_url.is_some() || self.iss_required) {
-            return wrong("issuer", "is missing; what the provider says of itself is compared with it");
+            return wrong(
+                "issuer",
+                "is missing; what the provider says of itself is compared with it",
+            );
         }
         if self.label.trim().is_empty() {
             return wrong("label", "is empty");
@@ -340,7 +344,10 @@ impl Variables {
         let mut all = declared.clone();
         for (name, value) in given {
             if !all.contains_key(name) {
-                return Err((format!("variables.{name}"), "is none of the declaration's".to_owned()));
+                return Err((
+                    format!("variables.{name}"),
+                    "is none of the declaration's".to_owned(),
+                ));
             }
             all.insert(name.clone(), value.clone());
         }

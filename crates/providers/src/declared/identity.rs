@@ -74,11 +74,7 @@ fn find(of: &Declared, said: &Value) -> Option<Account> {
 }
 
 /// Asks the API with the new token; some servers understand only one of GET and POST.
-async fn userinfo(
-    http: &dyn Transport,
-    url: &Url,
-    access: &Secret,
-) -> Result<Value, AuthError> {
+async fn userinfo(http: &dyn Transport, url: &Url, access: &Secret) -> Result<Value, AuthError> {
     let request = http::Request::get(url.as_str())
         .header(header::AUTHORIZATION, format!("Bearer {}", access.expose()))
         .header(header::ACCEPT, "application/json")

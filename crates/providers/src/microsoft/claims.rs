@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use evergrant::Response;
 use http::header;
 use serde_json::{Value, json};
@@ -112,15 +112,20 @@ mod tests {
 
     #[test]
     fn a_demand_is_found_in_every_form_a_challenge_takes() {
-        let json = r#"{"access_token":{"nbf":{"essential":true,"value":"1726258122"}},"a":">>>???"}"#;
+        let json =
+            r#"{"access_token":{"nbf":{"essential":true,"value":"1726258122"}},"a":">>>???"}"#;
         let padded = base64::engine::general_purpose::STANDARD.encode(json);
         let url_safe = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json);
         let found = [
             format!(r#"Bearer realm="", error="insufficient_claims", claims="{padded}""#),
             format!(r#"Bearer claims="{url_safe}", error="insufficient_claims", realm="""#),
             format!(r#"bearer claims={url_safe}"#),
-            format!(r#"PoP claims="bm8", nonce="a, b=c", Bearer error_description="a \"b\", c", claims="{padded}""#),
-            format!(r#"Negotiate, Basic realm="x",Bearer authorization_uri="https://l/o?a=b" , claims = "{padded}""#),
+            format!(
+                r#"PoP claims="bm8", nonce="a, b=c", Bearer error_description="a \"b\", c", claims="{padded}""#
+            ),
+            format!(
+                r#"Negotiate, Basic realm="x",Bearer authorization_uri="https://l/o?a=b" , claims = "{padded}""#
+            ),
         ];
         for header in &found {
             assert_eq!(challenged(&[header]).as_deref(), Some(json), "{header}");

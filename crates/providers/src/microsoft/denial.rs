@@ -34,14 +34,34 @@ mod tests {
     #[test]
     fn the_sign_in_pages_errors_name_who_acts() {
         let cases = [
-            ("access_denied", "AADSTS90094: The grant requires admin permission.", "admin_consent_required", Actor::Administrator),
-            ("access_denied", "AADSTS65004: The resource owner declined.", "consent_declined", Actor::User),
-            ("access_denied", "the user cancelled; error_subcode=cancel", "consent_declined", Actor::User),
+            (
+                "access_denied",
+                "AADSTS90094: The grant requires admin permission.",
+                "admin_consent_required",
+                Actor::Administrator,
+            ),
+            (
+                "access_denied",
+                "AADSTS65004: The resource owner declined.",
+                "consent_declined",
+                Actor::User,
+            ),
+            (
+                "access_denied",
+                "the user cancelled; error_subcode=cancel",
+                "consent_declined",
+                Actor::User,
+            ),
             ("access_denied", "", "consent_declined", Actor::User),
             ("access_denied", "AADSTS50105: not assigned", "not_assigned", Actor::Administrator),
             ("consent_required", "AADSTS65004: declined", "consent_declined", Actor::User),
             ("invalid_scope", "AADSTS70011: no such scope", "scope_refused", Actor::Operator),
-            ("server_error", "AADSTS99999999999999999999: what", "provider_unavailable", Actor::Nobody),
+            (
+                "server_error",
+                "AADSTS99999999999999999999: what",
+                "provider_unavailable",
+                Actor::Nobody,
+            ),
         ];
         for (error, description, code, actor) in cases {
             let failure = explain(error, Some(description)).unwrap();
@@ -49,9 +69,13 @@ mod tests {
             assert!(!failure.remedy.is_empty(), "{description}");
         }
         assert_eq!(explain("something_new", None), None);
-        let ids = "AADSTS90094: text. Trace ID: 1-a Correlation ID: 2-b Timestamp: 2026-10-01 09:30:00Z";
+        let ids =
+            "AADSTS90094: text. Trace ID: 1-a Correlation ID: 2-b Timestamp: 2026-10-01 09:30:00Z";
         let failure = explain("access_denied", Some(ids)).unwrap();
         assert_eq!(failure.provider_code.as_deref(), Some("access_denied 90094"));
-        assert_eq!((failure.trace_id.as_deref(), failure.correlation_id.as_deref()), (Some("1-a"), Some("2-b")));
+        assert_eq!(
+            (failure.trace_id.as_deref(), failure.correlation_id.as_deref()),
+            (Some("1-a"), Some("2-b"))
+        );
     }
 }

@@ -163,8 +163,7 @@ impl Identity {
                 (self.exchange(http, now, &form, None).await?, Some(nonce), scopes)
             }
             Evidence::Device { code, scopes } => {
-                let form =
-                    [("grant_type", oauth2::DEVICE_GRANT), ("device_code", code.expose())];
+                let form = [("grant_type", oauth2::DEVICE_GRANT), ("device_code", code.expose())];
                 (self.exchange(http, now, &form, None).await?, None, scopes)
             }
             Evidence::Import { refresh, scopes } => {
@@ -313,8 +312,11 @@ fn granted(
 ) -> Grant {
     let mut grant = answer.grant(began, previous, asked);
     let short = |scope: &str| scope.rsplit('/').next().unwrap_or_default().to_owned();
-    let known: Vec<String> =
-        asked.iter().chain(previous.into_iter().flat_map(|p| &p.scopes)).map(|s| short(s)).collect();
+    let known: Vec<String> = asked
+        .iter()
+        .chain(previous.into_iter().flat_map(|p| &p.scopes))
+        .map(|s| short(s))
+        .collect();
     for scope in &mut grant.scopes {
         let own = short(scope);
         *scope = known.iter().find(|k| k.eq_ignore_ascii_case(&own)).cloned().unwrap_or(own);

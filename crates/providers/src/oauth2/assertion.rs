@@ -48,11 +48,7 @@ impl Signer {
     }
 
     /// Signs with a plain key, which the header may name; `rs256` for servers that are not up to PSS.
-    pub(super) fn key(
-        key: &Secret,
-        kid: Option<&str>,
-        rs256: bool,
-    ) -> Result<Self, &'static str> {
+    pub(super) fn key(key: &Secret, kid: Option<&str>, rs256: bool) -> Result<Self, &'static str> {
         let (label, der) = pem::block(key.expose(), "PRIVATE KEY")
             .ok_or("is no private key in PEM (-----BEGIN PRIVATE KEY-----)")?;
         if label.starts_with("ENCRYPTED") {

@@ -126,9 +126,7 @@ impl OAuthError {
     /// A failure with the provider's own codes.
     fn failure(&self, words: &Words) -> Failure {
         let mut code = self.error.clone();
-        for part in
-            self.suberror.iter().cloned().chain(self.numbers.first().map(u64::to_string))
-        {
+        for part in self.suberror.iter().cloned().chain(self.numbers.first().map(u64::to_string)) {
             code.push(' ');
             code.push_str(&part);
         }

@@ -16,8 +16,8 @@ mod pem;
 mod revoke;
 
 pub(crate) use answer::{Habits, TokenAnswer};
-pub use client::{ClientAuth, ClientCredential, CredentialKind};
 pub(crate) use client::{Client, Endpoint};
+pub use client::{ClientAuth, ClientCredential, CredentialKind};
 pub(crate) use failure::{number_in, told, unanswered, unreadable};
 
 /// A form to send, in order.

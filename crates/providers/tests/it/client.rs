@@ -37,7 +37,8 @@ async fn refresh(providers: &Providers, http: &Script) -> Result<Grant, AuthErro
 
 #[tokio::test]
 async fn the_second_credential_takes_over_in_the_same_call_and_is_kept() {
-    let (providers, registrations) = all(&Settings { microsoft: settings(), ..Settings::default() }).unwrap();
+    let (providers, registrations) =
+        all(&Settings { microsoft: settings(), ..Settings::default() }).unwrap();
     let http = Script::default().on(TOKEN, 401, &refused(7_000_222)).on(TOKEN, 200, GOOD);
     assert_eq!(refresh(&providers, &http).await.unwrap().access, "a2".into());
     refresh(&providers, &http).await.unwrap();
@@ -54,7 +55,12 @@ async fn only_a_refused_client_moves_on_and_only_the_last_refusal_is_the_registr
     let settings = Settings { microsoft: settings(), ..Settings::default() };
     for (status, body, asked, class) in [
         (400, r#"{"error":"invalid_grant","error_codes":[50173]}"#.to_owned(), 1, "rejected"),
-        (400, r#"{"error":"unauthorized_client","error_codes":[700016]}"#.to_owned(), 1, "operator"),
+        (
+            400,
+            r#"{"error":"unauthorized_client","error_codes":[700016]}"#.to_owned(),
+            1,
+            "operator",
+        ),
         (503, refused(7_000_222), 1, "outage"),
         (401, refused(7_000_215), 2, "operator"),
         (401, refused(700_027), 2, "operator"),
@@ -75,7 +81,8 @@ async fn only_a_refused_client_moves_on_and_only_the_last_refusal_is_the_registr
 #[tokio::test]
 async fn a_new_secret_is_used_from_the_next_exchange_on() {
     let one = Microsoft { client_secret_2: None, ..settings() };
-    let (providers, registrations) = all(&Settings { microsoft: one, ..Settings::default() }).unwrap();
+    let (providers, registrations) =
+        all(&Settings { microsoft: one, ..Settings::default() }).unwrap();
     let http = Script::default().on(TOKEN, 401, &refused(7_000_222)).on(TOKEN, 200, GOOD);
     assert!(matches!(refresh(&providers, &http).await, Err(AuthError::Misconfigured(_))));
     let new = |text: &str| {

@@ -109,7 +109,11 @@ async fn github_answers_in_its_own_way() {
     assert!(sign_in_page(&*p).contains_key("code_challenge"));
     let http = Script::default()
         .on("/login/oauth/access_token", 200, r#"{"error":"bad_verification_code"}"#)
-        .on("/login/oauth/access_token", 200, "access_token=gho_1&scope=read%3Auser%2Cgist&token_type=bearer")
+        .on(
+            "/login/oauth/access_token",
+            200,
+            "access_token=gho_1&scope=read%3Auser%2Cgist&token_type=bearer",
+        )
         .on("/login/oauth/access_token", 200, r#"{"error":"incorrect_client_credentials"}"#)
         .on("/user", 200, r#"{"id":583231,"login":"octocat","name":null}"#);
     assert!(matches!(p.redeem(&http, now(), code("n")).await, Err(AuthError::Rejected(_))));
@@ -212,10 +216,19 @@ id = "/user/id"
 
 #[test]
 fn a_wrong_declaration_names_the_field() {
-    assert_eq!(open("nobody", registered()).map(|_| ()).unwrap_err().field, "declared.nobody.declaration");
+    assert_eq!(
+        open("nobody", registered()).map(|_| ()).unwrap_err().field,
+        "declared.nobody.declaration"
+    );
     assert_eq!(open("Bad Name", registered()).map(|_| ()).unwrap_err().field, "declared.Bad Name");
-    assert_eq!(open("microsoft_outlook", acme(&own(""))).map(|_| ()).unwrap_err().field, "declared.microsoft_outlook");
-    assert_eq!(open("salesforce", registered()).map(|_| ()).unwrap_err().field, "declared.salesforce.variables.domain");
+    assert_eq!(
+        open("microsoft_outlook", acme(&own(""))).map(|_| ()).unwrap_err().field,
+        "declared.microsoft_outlook"
+    );
+    assert_eq!(
+        open("salesforce", registered()).map(|_| ()).unwrap_err().field,
+        "declared.salesforce.variables.domain"
+    );
     assert!(open("acme", acme(&own(""))).is_ok());
     for (more, field) in [
         (r#"device_url = "http://acme.example/d""#, "device_url"),

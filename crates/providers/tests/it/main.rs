@@ -1,6 +1,9 @@
 //! The adapters, asked through the provider port against scripted answers.
 
+mod answers;
 mod client;
 mod declared;
 mod microsoft;
+mod reference;
 mod script;
+mod wire;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use evergrant::Secret;
 use evergrant::provider::{
     Actor, AuthError, AuthorizeAsk, Connect, ConsentAsk, Evidence, Provider, RefreshAsk, Replay,
 };
-use evergrant::Secret;
 use evergrant_providers::microsoft::{Cloud, Settings as Microsoft};
 use evergrant_providers::{Settings, all};
 use serde_json::Value;
@@ -72,9 +72,11 @@ async fn a_demand_goes_into_the_refresh_and_outlives_its_refusal() {
     let p = provider("microsoft_outlook", settings());
     let demand = r#"{"access_token":{"nbf":{"value":"1"}}}"#;
     let (status, body) = fixture("token.error.invalid_grant.700082");
-    let http = Script::default()
-        .on("/common/oauth2/v2.0/token", 200, GOOD)
-        .on("/common/oauth2/v2.0/token", status, &body);
+    let http = Script::default().on("/common/oauth2/v2.0/token", 200, GOOD).on(
+        "/common/oauth2/v2.0/token",
+        status,
+        &body,
+    );
     let grant = grant();
     p.refresh(&http, now(), RefreshAsk { grant: &grant, claims: None }).await.unwrap();
     let refused = p.refresh(&http, now(), RefreshAsk { grant: &grant, claims: Some(demand) }).await;
@@ -172,12 +174,16 @@ fn an_administrator_has_a_page_of_their_own() {
     let redirect = "http://localhost:8400/callback".parse().unwrap();
     let state = Secret::from("s");
     let scopes = ["Mail.Read".to_owned()];
-    let ask = |tenant| ConsentAsk { redirect_uri: &redirect, state: &state, scopes: &scopes, tenant };
+    let ask =
+        |tenant| ConsentAsk { redirect_uri: &redirect, state: &state, scopes: &scopes, tenant };
     let p = provider("microsoft_outlook", settings());
     let url = p.consent_url(&ask(None)).unwrap();
     assert_eq!(url.path(), "/organizations/v2.0/adminconsent");
     assert!(query(&url, "scope").unwrap().contains("Mail.Read"));
-    assert_eq!(p.consent_url(&ask(Some("contoso.example"))).unwrap().path(), "/contoso.example/v2.0/adminconsent");
+    assert_eq!(
+        p.consent_url(&ask(Some("contoso.example"))).unwrap().path(),
+        "/contoso.example/v2.0/adminconsent"
+    );
     assert!(p.consent_url(&ask(Some("../evil"))).is_none());
     assert!(p.manifest().ways.admin_consent);
     let personal = Microsoft { tenant: "consumers".to_owned(), ..settings() };
@@ -215,7 +221,9 @@ fn a_national_cloud_has_its_own_hosts_and_names_its_permissions_in_full() {
         } else {
             assert_eq!(
                 scope,
-                format!("https://{graph}/Mail.Read openid profile offline_access https://{graph}/User.Read")
+                format!(
+                    "https://{graph}/Mail.Read openid profile offline_access https://{graph}/User.Read"
+                )
             );
         }
     }
@@ -241,7 +249,11 @@ async fn a_registration_is_granted_access_to_one_organisation() {
     assert!(p.ready().is_ok());
     assert!(matches!(p.manifest().connect, Connect::Application));
     assert_eq!(p.manifest().replay, Replay::None);
-    let http = Script::default().on("/t-1/oauth2/v2.0/token", 200, r#"{"token_type":"Bearer","access_token":"app","expires_in":3599}"#);
+    let http = Script::default().on(
+        "/t-1/oauth2/v2.0/token",
+        200,
+        r#"{"token_type":"Bearer","access_token":"app","expires_in":3599}"#,
+    );
     let done = p.redeem(&http, now(), Evidence::Application).await.unwrap();
     assert_eq!(done.account.id, "t-1.app");
     assert_eq!((done.grant.refresh.clone(), done.grant.scopes.len()), (None, 1));
