@@ -3,6 +3,7 @@
 mod answers;
 mod client;
 mod declared;
+mod id_token;
 mod microsoft;
 mod reference;
 mod script;

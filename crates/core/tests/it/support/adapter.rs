@@ -39,10 +39,10 @@ impl Adapter {
             },
             renewal,
             registration: "acme".to_owned(),
-            ways: Ways::default(),
-            revocable: Revocable::Grant,
-            refresh_life: RefreshLife::Unknown,
-            manage_url: None,
+                ways: Ways::default(),
+                revocable: Revocable::Grant,
+                refresh_life: RefreshLife::Unknown,
+                manage_url: None,
             loopback_host: "localhost",
         };
         Self { manifest }
