@@ -38,10 +38,6 @@ pub(crate) struct Metadata {
     pub(crate) jwks_uri: Option<Url>,
     #[serde(default)]
     pub(crate) userinfo_endpoint: Option<Url>,
-    #[serde(default)]
-    pub(crate) revocation_endpoint: Option<Url>,
-    #[serde(default)]
-    pub(crate) device_authorization_endpoint: Option<Url>,
     /// RFC 9207, section 3.
     #[serde(default)]
     pub(crate) authorization_response_iss_parameter_supported: bool,

@@ -4,9 +4,13 @@
 use std::time::{Duration, Instant};
 
 use evergrant::failpoint::FailPoint;
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::bench::{ADELE, Bench, Process, Server, until};
+use crate::bench::{Bench, Process, Server, until};
+
+/// A user of the sandbox's plain providers.
+const ADELE: &str = "adele@acme.example";
 
 /// A kind of provider: what the sandbox calls it, and what it does with a spent refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +160,8 @@ async fn refresh(postgres: bool, class: Class, point: FailPoint, away: bool) {
     let armed = if away { format!("storage,{}", point.name()) } else { point.name().to_owned() };
     let server = at.serve(&armed).await;
     // Its own renewer comes upon the expired token, or a caller does.
-    let caller = server.token_later(&at.key, &id);
+    let path = format!("/api/integrations/{id}/token/");
+    let caller = server.later(&at.key, Method::GET, &path, None);
     killed_at(server.into_process(), point).await;
     caller.abort();
     let again = at.serve("").await;
@@ -167,7 +172,8 @@ async fn recovery(postgres: bool, class: Class, point: FailPoint) {
     let mut at = Deployment::new(postgres, class).await;
     let id = at.expired().await;
     let server = at.serve("storage,after_spool").await;
-    let caller = server.token_later(&at.key, &id);
+    let path = format!("/api/integrations/{id}/token/");
+    let caller = server.later(&at.key, Method::GET, &path, None);
     killed_at(server.into_process(), FailPoint::AfterSpool).await;
     caller.abort();
     killed_at(at.process(&["serve", "--json"], point.name()), point).await;
@@ -179,13 +185,14 @@ async fn disconnect(postgres: bool, class: Class, point: FailPoint) {
     let mut at = Deployment::new(postgres, class).await;
     let server = at.serve(point.name()).await;
     let id = at.connect(&server).await;
-    let caller = server.disconnect_later(&at.key, &id);
+    let path = format!("/api/integrations/{id}/");
+    let caller = server.later(&at.key, Method::DELETE, &path, None);
     killed_at(server.into_process(), point).await;
     caller.abort();
     let again = at.serve("").await;
     again.token(&at.key, &id).await.expect(404);
     until("the grant is revoked at the provider", async || {
-        (at.bench.sandbox.count("revoked").await > 0).then_some(())
+        (at.bench.sandbox.count("grants_revoked").await > 0).then_some(())
     })
     .await;
 }
@@ -197,7 +204,8 @@ async fn code_exchange(postgres: bool, class: Class, point: FailPoint) {
     let server = at.serve(point.name()).await;
     let (state, code) = server.agree(&at.bench, &at.key, class.declared(), ADELE).await;
     let body = json!({ "provider": class.declared(), "state": state, "code": code });
-    let caller = server.callback_later(&at.key, body.clone());
+    let path = "/api/integrations/oauth/callback/";
+    let caller = server.later(&at.key, Method::POST, path, Some(body.clone()));
     killed_at(server.into_process(), point).await;
     caller.abort();
     let again = at.serve("").await;

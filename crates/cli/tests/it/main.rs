@@ -20,6 +20,7 @@ mod demo;
 mod disconnect;
 mod health;
 mod keys;
+mod kills;
 mod manual;
 mod metrics;
 mod outages;

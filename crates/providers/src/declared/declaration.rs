@@ -22,8 +22,9 @@ pub struct Declaration {
     /// The token endpoint. It stands here even where there is a discovery document: a refresh makes
     /// one call and no other.
     pub token_url: String,
-    /// Where the provider describes itself (OpenID Connect Discovery, RFC 8414); what is left out
-    /// here is read there.
+    /// Where the provider describes itself (OpenID Connect Discovery, RFC 8414). Fetched when an
+    /// account is identified: keys and the address of `userinfo` are read there unless they stand
+    /// here. What decides where a user or a token goes must stand here.
     #[serde(default)]
     pub discovery_url: Option<String>,
     /// The issuer of its answers and id tokens.

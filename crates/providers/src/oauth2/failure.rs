@@ -183,11 +183,14 @@ pub(crate) fn unanswered(error: &TransportError) -> AuthError {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let words = match error {
         TransportError::TooLarge { .. } => dictionary::TOO_LARGE,
-        _ if has(&["dns", "lookup", "resolve"]) => dictionary::UNRESOLVED,
-        _ if has(&["certificate", "tls", "handshake", "unknownissuer"]) => dictionary::TLS,
-        _ if has(&["refused"]) => dictionary::CONNECTION_REFUSED,
         _ if has(&["timed out", "timeout", "deadline"]) => dictionary::TIMEOUT,
+        // Whatever broke it, the request had left.
         TransportError::Unanswered { .. } => dictionary::LOST,
+        _ if has(&["dns", "lookup", "resolve"]) => dictionary::UNRESOLVED,
+        _ if has(&["certificate", "tls", "handshake", "unknownissuer", "corrupt message"]) => {
+            dictionary::TLS
+        }
+        _ if has(&["refused"]) => dictionary::CONNECTION_REFUSED,
         TransportError::Unsent { .. } => dictionary::UNREACHABLE,
     };
     AuthError::Unavailable { failure: words.failure(), retry_after: None, sent: error.sent() }

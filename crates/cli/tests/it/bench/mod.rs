@@ -108,6 +108,22 @@ impl Bench {
         evergrant_providers::all(&settings).unwrap().0
     }
 
+    /// Declares one of the sandbox's plain providers, in the configuration alone.
+    pub(crate) fn declare(&self, name: &str, replay: &str) {
+        let grace = if replay == "grace" { "grace_seconds = 30" } else { "" };
+        let at = format!("{}/oauth/{name}", self.sandbox.https);
+        let toml = format!(
+            "[providers.{name}]\nclient_id = \"acme-client\"\nclient_secret = \"acme-secret\"\n\
+             [providers.{name}.declaration]\nlabel = \"Acme\"\n\
+             authorize_url = \"{at}/authorize\"\ntoken_url = \"{at}/token\"\n\
+             revocation_url = \"{at}/revoke\"\nbase_url = \"{at}/api\"\n\
+             scopes = [\"profile\", \"offline_access\"]\nreplay = \"{replay}\"\n{grace}\n\
+             [providers.{name}.declaration.identity]\nsource = \"userinfo\"\n\
+             url = \"{at}/userinfo\"\nid = \"/sub\"\nname = \"/name\"\n"
+        );
+        std::fs::write(self.path("evergrant.toml"), toml).unwrap();
+    }
+
     /// Copies the PostgreSQL database on its server; gives the copy's URL.
     pub(crate) async fn copy_postgres(&mut self) -> String {
         let copy = self.postgres().copy().await;

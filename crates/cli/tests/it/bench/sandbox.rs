@@ -83,6 +83,12 @@ impl Sandbox {
         self.control(Method::POST, &path, &json!({})).await;
     }
 
+    /// The status of a call of a provider's API with this token.
+    pub(crate) async fn call_api(&self, path: &str, token: &str) -> u16 {
+        let request = self.http.get(format!("{}/{path}", self.https)).bearer_auth(token);
+        request.send().await.unwrap().status().as_u16()
+    }
+
     pub(crate) async fn ledger(&self) -> Value {
         self.control(Method::GET, "ledger", &json!({})).await
     }

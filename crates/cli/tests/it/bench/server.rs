@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::{ADELE, Bench, PROVIDER, Process};
 
@@ -88,5 +89,65 @@ impl Server {
         let answer = Answer::of(request.send().await.unwrap()).await;
         let connected = answer.expect(201);
         connected["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks it to stop and waits for its end.
+    pub(crate) async fn stop(self) {
+        self.process.stop().await;
+    }
+
+    /// Begins to connect `provider` and agrees as `login`; gives the state and the code.
+    pub(crate) async fn agree(
+        &self,
+        bench: &Bench,
+        key: &str,
+        provider: &str,
+        login: &str,
+    ) -> (String, String) {
+        let ask = json!({ "provider": provider });
+        let path = "/api/integrations/oauth/initiate/";
+        let begun = self.call(key, Method::POST, path, Some(&ask)).await.expect(200);
+        let back = bench.sign_in(begun["authorization_url"].as_str().unwrap(), login).await;
+        let code = back.query_pairs().find(|(name, _)| name == "code").expect("a code");
+        (begun["state"].as_str().unwrap().to_owned(), code.1.into_owned())
+    }
+
+    /// Connects `login`'s account at `provider`; gives the integration's id.
+    pub(crate) async fn connect_to(
+        &self,
+        bench: &Bench,
+        key: &str,
+        provider: &str,
+        login: &str,
+    ) -> String {
+        let (state, code) = self.agree(bench, key, provider, login).await;
+        let body = json!({ "provider": provider, "state": state, "code": code });
+        let connected = self.callback(key, &body).await.expect(201);
+        connected["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn callback(&self, key: &str, body: &Value) -> Answer {
+        self.call(key, Method::POST, "/api/integrations/oauth/callback/", Some(body)).await
+    }
+
+    /// A call whose answer nobody may live to hear.
+    pub(crate) fn later(
+        &self,
+        key: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> JoinHandle<()> {
+        let mut request = self.http.request(method, format!("{}{path}", self.api)).bearer_auth(key);
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        tokio::spawn(async move {
+            let _ = request.send().await;
+        })
+    }
+
+    pub(crate) fn into_process(self) -> Process {
+        self.process
     }
 }
