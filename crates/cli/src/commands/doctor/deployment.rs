@@ -199,7 +199,7 @@ fn text(keys: &[Value], notices: &[Notice]) -> String {
     for key in keys {
         let (name, role) = (key["key"].as_str().unwrap_or_default(), key["role"].as_str());
         let role = role.unwrap_or_default();
-        let _ = writeln!(text, "encryption key {name} {role}; {} values", key["values"]);
+        let _ = writeln!(text, "encryption key {name} {role}; sealed with it: {}", key["values"]);
     }
     if !notices.is_empty() {
         text.push_str("\nnotices of the last 30 days\n");
@@ -207,7 +207,9 @@ fn text(keys: &[Value], notices: &[Notice]) -> String {
     for notice in notices {
         let detail = notice.detail.as_object().into_iter().flatten();
         let detail = detail.filter(|(_, value)| !value.is_null());
-        let detail: Vec<_> = detail.map(|(name, value)| format!("{name}: {value}")).collect();
+        let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let detail: Vec<_> =
+            detail.map(|(name, value)| format!("{name} {}", word(value))).collect();
         let _ = writeln!(text, "{}  {}  {}", notice.at, notice.kind, detail.join(", "));
     }
     text
