@@ -199,7 +199,7 @@ fn text(keys: &[Value], notices: &[Notice]) -> String {
     for key in keys {
         let (name, role) = (key["key"].as_str().unwrap_or_default(), key["role"].as_str());
         let role = role.unwrap_or_default();
-        let _ = writeln!(text, "encryption key {name} {role}; {} values", key["values"]);
+        let _ = writeln!(text, "encryption key {name} {role}; sealed with it: {}", key["values"]);
     }
     if !notices.is_empty() {
         text.push_str("\nnotices of the last 30 days\n");
@@ -207,8 +207,83 @@ fn text(keys: &[Value], notices: &[Notice]) -> String {
     for notice in notices {
         let detail = notice.detail.as_object().into_iter().flatten();
         let detail = detail.filter(|(_, value)| !value.is_null());
-        let detail: Vec<_> = detail.map(|(name, value)| format!("{name}: {value}")).collect();
+        let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let detail: Vec<_> =
+            detail.map(|(name, value)| format!("{name} {}", word(value))).collect();
         let _ = writeln!(text, "{}  {}  {}", notice.at, notice.kind, detail.join(", "));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::ExitCode;
+
+    use evergrant::clock::later;
+    use evergrant::provider::Credential;
+
+    use super::*;
+
+    fn registration(credentials: Vec<Credential>) -> Registration {
+        Registration {
+            name: "acme".to_owned(),
+            providers: vec!["acme_calendar".into()],
+            incomplete: None,
+            suspended: None,
+            suspended_since: None,
+            credentials,
+        }
+    }
+
+    #[test]
+    fn a_credential_is_warned_of_before_its_end_and_fails_after() {
+        let now = later(Timestamp::UNIX_EPOCH, DAY * 1_000);
+        let ends = [Some(1_061), Some(1_030), Some(1_001), None].map(|day| Credential {
+            name: "client_secret".to_owned(),
+            expires_at: day.map(|day| later(Timestamp::UNIX_EPOCH, DAY * day)),
+            refused: None,
+        });
+        let mut report = Report::default();
+        credentials(&registration(ends.to_vec()), now, &mut report);
+        assert_eq!(
+            report.text(),
+            "ok    the client_secret of acme is good, for 61 days\n\
+             warn  the client_secret of acme is good\n      \
+             it ends at 1972-10-27T00:00:00Z, in 30 days: add a second one before\n\
+             warn  the client_secret of acme is good\n      \
+             it ends at 1972-09-28T00:00:00Z, tomorrow: add a second one before\n\
+             ok    the client_secret of acme is good; when it ends is not known"
+        );
+        assert_eq!(report.json()["ok"], true);
+        let late = later(now, DAY * 31);
+        let mut report = Report::default();
+        credentials(&registration(ends.to_vec()), late, &mut report);
+        assert!(report.text().contains("FAIL  the client_secret of acme is good"));
+        assert_eq!(report.json()["ok"], false);
+        assert_eq!(report.exit(), ExitCode::from(5));
+    }
+
+    #[test]
+    fn a_registration_that_others_were_refused_with_is_told_until_it_works_again() {
+        let notice = |number: u32, kind: &str, of: &str| Notice {
+            key: number.to_string(),
+            kind: kind.to_owned(),
+            at: later(Timestamp::UNIX_EPOCH, DAY * number),
+            detail: json!({ "registration": of, "message": "The secret is wrong." }),
+        };
+        let told = |notices: &[Notice]| {
+            let mut report = Report::default();
+            suspension(&registration(vec![]), notices, &mut report);
+            report.text()
+        };
+        let refused = notice(1, "registration_suspended", "acme");
+        let resumed = notice(2, "registration_resumed", "acme");
+        let others = notice(3, "registration_suspended", "other");
+        let sound = "ok    the provider takes the registration acme";
+        assert_eq!(told(&[]), sound);
+        assert_eq!(told(&[refused.clone(), resumed, others]), sound);
+        let ending = notice(4, "credential_expires", "acme");
+        let text = told(&[refused, ending]);
+        assert!(text.starts_with("warn") && text.contains("The secret is wrong."), "{text}");
+    }
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use evergrant::integration::Status;
-use evergrant::vault::{Diagnosis, HeldToken};
+use evergrant::provider::Actor;
+use evergrant::vault::{Diagnosis, Forecast, HeldToken};
 use evergrant::{CallError, IntegrationId, TokenError, UserId};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -143,10 +144,9 @@ fn text(diagnosis: &Diagnosis) -> String {
             line("registration", &format!("{}: {state}", registration.name));
         }
     }
-    let forecast = &diagnosis.forecast;
-    line("next need", &forecast.why);
+    line("next need", &need(diagnosis));
     if !diagnosis.attempts.is_empty() {
-        line("\nrefreshes", "the latest first");
+        text.push_str("\nrefreshes, the latest first\n");
     }
     for attempt in &diagnosis.attempts {
         let codes = [
@@ -165,6 +165,21 @@ fn text(diagnosis: &Diagnosis) -> String {
         );
     }
     text
+}
+
+/// Who will be needed, when and why.
+fn need(diagnosis: &Diagnosis) -> String {
+    let Forecast { actor, at, why, .. } = &diagnosis.forecast;
+    let who = match actor {
+        Actor::User => "the user",
+        Actor::Administrator => "the administrator",
+        Actor::Operator => "the operator",
+        Actor::Nobody => return why.clone(),
+    };
+    match at {
+        Some(at) => format!("{who}, from {at} on: {why}"),
+        None => format!("{who}: {why}"),
+    }
 }
 
 fn token(held: &HeldToken, line: &mut impl FnMut(&str, &str)) {
