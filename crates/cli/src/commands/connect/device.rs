@@ -29,6 +29,10 @@ pub(super) async fn wait<T>(
         match ask().await {
             // For every question from now on (RFC 8628, section 3.5).
             Err(ConnectError::Pending { slower }) => interval += slower,
+            // It is the provider that is away, not the user; the code lapses in any case.
+            Err(ConnectError::Unavailable { retry_after, .. }) if clock.now() < lapses_at => {
+                clock.sleep(retry_after.saturating_sub(interval)).await;
+            }
             Err(ConnectError::InvalidState) if clock.now() >= lapses_at => {
                 let why = "nobody signed in before the code lapsed; run the command again";
                 return Err(UsageError(why.to_owned()).into());
@@ -95,6 +99,20 @@ mod tests {
         let (done, asked) = waited(answers).await;
         assert_eq!(done.unwrap(), 1);
         assert_eq!(asked, [5, 10, 20, 30, 45]);
+    }
+
+    #[tokio::test]
+    async fn an_outage_of_the_provider_is_waited_out() {
+        let away = |seconds| ConnectError::Unavailable {
+            failure: Failure::new("provider_unavailable", Actor::Nobody, "It is away."),
+            retry_after: Duration::from_secs(seconds),
+        };
+        let (done, asked) = waited(vec![Err(away(2)), Err(away(20)), Ok(1)]).await;
+        assert_eq!(done.unwrap(), 1);
+        assert_eq!(asked, [5, 10, 30]);
+        let (done, asked) = waited((0..20).map(|_| Err(away(20))).collect()).await;
+        assert!(done.unwrap_err().is::<ConnectError>());
+        assert_eq!(asked, [5, 25, 45, 65]);
     }
 
     #[tokio::test]
