@@ -6,15 +6,13 @@ use evergrant::{Clock, ConnectError};
 use jiff::Timestamp;
 use url::Url;
 
-use crate::output::{Output, UsageError};
+use crate::output::UsageError;
 
-/// Says what to do on the other device.
-pub(super) fn show(output: Output, code: &str, page: &Url, complete: Option<&Url>) {
-    output.note(&format!("On any device, go to {page} and type the code"));
-    output.note(code);
-    if let Some(complete) = complete {
-        output.note(&format!("or open {complete}"));
-    }
+/// What to do on the other device; the code stands alone, to be read and copied.
+pub(super) fn words(code: &str, page: &Url, complete: Option<&Url>) -> String {
+    let shortcut = complete.map(|complete| format!("\nor open {complete}"));
+    let shortcut = shortcut.unwrap_or_default();
+    format!("On any device, go to {page} and type the code\n{code}{shortcut}")
 }
 
 /// Asks once in an `interval` until the user has signed in, has refused, or has let the code lapse.
@@ -51,6 +49,18 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
+
+    #[test]
+    fn the_code_stands_on_a_line_of_its_own() {
+        let page = Url::parse("https://login.example/device").unwrap();
+        let complete = Url::parse("https://login.example/device?code=WDJB-MJHT").unwrap();
+        assert_eq!(
+            words("WDJB-MJHT", &page, None),
+            "On any device, go to https://login.example/device and type the code\nWDJB-MJHT"
+        );
+        let both = words("WDJB-MJHT", &page, Some(&complete));
+        assert!(both.ends_with("WDJB-MJHT\nor open https://login.example/device?code=WDJB-MJHT"));
+    }
 
     /// A clock that jumps to wherever it is asked to wait for.
     #[derive(Default)]
