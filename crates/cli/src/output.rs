@@ -325,6 +325,18 @@ mod tests {
             refused(connect, consent()),
             refused(token, consent().remedied_by("Ask your administrator.")),
         ];
-        insta::assert_snapshot!(all.join("\n"), @"");
+        assert_eq!(
+            all.join("\n"),
+            "[1] error: It was refused.
+  Turn it on and off again.
+[3] error: the user must reconnect: It was refused.
+  Turn it on and off again.
+[1] error: It was refused.
+  Nothing was changed; run the command again to try again.
+[3] error: It was refused.
+  An administrator of the organisation opens the page that `evergrant consent PROVIDER` prints; then connect again.
+[3] error: the user must reconnect: It was refused.
+  Ask your administrator."
+        );
     }
 }

@@ -1,6 +1,7 @@
 use evergrant::provider::ProviderKey;
 use evergrant::vault::CONSENT_LIFE;
 use serde_json::json;
+use url::Url;
 
 use crate::compose::Parts;
 use crate::output::Output;
@@ -22,7 +23,9 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
     let provider = ProviderKey::from(args.provider.as_str());
     // The server takes the answer: this command is long gone when an administrator has the time.
     let server = parts.settings.public_url(parts.settings.server.listen)?;
-    let back = server.join(&format!("/api/integrations/oauth/callback/{provider}/"))?;
+    // Joined by hand, as the server does: its own address may have a path.
+    let base = server.as_str().trim_end_matches('/');
+    let back = Url::parse(&format!("{base}/api/integrations/oauth/callback/{provider}/"))?;
     let page = parts.vault.consent_page(&provider, &back, args.tenant.as_deref())?;
     let days = CONSENT_LIFE.as_secs() / DAY;
     output.note(&format!(

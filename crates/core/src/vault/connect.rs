@@ -319,7 +319,12 @@ impl Vault {
         let target =
             Target { owner: flow.owner, provider: &flow.provider, integration: flow.integration };
         let redeemed = self.redeem(provider, &target, evidence).await;
-        if flow.way == Way::Device && !matches!(redeemed, Err(ConnectError::Pending { .. })) {
+        // An outage tells nothing of the user: RFC 8628, section 3.5 has the question asked again.
+        let undecided = matches!(
+            redeemed,
+            Err(ConnectError::Pending { .. } | ConnectError::Unavailable { .. })
+        );
+        if flow.way == Way::Device && !undecided {
             // Whatever came of it: the code is used up. It lapses by itself where this fails.
             let _ = parts.store.take_flow(&state_hash, key, owner, now).await;
         }

@@ -67,6 +67,18 @@ async fn a_device_code_belongs_to_who_began_it_and_ends_in_time() {
 }
 
 #[tokio::test]
+async fn an_outage_leaves_a_device_code_to_be_asked_about_again() {
+    let t = TestApp::new().await;
+    let state = t.alice.begin(device()).await;
+    t.acme.refuse(outage());
+    let answer = t.alice.poll(&state).await;
+    answer.problem(Code::ProviderUnavailable);
+    assert_eq!(answer.header("retry-after"), "7");
+    t.acme.refuse(None);
+    t.alice.poll(&state).await.expect(201);
+}
+
+#[tokio::test]
 async fn a_refusal_on_the_other_device_ends_the_state() {
     let t = TestApp::new().await;
     let state = t.alice.begin(device()).await;

@@ -6,15 +6,13 @@ use evergrant::{Clock, ConnectError};
 use jiff::Timestamp;
 use url::Url;
 
-use crate::output::{Output, UsageError};
+use crate::output::UsageError;
 
-/// Says what to do on the other device.
-pub(super) fn show(output: Output, code: &str, page: &Url, complete: Option<&Url>) {
-    output.note(&format!("On any device, go to {page} and type the code"));
-    output.note(code);
-    if let Some(complete) = complete {
-        output.note(&format!("or open {complete}"));
-    }
+/// What to do on the other device; the code stands alone, to be read and copied.
+pub(super) fn words(code: &str, page: &Url, complete: Option<&Url>) -> String {
+    let shortcut = complete.map(|complete| format!("\nor open {complete}"));
+    let shortcut = shortcut.unwrap_or_default();
+    format!("On any device, go to {page} and type the code\n{code}{shortcut}")
 }
 
 /// Asks once in an `interval` until the user has signed in, has refused, or has let the code lapse.
@@ -29,6 +27,10 @@ pub(super) async fn wait<T>(
         match ask().await {
             // For every question from now on (RFC 8628, section 3.5).
             Err(ConnectError::Pending { slower }) => interval += slower,
+            // It is the provider that is away, not the user; the code lapses in any case.
+            Err(ConnectError::Unavailable { retry_after, .. }) if clock.now() < lapses_at => {
+                clock.sleep(retry_after.saturating_sub(interval)).await;
+            }
             Err(ConnectError::InvalidState) if clock.now() >= lapses_at => {
                 let why = "nobody signed in before the code lapsed; run the command again";
                 return Err(UsageError(why.to_owned()).into());
@@ -47,6 +49,18 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
+
+    #[test]
+    fn the_code_stands_on_a_line_of_its_own() {
+        let page = Url::parse("https://login.example/device").unwrap();
+        let complete = Url::parse("https://login.example/device?code=WDJB-MJHT").unwrap();
+        assert_eq!(
+            words("WDJB-MJHT", &page, None),
+            "On any device, go to https://login.example/device and type the code\nWDJB-MJHT"
+        );
+        let both = words("WDJB-MJHT", &page, Some(&complete));
+        assert!(both.ends_with("WDJB-MJHT\nor open https://login.example/device?code=WDJB-MJHT"));
+    }
 
     /// A clock that jumps to wherever it is asked to wait for.
     #[derive(Default)]
@@ -95,6 +109,20 @@ mod tests {
         let (done, asked) = waited(answers).await;
         assert_eq!(done.unwrap(), 1);
         assert_eq!(asked, [5, 10, 20, 30, 45]);
+    }
+
+    #[tokio::test]
+    async fn an_outage_of_the_provider_is_waited_out() {
+        let away = |seconds| ConnectError::Unavailable {
+            failure: Failure::new("provider_unavailable", Actor::Nobody, "It is away."),
+            retry_after: Duration::from_secs(seconds),
+        };
+        let (done, asked) = waited(vec![Err(away(2)), Err(away(20)), Ok(1)]).await;
+        assert_eq!(done.unwrap(), 1);
+        assert_eq!(asked, [5, 10, 30]);
+        let (done, asked) = waited((0..20).map(|_| Err(away(20))).collect()).await;
+        assert!(done.unwrap_err().is::<ConnectError>());
+        assert_eq!(asked, [5, 25, 45, 65]);
     }
 
     #[tokio::test]

@@ -117,7 +117,8 @@ async fn by_user(
         Next::Form(fields) => Proof::Form(form::fill(fields, &args.fields)?),
         Next::Device { user_code, verification_uri, verification_uri_complete, interval } => {
             drop(listener);
-            device::show(output, user_code, verification_uri, verification_uri_complete.as_ref());
+            let complete = verification_uri_complete.as_ref();
+            output.note(&device::words(user_code, verification_uri, complete));
             let interval = (*interval).max(SHORTEST_INTERVAL);
             let ask = async || finish(Proof::Device).await;
             return device::wait(&*parts.clock, interval, begun.expires_at, ask).await;
@@ -157,10 +158,10 @@ pub(crate) async fn whose(
         0 => Ok((users::new(parts, ONLY_USER)?, true)),
         1 => Ok((all.remove(0), false)),
         _ => {
-            let names: Vec<_> = all.iter().map(|user| user.name.as_str()).collect();
+            let known: Vec<_> = all.iter().map(|user| user.name.as_str()).collect();
             Err(UsageError(format!(
                 "say whose account it is: --user with one of {}",
-                names.join(", ")
+                known.join(", ")
             ))
             .into())
         }
