@@ -117,7 +117,7 @@ impl Bench {
              [providers.{name}.declaration]\nlabel = \"Acme\"\n\
              authorize_url = \"{at}/authorize\"\ntoken_url = \"{at}/token\"\n\
              revocation_url = \"{at}/revoke\"\nbase_url = \"{at}/api\"\n\
-             scopes = [\"profile\", \"offline_access\"]\nreplay = \"{replay}\"\n{grace}\n\
+             scopes = [\"openid\", \"profile\", \"offline_access\"]\nreplay = \"{replay}\"\n{grace}\n\
              [providers.{name}.declaration.identity]\nsource = \"userinfo\"\n\
              url = \"{at}/userinfo\"\nid = \"/sub\"\nname = \"/name\"\n"
         );
