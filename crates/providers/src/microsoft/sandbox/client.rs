@@ -109,9 +109,12 @@ impl MicrosoftAct {
         let is_now = begins.is_none_or(|at| at <= second.saturating_add(SKEW))
             && ends.is_some_and(|at| at > second.saturating_sub(SKEW));
         if !is_now {
+            let told = |at: Option<i64>| at.map_or_else(|| "none".to_owned(), |at| at.to_string());
             return Err(Trouble::new(700_024).saying(format!(
-                "Client assertion is not within its valid time range. Current time: {now}, assertion valid from \
-                 {begins:?}, expiry time of assertion {ends:?}."
+                "Client assertion is not within its valid time range. Current time: {second}, assertion valid from \
+                 {}, expiry time of assertion {}.",
+                told(begins),
+                told(ends),
             )));
         }
         if !key.is_valid_at(now) {
