@@ -51,6 +51,7 @@ pub(crate) async fn run(
     settings.database =
         Database { url: format!("sqlite:{}", folder.0.join("demo.db").display()).into() };
     settings.encryption = Encryption { keys: None, key_file: folder.0.join("demo.key") };
+    settings.spool.dir = folder.0.join("demo.spool");
     settings.server.public_url = None;
     for address in
         [&mut settings.server.listen, &mut settings.admin.listen, &mut settings.sandbox.http]
