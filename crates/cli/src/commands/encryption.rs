@@ -69,8 +69,8 @@ async fn status(parts: &Parts, output: Output) -> anyhow::Result<ExitCode> {
         rows.push(vec![key.to_owned(), values.to_string(), state.to_owned()]);
     };
     for (at, key) in parts.vault.ring().ids().enumerate() {
-        let used = uses.iter().position(|(used, _)| used == key).map(|at| uses.remove(at));
-        let values = used.map_or(0, |(_, values)| values);
+        let found = uses.iter().position(|(other, _)| other == key).map(|at| uses.remove(at));
+        let values = found.map_or(0, |(_, values)| values);
         let state = match (at, values) {
             (0, _) => "encrypts",
             (_, 0) => "unused: may be removed",

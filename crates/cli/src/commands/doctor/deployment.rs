@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use evergrant::clock::until;
+use evergrant::provider::Failure;
 use evergrant::spool::DirSpool;
 use evergrant::store::{GrantStore as _, Notice};
 use evergrant::vault::Registration;
@@ -143,14 +144,14 @@ fn registration_json(registration: &Registration, now: Timestamp) -> Value {
             "name": credential.name,
             "expires_at": credential.expires_at,
             "days_left": credential.expires_at.map(|end| days(now, end)),
-            "refused": credential.refused.as_ref().map(|why| why.shown()),
+            "refused": credential.refused.as_ref().map(Failure::shown),
         })
     });
     json!({
         "name": registration.name,
         "providers": registration.providers,
-        "incomplete": registration.incomplete.as_ref().map(|why| why.shown()),
-        "suspended": registration.suspended.as_ref().map(|why| why.shown()),
+        "incomplete": registration.incomplete.as_ref().map(Failure::shown),
+        "suspended": registration.suspended.as_ref().map(Failure::shown),
         "suspended_since": registration.suspended_since,
         "credentials": credentials.collect::<Vec<_>>(),
     })

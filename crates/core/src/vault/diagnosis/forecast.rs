@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::super::Registration;
 use crate::clock::later;
 use crate::integration::Status;
-use crate::provider::{Actor, RefreshLife};
+use crate::provider::{Actor, RefreshLife, Renewal};
 
 /// When an integration will need a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,10 +38,8 @@ pub(super) struct Outlook<'a> {
     pub(super) reconnected: bool,
     pub(super) obtained_at: Option<Timestamp>,
     pub(super) expires_at: Timestamp,
-    /// Whether a new token can be had without the user.
-    pub(super) renewable: bool,
-    /// Whether that is done ahead of need.
-    pub(super) ahead: bool,
+    /// When new tokens are fetched; `None` where none can be had without the user.
+    pub(super) renewal: Option<Renewal>,
     pub(super) life: RefreshLife,
 }
 
@@ -92,7 +90,7 @@ fn events(outlook: &Outlook<'_>, lapses_at: Option<Timestamp>) -> Vec<Forecast> 
             format!("The last credential of the registration ends at {end}: add a new one before.");
         event(end, Actor::Operator, "credential_ends", why);
     }
-    if !outlook.renewable {
+    if outlook.renewal.is_none() {
         let end = outlook.expires_at;
         let why = format!("There is no refresh token, and the access token ends at {end}.");
         event(end, Actor::User, "no_refresh_token", why);
@@ -130,11 +128,11 @@ fn sign_in_ends(outlook: &Outlook<'_>) -> Option<(Timestamp, bool)> {
 
 fn lapses_at(outlook: &Outlook<'_>) -> Option<Timestamp> {
     let RefreshLife::Idle(life) = outlook.life else { return None };
-    outlook.obtained_at.filter(|_| outlook.renewable).map(|at| later(at, life))
+    outlook.obtained_at.filter(|_| outlook.renewal.is_some()).map(|at| later(at, life))
 }
 
 fn is_kept_alive(outlook: &Outlook<'_>) -> bool {
-    outlook.ahead && *outlook.status == Status::Active
+    outlook.renewal == Some(Renewal::Ahead) && *outlook.status == Status::Active
 }
 
 fn now(at: Timestamp, actor: Actor, cause: &str, why: String) -> Forecast {
@@ -194,8 +192,7 @@ mod tests {
             reconnected: false,
             obtained_at: Some(day(99)),
             expires_at: day(101),
-            renewable: true,
-            ahead: true,
+            renewal: Some(Renewal::Ahead),
             life: RefreshLife::Unknown,
         }
     }
@@ -223,7 +220,7 @@ mod tests {
     fn what_nothing_refreshes_lapses() {
         let (active, paused, sound) = (Status::Active, Status::Paused, registration(&[]));
         let life = RefreshLife::Idle(DAY * 90);
-        let lazy = Outlook { life, ahead: false, ..outlook(&active, &sound) };
+        let lazy = Outlook { life, renewal: Some(Renewal::OnDemand), ..outlook(&active, &sound) };
         let lapse =
             |outlook| (Actor::User, Some(day(189)), "unused_too_long".to_owned()) == brief(outlook);
         assert!(lapse(&lazy));
@@ -253,7 +250,7 @@ mod tests {
     fn without_a_refresh_token_the_user_is_needed_when_the_access_token_ends() {
         let (active, sound) = (Status::Active, registration(&[]));
         let life = RefreshLife::Idle(DAY);
-        let bare = Outlook { renewable: false, life, ..outlook(&active, &sound) };
+        let bare = Outlook { renewal: None, life, ..outlook(&active, &sound) };
         let expected = (Actor::User, Some(day(101)), "no_refresh_token".to_owned());
         assert_eq!(brief(&bare), expected);
         assert_eq!(of(&bare).lapses_at, None);

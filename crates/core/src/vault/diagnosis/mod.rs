@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Registration, TokenError, Vault};
 use crate::integration::{Integration, Status};
-use crate::provider::{Connect, Failure, Manifest, ProviderKey, RefreshLife, Renewal, Replay};
+use crate::provider::{Connect, Failure, Manifest, ProviderKey, RefreshLife, Replay};
 use crate::store::Attempt;
 use crate::{Grant, IntegrationId, UserId};
 
@@ -124,8 +124,7 @@ impl Vault {
             reconnected: integration.epoch > 1,
             obtained_at: grant.map(|grant| grant.obtained_at),
             expires_at: row.grant.expires_at,
-            renewable: manifest.is_some_and(|m| can_be_renewed(m, grant)),
-            ahead: manifest.is_some_and(|m| m.renewal == Renewal::Ahead),
+            renewal: manifest.filter(|m| can_be_renewed(m, grant)).map(|m| m.renewal),
             life: manifest.map_or(RefreshLife::Unknown, |m| m.refresh_life),
         });
         let (status, reason, since) = match &integration.status {
