@@ -147,6 +147,9 @@ async fn slacks_tokens_stand_inside_and_are_revoked_one_by_one() {
     assert!(matches!(p.refresh(&http, now(), ask).await, Err(AuthError::Rejected(_))));
     assert_eq!(p.revoke(&http, &done.grant).await.unwrap(), Revocation::Revoked);
     assert_eq!(http.forms().last().unwrap()["token"], "xoxe.xoxp-1");
+    let ended =
+        Script::default().on("/api/auth.revoke", 200, r#"{"ok":false,"error":"invalid_auth"}"#);
+    assert_eq!(p.revoke(&ended, &done.grant).await.unwrap(), Revocation::Revoked);
     assert!(!p.manifest().ways.import);
 }
 

@@ -184,7 +184,9 @@ fn an_administrator_has_a_page_of_their_own() {
         p.consent_url(&ask(Some("contoso.example"))).unwrap().path(),
         "/contoso.example/v2.0/adminconsent"
     );
-    assert!(p.consent_url(&ask(Some("../evil"))).is_none());
+    for path in ["../evil", "..", ".", "", "a/b", "a?b", "consumers"] {
+        assert!(p.consent_url(&ask(Some(path))).is_none(), "{path}");
+    }
     assert!(p.manifest().ways.admin_consent);
     let personal = Microsoft { tenant: "consumers".to_owned(), ..settings() };
     let personal = provider("microsoft_outlook", personal);
@@ -329,4 +331,27 @@ async fn an_import_says_whose_it_is_without_a_sign_in() {
     // Nor does a form prove anything here.
     let form = Evidence::Form(std::collections::BTreeMap::new());
     assert!(matches!(p.redeem(&http(described), now(), form).await, Err(AuthError::Rejected(_))));
+}
+
+#[test]
+fn a_refused_token_says_what_the_next_one_must_claim() {
+    use evergrant::provider::Verdict;
+    let p = provider("microsoft_outlook", settings());
+    let judge = |status: u16, challenge: &str| {
+        let response = http::Response::builder()
+            .status(status)
+            .header("www-authenticate", challenge)
+            .body(bytes::Bytes::new())
+            .unwrap();
+        p.judge(&response)
+    };
+    let challenge =
+        "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"eyJhY2Nlc3NfdG9rZW4iOnt9fQ==\"";
+    let claims = Some(r#"{"access_token":{}}"#.to_owned());
+    for status in [401, 403] {
+        assert_eq!(judge(status, challenge), Verdict::TokenRejected { claims: claims.clone() });
+    }
+    assert_eq!(judge(401, "Bearer"), Verdict::TokenRejected { claims: None });
+    assert_eq!(judge(403, "Bearer"), Verdict::Accepted);
+    assert_eq!(judge(200, challenge), Verdict::Accepted);
 }
