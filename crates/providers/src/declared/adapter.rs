@@ -158,8 +158,12 @@ impl Provider for Declared {
             .append_pair("client_id", self.client.id().unwrap_or_default())
             .append_pair("response_type", "code")
             .append_pair("redirect_uri", ask.redirect_uri.as_str())
-            .append_pair(&declared.scope_parameter, &self.scope(ask.scopes))
             .append_pair("state", ask.state.expose());
+        // Asked for nothing, a provider gives what it is registered for.
+        let scope = self.scope(ask.scopes);
+        if !scope.is_empty() {
+            query.append_pair(&declared.scope_parameter, &scope);
+        }
         if declared.scopes_always.iter().chain(ask.scopes).any(|scope| scope == "openid") {
             query.append_pair("nonce", ask.nonce.expose());
         }

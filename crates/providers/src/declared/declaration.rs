@@ -14,6 +14,7 @@ use crate::oauth2::ClientAuth;
 /// [`Settings::variables`](super::Settings::variables) fill in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a server, as data")]
 pub struct Declaration {
     /// Its name for people.
     pub label: String,

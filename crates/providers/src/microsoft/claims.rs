@@ -63,18 +63,15 @@ fn bearer_parameter(header: &str, wanted: &str) -> Option<String> {
             rest = letters.as_str();
             continue;
         }
-        match after.trim_start().strip_prefix('=') {
-            Some(value) => {
-                let (value, next) = parameter(value.trim_start());
-                if bearer && word.eq_ignore_ascii_case(wanted) {
-                    return Some(value);
-                }
-                rest = next;
+        if let Some(value) = after.trim_start().strip_prefix('=') {
+            let (value, next) = parameter(value.trim_start());
+            if bearer && word.eq_ignore_ascii_case(wanted) {
+                return Some(value);
             }
-            None => {
-                bearer = word.eq_ignore_ascii_case("bearer");
-                rest = after;
-            }
+            rest = next;
+        } else {
+            bearer = word.eq_ignore_ascii_case("bearer");
+            rest = after;
         }
     }
 }
@@ -119,7 +116,7 @@ mod tests {
         let found = [
             format!(r#"Bearer realm="", error="insufficient_claims", claims="{padded}""#),
             format!(r#"Bearer claims="{url_safe}", error="insufficient_claims", realm="""#),
-            format!(r#"bearer claims={url_safe}"#),
+            format!("bearer claims={url_safe}"),
             format!(
                 r#"PoP claims="bm8", nonce="a, b=c", Bearer error_description="a \"b\", c", claims="{padded}""#
             ),

@@ -114,9 +114,10 @@ impl Identity {
             None if self.tenant == "common" => "organizations",
             None => &self.tenant,
         };
-        // Personal accounts have no administrator; a tenant is a word, never a path.
+        // Personal accounts have no administrator; a tenant is an id or a domain, never a path.
         let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-        if tenant == "consumers" || tenant.is_empty() || !tenant.chars().all(word) {
+        let named = tenant.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if tenant == "consumers" || !named || !tenant.chars().all(word) {
             return None;
         }
         let mut url = Url::parse(&format!("{}/{tenant}/v2.0/adminconsent", self.login)).ok()?;

@@ -14,7 +14,7 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
-use super::assertion::{self, Signer};
+use super::assertion::{KIND as ASSERTION_KIND, Signer};
 use super::failure::Refusal;
 use super::{DEVICE_GRANT, Form, Habits, TokenAnswer, answer, unanswered};
 use crate::dictionary;
@@ -265,13 +265,13 @@ impl Client {
             }
             Some(Proof::Signer(signer)) => {
                 // What is asked for makes the assertion unique.
-                let asked: String = form.iter().map(|(_, value)| *value).collect();
-                let signed = signer.sign(id, to.audience, now, &asked).ok_or_else(|| {
+                let request: String = form.iter().map(|(_, value)| *value).collect();
+                let assertion = signer.sign(id, to.audience, now, &request).ok_or_else(|| {
                     AuthError::Misconfigured(dictionary::CLIENT_REFUSED.failure())
                 })?;
                 body.append_pair("client_id", id)
-                    .append_pair("client_assertion_type", assertion::KIND)
-                    .append_pair("client_assertion", signed.expose());
+                    .append_pair("client_assertion_type", ASSERTION_KIND)
+                    .append_pair("client_assertion", assertion.expose());
             }
             None => {
                 body.append_pair("client_id", id);

@@ -42,7 +42,9 @@ impl Client {
     /// Whether an answer says that the token has ended; `false` if it cannot be ended here.
     fn done(&self, response: &evergrant::Response) -> Result<bool, Refusal> {
         let said = answer::parse(response.body());
-        let error = said.as_ref().and_then(|said| said.get("error")?.as_str());
+        let theirs = said.as_ref().and_then(|said| said.get("error")?.as_str());
+        let standard = |theirs| self.habits().errors.get(theirs).map_or(theirs, String::as_str);
+        let error = theirs.map(standard);
         match error {
             Some("unsupported_token_type") => return Ok(false),
             // To revoke what has ended already is no error (section 2.2), though some say so.

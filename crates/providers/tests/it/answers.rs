@@ -29,6 +29,7 @@ type Headers = &'static [(&'static str, &'static str)];
 
 const DATE: (&str, &str) = ("date", "Sat, 21 Nov 2026 12:00:00 GMT");
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn table() -> Vec<(&'static str, u16, Headers, Vec<u8>, Expected)> {
     let text = |text: &str| text.as_bytes().to_vec();
     let with = |members: &str| format!(r#"{{"access_token":"a"{members}}}"#).into_bytes();

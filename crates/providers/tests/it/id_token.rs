@@ -32,7 +32,7 @@ impl Acme {
         jsonwebtoken::encode(header, claims, &key).unwrap()
     }
 
-    fn header(&self) -> Header {
+    fn header() -> Header {
         Header { kid: Some("k1".to_owned()), ..Header::new(Algorithm::ES256) }
     }
 
@@ -111,7 +111,7 @@ fn claims() -> Value {
 #[tokio::test]
 async fn the_right_id_token_names_the_account() {
     let acme = Acme { key: rcgen::KeyPair::generate().unwrap() };
-    let http = acme.http(&acme.signed(&acme.header(), &claims()));
+    let http = acme.http(&acme.signed(&Acme::header(), &claims()));
     let done = acme.sign_in(&http).await.unwrap();
     assert_eq!((done.account.id.as_str(), done.account.name.as_str()), ("u1", "Ada"));
     // The client's own proof is for the issuer and for nobody else.
@@ -165,13 +165,13 @@ async fn every_other_id_token_names_nobody() {
         } else {
             claims[name] = value;
         }
-        bad.push((format!("{name} {}", claims[name]), acme.signed(&acme.header(), &claims)));
+        bad.push((format!("{name} {}", claims[name]), acme.signed(&Acme::header(), &claims)));
     }
-    let good = acme.signed(&acme.header(), &claims());
+    let good = acme.signed(&Acme::header(), &claims());
     let mut parts = good.split('.');
     let (_, body, signature) = (parts.next(), parts.next().unwrap(), parts.next().unwrap());
     let headed = |header: &Value| URL_SAFE_NO_PAD.encode(header.to_string());
-    let unknown = Header { kid: Some("k2".to_owned()), ..acme.header() };
+    let unknown = Header { kid: Some("k2".to_owned()), ..Acme::header() };
     let shared = EncodingKey::from_secret(acme.jwks().as_bytes());
     let symmetric = Header { kid: Some("k1".to_owned()), ..Header::new(Algorithm::HS256) };
     for (name, token) in [
@@ -183,7 +183,7 @@ async fn every_other_id_token_names_nobody() {
         ),
         ("HS256", jsonwebtoken::encode(&symmetric, &claims(), &shared).unwrap()),
         ("unknown key", acme.signed(&unknown, &claims())),
-        ("another's key", stranger.signed(&acme.header(), &claims())),
+        ("another's key", stranger.signed(&Acme::header(), &claims())),
         ("no signature", good.rsplit_once('.').unwrap().0.to_owned()),
         ("empty signature", format!("{}.", good.rsplit_once('.').unwrap().0)),
         ("changed body", good.replacen(body, &URL_SAFE_NO_PAD.encode("{}"), 1)),

@@ -1,5 +1,7 @@
 //! The adapters, asked through the provider port against scripted answers.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
+
 mod answers;
 mod client;
 mod declared;

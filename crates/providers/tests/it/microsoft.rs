@@ -184,7 +184,9 @@ fn an_administrator_has_a_page_of_their_own() {
         p.consent_url(&ask(Some("contoso.example"))).unwrap().path(),
         "/contoso.example/v2.0/adminconsent"
     );
-    assert!(p.consent_url(&ask(Some("../evil"))).is_none());
+    for path in ["../evil", "..", ".", "", "a/b", "a?b", "consumers"] {
+        assert!(p.consent_url(&ask(Some(path))).is_none(), "{path}");
+    }
     assert!(p.manifest().ways.admin_consent);
     let personal = Microsoft { tenant: "consumers".to_owned(), ..settings() };
     let personal = provider("microsoft_outlook", personal);
@@ -264,4 +266,92 @@ async fn a_registration_is_granted_access_to_one_organisation() {
         assert_eq!(form["scope"], "https://graph.microsoft.com/.default");
         assert_eq!(form["claims"], CP1);
     }
+}
+
+/// An id token as Microsoft signs them, and the keys it is checked with.
+fn signed(tenant: &str) -> (String, String) {
+    use aws_lc_rs::rsa::{KeyPair, KeySize};
+    use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let claims = serde_json::json!({
+        "aud": "app", "iss": format!("https://login.microsoftonline.com/{tenant}/v2.0"),
+        "sub": "s", "tid": tenant, "oid": "o-1", "name": "Adele",
+        "preferred_username": "adele@contoso.example", "exp": now().as_second() + 3600,
+    });
+    let head = part(br#"{"alg":"RS256","kid":"k1"}"#);
+    let message = format!("{head}.{}", part(claims.to_string().as_bytes()));
+    let mut signature = vec![0; key.public_modulus_len()];
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    key.sign(&RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature).unwrap();
+    let (n, e) = (key.public_key().modulus(), key.public_key().exponent());
+    let keys = serde_json::json!({"keys": [{
+        "kid": "k1", "kty": "RSA",
+        "n": part(n.big_endian_without_leading_zero()),
+        "e": part(e.big_endian_without_leading_zero()),
+        "issuer": "https://login.microsoftonline.com/{tenantid}/v2.0",
+    }]});
+    (format!("{message}.{}", part(&signature)), keys.to_string())
+}
+
+#[tokio::test]
+async fn an_import_says_whose_it_is_without_a_sign_in() {
+    let tenant = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
+    let (id_token, keys) = signed(tenant);
+    let answer = serde_json::json!({
+        "access_token": "a", "refresh_token": "r2", "expires_in": 3600, "id_token": id_token,
+    });
+    let described = r#"{"issuer":"https://login.microsoftonline.com/{tenantid}/v2.0","jwks_uri":"https://login.microsoftonline.com/common/discovery/v2.0/keys"}"#;
+    let p = provider("microsoft_outlook", settings());
+    let http = |described: &str| {
+        Script::default()
+            .on("/common/oauth2/v2.0/token", 200, &answer.to_string())
+            .on("/common/v2.0/.well-known/openid-configuration", 200, described)
+            .on("/common/discovery/v2.0/keys", 200, &keys)
+    };
+    let import =
+        || Evidence::Import { refresh: "theirs".into(), scopes: vec!["Mail.Read".to_owned()] };
+    let script = http(described);
+    let done = p.redeem(&script, now(), import()).await.unwrap();
+    assert_eq!(done.account.id, format!("{tenant}.o-1"));
+    assert_eq!(done.grant.refresh, Some("r2".into()));
+    let form = &script.forms()[0];
+    assert_eq!(form["refresh_token"], "theirs");
+    assert_eq!(form["scope"], "Mail.Read openid profile offline_access User.Read");
+    // Keys that another host publishes prove nothing.
+    let elsewhere = described
+        .replace("https://login.microsoftonline.com/common/d", "https://evil.example/common/d");
+    let p = provider("microsoft_outlook", settings());
+    assert!(matches!(
+        p.redeem(&http(&elsewhere), now(), import()).await,
+        Err(AuthError::Rejected(_))
+    ));
+    // Nor does a form prove anything here.
+    let form = Evidence::Form(std::collections::BTreeMap::new());
+    assert!(matches!(p.redeem(&http(described), now(), form).await, Err(AuthError::Rejected(_))));
+}
+
+#[test]
+fn a_refused_token_says_what_the_next_one_must_claim() {
+    use evergrant::provider::Verdict;
+    let p = provider("microsoft_outlook", settings());
+    let judge = |status: u16, challenge: &str| {
+        let response = http::Response::builder()
+            .status(status)
+            .header("www-authenticate", challenge)
+            .body(bytes::Bytes::new())
+            .unwrap();
+        p.judge(&response)
+    };
+    let challenge =
+        "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"eyJhY2Nlc3NfdG9rZW4iOnt9fQ==\"";
+    let claims = Some(r#"{"access_token":{}}"#.to_owned());
+    for status in [401, 403] {
+        assert_eq!(judge(status, challenge), Verdict::TokenRejected { claims: claims.clone() });
+    }
+    assert_eq!(judge(401, "Bearer"), Verdict::TokenRejected { claims: None });
+    assert_eq!(judge(403, "Bearer"), Verdict::Accepted);
+    assert_eq!(judge(200, challenge), Verdict::Accepted);
 }

@@ -18,7 +18,7 @@ meaning. The provider's own numbers stand beside it, with the ids its support as
 request is repeated, «exit» the exit code of a command that ends with it: 1 failed, 3 the user (or the
 administrator, and then the user) must act, 4 try again later, 5 the operator must act.
 
-This page is generated from the tables in `crates/providers/src` (`dictionary.rs` and each vendor's `words.rs`).
+This page is generated from the tables in `crates/providers/src` (`dictionary/` and each vendor's `words.rs`).
 "
     .to_owned();
     let rows = failures();

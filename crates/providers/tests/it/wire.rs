@@ -18,11 +18,11 @@ const LIMIT: usize = 1 << 20;
 /// What buffers on the way may hold besides, in bytes.
 const BUFFERS: u64 = 24 << 20;
 
+/// What a server writes; what it is given says whether the client still takes it.
+type Play = fn(&mut dyn FnMut(&[u8]) -> bool);
+
 /// Serves one connection and counts what it took. `play` writes after the request was read.
-fn serve<S: std::io::Read + Write>(
-    stream: &mut S,
-    play: impl Fn(&mut dyn FnMut(&[u8]) -> bool),
-) -> u64 {
+fn serve<S: std::io::Read + Write>(stream: &mut S, play: Play) -> u64 {
     let mut request = [0; 8192];
     let mut read = 0;
     while !request[..read].windows(4).any(|w| w == b"\r\n\r\n") && read < request.len() {
@@ -42,7 +42,7 @@ fn serve<S: std::io::Read + Write>(
     taken
 }
 
-fn listen(play: fn(&mut dyn FnMut(&[u8]) -> bool)) -> (String, JoinHandle<u64>) {
+fn listen(play: Play) -> (String, JoinHandle<u64>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {
@@ -140,7 +140,6 @@ fn cut(write: &mut dyn FnMut(&[u8]) -> bool) {
 async fn nothing_a_server_sends_fills_the_memory_or_passes_for_an_answer() {
     let before = resident();
     let lost = "provider_connection_lost";
-    type Play = fn(&mut dyn FnMut(&[u8]) -> bool);
     let cases: [(&str, Play, &str); 6] = [
         ("a gigabyte", gigabyte, "provider_answer_too_large"),
         ("a body without end", endless_body, "provider_answer_too_large"),
