@@ -449,7 +449,7 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Spends the grant's refresh token, exactly once. `now` is when the exchange begins.
     ///
-    /// The first answer of success that `http` gives is durable before it is returned, and after a
+    /// The last answer of success that `http` gives is durable before it is returned, and after a
     /// crash this function is called again with an `http` that gives that very answer and reaches
     /// nobody. So whatever makes the new grant must be in that one answer.
     async fn refresh(

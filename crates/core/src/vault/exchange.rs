@@ -2,7 +2,7 @@
 //!
 //! A refresh token that rotates is spent as soon as the provider has answered, and what took its
 //! place is in that answer alone. So the transport that a provider's `refresh` is handed seals the
-//! first answer of success and keeps it: beside the intent, or in the spool where the database is
+//! last answer of success and keeps it: beside the intent, or in the spool where the database is
 //! away. Whoever finds it later runs the same `refresh` over a transport that gives that answer and
 //! reaches nobody: what a token answer means is written down once.
 
@@ -175,7 +175,9 @@ impl Transport for Exchange<'_> {
         FailPoint::AfterAnswer.pass().await;
         let skew = skew_ms(&response, sent, parts.clock.now());
         self.see(|seen| seen.skew_ms = skew.or(seen.skew_ms));
-        if response.status().is_success() && self.seen().kept == Kept::Nowhere {
+        // A later answer takes the place of an earlier one: with some providers an error comes with
+        // status 200, and the answer to the next credential is the one that counts.
+        if response.status().is_success() {
             let kept = self.keep(&response).await;
             self.see(|seen| seen.kept = kept);
         }
