@@ -107,6 +107,11 @@ impl Output {
     }
 }
 
+/// What to do about an error, if that is known.
+pub(crate) fn remedy_of(error: &anyhow::Error) -> Option<String> {
+    Verdict::on(error).remedy
+}
+
 /// What went wrong, and on a line of its own what to do.
 fn told(error: &anyhow::Error, remedy: Option<&str>) -> String {
     let remedy = remedy.map(|remedy| format!("\n  {remedy}"));
@@ -158,8 +163,14 @@ impl Verdict {
         match problem(error).or_else(|| storage(error)) {
             Some(problem) => {
                 let code = problem.code();
-                let told = problem.remedy();
-                of(exit_of(code), code.name(), told.or(remedy(code)))
+                // What the failure itself says to do comes first; how to do that at a terminal, second.
+                let both = match (problem.remedy(), remedy(code)) {
+                    (Some(told), Some(here)) if code == Code::ReconnectRequired => {
+                        format!("{told} {here}")
+                    }
+                    (told, here) => told.or(here).unwrap_or_default().to_owned(),
+                };
+                of(exit_of(code), code.name(), Some(&*both).filter(|both| !both.is_empty()))
             }
             None => of(Exit::Failed, "failed", None),
         }
@@ -190,7 +201,7 @@ fn remedy(code: Code) -> Option<&'static str> {
     match code {
         Code::IntegrationNotFound => Some("`evergrant integrations` lists them."),
         Code::ReconnectRequired => Some(
-            "The user runs `evergrant connect PROVIDER --integration ID`; the integration keeps its id.",
+            "`evergrant connect PROVIDER --integration ID` does it; the integration keeps its id.",
         ),
         Code::ConsentRequired => Some(
             "An administrator of the organisation opens the page that `evergrant consent PROVIDER` prints; then connect again.",

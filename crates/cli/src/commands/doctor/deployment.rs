@@ -29,7 +29,10 @@ pub(super) async fn look(parts: &Parts, report: &mut Report) -> anyhow::Result<(
         let what = format!("the registration of {} is complete", provider.manifest().key);
         match provider.ready() {
             Ok(()) => report.ok(what),
-            Err(failure) => report.operator(what, failure.message),
+            Err(failure) => {
+                let text = format!("{} {}", failure.message, failure.remedy);
+                report.operator(what, text.trim_end().to_owned());
+            }
         }
     }
     let notices = notices(parts, now).await?;
@@ -253,7 +256,7 @@ mod tests {
              it ends at 1972-10-27T00:00:00Z, in 30 days: add a second one before\n\
              warn  the client_secret of acme is good\n      \
              it ends at 1972-09-28T00:00:00Z, tomorrow: add a second one before\n\
-             ok    the client_secret of acme is good; when it ends is not known"
+             ok    the client_secret of acme is configured; when it ends is not known"
         );
         assert_eq!(report.json()["ok"], true);
         let late = later(now, DAY * 31);
