@@ -325,6 +325,24 @@ mod tests {
     }
 
     #[test]
+    fn a_declared_provider_is_given_by_the_file_and_by_variables() {
+        let file = "[providers.github]\nclient_id = \"file\"\nscopes = [\"repo\"]";
+        let variables = [
+            ("EVERGRANT_PROVIDERS_GITHUB_CLIENT_ID", "environment"),
+            ("EVERGRANT_PROVIDERS_GITHUB_CLIENT_SECRET", "one"),
+            ("EVERGRANT_PROVIDERS_GITHUB_CLIENT_SECRET_2", "two"),
+        ];
+        let declared = read(file, &variables).unwrap().providers().declared;
+        let github = &declared["github"];
+        assert_eq!(github.client_id.as_deref(), Some("environment"));
+        assert_eq!(github.scopes.as_deref(), Some(&["repo".to_owned()][..]));
+        let names: Vec<_> = github.credentials.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["client_secret", "client_secret_2"]);
+        let error = read("", &[("EVERGRANT_PROVIDERS_GITHUB_SCOPES", "x")]).unwrap_err();
+        assert!(format!("{error:#}").contains("EVERGRANT_PROVIDERS_GITHUB_SCOPES"), "{error:#}");
+    }
+
+    #[test]
     fn a_misspelt_setting_is_named() {
         let error = read("", &[("EVERGRANT_SERVER_LISTN", "x")]).unwrap_err();
         let error = format!("{error:#}");
