@@ -18,6 +18,7 @@ mod connect;
 mod copies;
 mod demo;
 mod disconnect;
+mod families;
 mod health;
 mod keys;
 mod kills;
