@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::exchange::{Exchange, Kept};
 use super::flight::{Landed, Landing, Need, REST};
+use super::suspension::Rejection;
 use super::{TokenError, Vault, no_provider};
 use crate::clock::{later, until};
 use crate::failpoint::{FailPoint, storage_is_away};
@@ -285,10 +286,14 @@ impl Vault {
     async fn rejected(&self, the: &Try<'_>, why: Failure) -> Landed {
         let (parts, row) = (self.parts(), &the.row);
         let registration = &the.provider.manifest().registration;
-        if self.0.suspensions.rejected(registration, row.id, parts.clock.uptime()) {
-            let why = mass_rejection(registration, &why);
-            self.suspend(the.provider, &why).await;
-            return Err(TokenError::Misconfigured(why));
+        match self.0.suspensions.rejected(registration, row.id, parts.clock.uptime()) {
+            Rejection::Suspicious => {
+                let why = mass_rejection(registration, &why);
+                self.suspend(the.provider, &why).await;
+                return Err(TokenError::Misconfigured(why));
+            }
+            Rejection::Own { resumed: true } => self.resumed(registration),
+            Rejection::Own { resumed: false } => {}
         }
         // Losing a race looks the same as being revoked: read again before judging.
         let now = parts.clock.now();

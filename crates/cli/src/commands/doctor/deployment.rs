@@ -105,19 +105,17 @@ fn suspension(registration: &Registration, notices: &[Notice], report: &mut Repo
 fn credentials(registration: &Registration, now: Timestamp, report: &mut Report) {
     for credential in &registration.credentials {
         let what = format!("the {} of {} is good", credential.name, registration.name);
-        let Some(end) = credential.expires_at else {
-            report.ok(format!("{what}; when it ends is not known"));
-            continue;
-        };
-        let (left, days) = (until(now, end), days(now, end));
-        if left.is_zero() {
-            let why = format!("it ended at {end}: add a new one at the provider and set it");
-            report.operator(what, why);
-        } else if days < ENDS_SOON {
-            let why = format!("it ends at {end}, {}: add a second one before", in_days(days));
-            report.warn(what, why);
-        } else {
-            report.ok(format!("{what}, for {days} days"));
+        match credential.expires_at.map(|end| (end, until(now, end), days(now, end))) {
+            None => report.ok(format!("{what}; when it ends is not known")),
+            Some((end, left, _)) if left.is_zero() => {
+                let why = format!("it ended at {end}: add a new one at the provider and set it");
+                report.operator(what, why);
+            }
+            Some((end, _, days)) if days < ENDS_SOON => {
+                let why = format!("it ends at {end}, {}: add a second one before", in_days(days));
+                report.warn(what, why);
+            }
+            Some((.., days)) => report.ok(format!("{what}, for {days} days")),
         }
         if let Some(why) = &credential.refused {
             let what = format!("the provider takes the {}", credential.name);
