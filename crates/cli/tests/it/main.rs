@@ -27,6 +27,7 @@ mod metrics;
 mod outages;
 mod outsiders;
 mod refusals;
+mod registrations;
 mod rest;
 mod rotation;
 mod stopping;
