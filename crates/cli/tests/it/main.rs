@@ -13,6 +13,7 @@
 
 mod bench;
 mod canary;
+mod challenges;
 mod commands;
 mod connect;
 mod copies;
