@@ -158,7 +158,8 @@ impl Verdict {
         match problem(error).or_else(|| storage(error)) {
             Some(problem) => {
                 let code = problem.code();
-                let told = problem.remedy();
+                // Where an administrator's page comes from, no provider can say.
+                let told = problem.remedy().filter(|_| code != Code::ConsentRequired);
                 of(exit_of(code), code.name(), told.or(remedy(code)))
             }
             None => of(Exit::Failed, "failed", None),
