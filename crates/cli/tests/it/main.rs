@@ -34,4 +34,5 @@ mod rotation;
 mod stopping;
 mod storms;
 mod traces;
+mod ways;
 mod words;
