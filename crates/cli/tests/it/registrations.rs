@@ -299,3 +299,29 @@ async fn a_restart_with_a_new_secret_ends_what_the_operator_was_told() {
     let doctor = bench.ok(&["doctor"]).await;
     assert!(doctor.contains("ok    the provider takes the registration microsoft"), "{doctor}");
 }
+
+#[tokio::test]
+async fn a_secrets_file_that_is_empty_for_a_moment_changes_nothing() {
+    let mut bench = Bench::new().await;
+    bench.environment.remove("MICROSOFT_CLIENT_SECRET");
+    std::fs::write(bench.path("secret"), FIRST).unwrap();
+    bench.set("MICROSOFT_CLIENT_SECRET_FILE", "secret");
+    let key = bench.user("adele").await;
+    let server = bench.serve().await;
+    let id = server.connect(&bench, &key).await;
+    let path = format!("/api/integrations/{id}/token/");
+    let replaced = async || {
+        let token = server.token(&key, &id).await.expect(200);
+        let refused = json!({ "refused": token["access_token"] });
+        server.call(&key, Method::POST, &path, Some(&refused)).await.expect(200);
+    };
+    std::fs::write(bench.path("secret"), "").unwrap();
+    server.process.line_of_stderr("keeps the old ones").await;
+    replaced().await;
+    adds(&bench, SECOND).await;
+    std::fs::write(bench.path("secret"), SECOND).unwrap();
+    server.process.line_of_stderr("took over new credentials").await;
+    expires(&bench, FIRST).await;
+    replaced().await;
+    assert_eq!(answered(&bench).await, [200, 200, 200]);
+}

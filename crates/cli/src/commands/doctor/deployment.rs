@@ -219,7 +219,7 @@ mod tests {
     use std::process::ExitCode;
 
     use evergrant::clock::later;
-    use evergrant::provider::Credential;
+    use evergrant::provider::{Actor, Credential};
 
     use super::*;
 
@@ -260,6 +260,23 @@ mod tests {
         assert!(report.text().contains("FAIL  the client_secret of acme is good"));
         assert_eq!(report.json()["ok"], false);
         assert_eq!(report.exit(), ExitCode::from(5));
+    }
+
+    #[test]
+    fn a_credential_that_the_provider_refused_fails_whenever_it_ends() {
+        let now = later(Timestamp::UNIX_EPOCH, DAY * 1_000);
+        let refused = Failure::new("client_secret_wrong", Actor::Operator, "The secret is wrong.");
+        for end in [None, Some(later(now, DAY * 100))] {
+            let credential = Credential {
+                name: "client_secret".to_owned(),
+                expires_at: end,
+                refused: Some(refused.clone()),
+            };
+            let mut report = Report::default();
+            credentials(&registration(vec![credential]), now, &mut report);
+            assert!(report.text().contains("FAIL  the provider takes the client_secret"));
+            assert_eq!(report.exit(), ExitCode::from(5));
+        }
     }
 
     #[test]
