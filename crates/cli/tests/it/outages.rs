@@ -1,10 +1,12 @@
 //! A provider that fails is not the callers' problem for as long as a token is good.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Server, until};
+use crate::bench::{Answer, Bench, Server, until};
 
 #[tokio::test]
 async fn while_the_token_is_good_no_caller_notices_that_the_provider_is_down() {
@@ -68,6 +70,8 @@ async fn an_answer_lost_on_the_way_is_made_up_for_by_the_next_call() {
 struct Cut {
     bench: Bench,
     server: Server,
+    /// Another server on the same database.
+    replica: Option<Server>,
     key: String,
     id: String,
     /// The token that came with the answer: nothing but this process and its spool has it.
@@ -77,6 +81,14 @@ struct Cut {
 
 impl Cut {
     async fn new() -> Self {
+        Self::on(false).await
+    }
+
+    async fn with_replica() -> Self {
+        Self::on(true).await
+    }
+
+    async fn on(replicated: bool) -> Self {
         let bench = Bench::on_postgres().await;
         bench.declare("strict", "strict");
         let key = bench.user("adele").await;
@@ -92,6 +104,11 @@ impl Cut {
             (requests.len() == 2 && requests[1]["status"].is_null()).then_some(())
         })
         .await;
+        let replica = if replicated { Some(bench.serve().await) } else { None };
+        if let Some(replica) = &replica {
+            // It knows the key from now on.
+            replica.get(&key, "/api/integrations/").await.expect(200);
+        }
         bench.postgres().reachable(false).await;
         assert_eq!(bench.sandbox.count("refreshes").await, 0, "the answer came too early");
         let since = Instant::now();
@@ -99,7 +116,7 @@ impl Cut {
         let new = server.token(&key, &id).await.expect(200);
         assert_ne!(new["access_token"], old);
         let token = new["access_token"].as_str().unwrap().to_owned();
-        Self { bench, server, key, id, token, since }
+        Self { bench, server, replica, key, id, token, since }
     }
 
     /// Everybody gets the new token for as long as `time` after the cut.
@@ -152,7 +169,7 @@ async fn a_grant_outlives_a_minute_without_a_database() {
 async fn a_grant_outlives_its_process_and_a_minute_without_a_database() {
     let cut = Cut::new().await;
     cut.is_served_for(Duration::from_secs(3)).await;
-    let Cut { bench, server, key, id, token, since } = cut;
+    let Cut { bench, server, key, id, token, since, .. } = cut;
     assert!(server.into_process().kill().await, "it ended by itself");
     // Longer than its intent is in force.
     until("the outage has lasted", async || {
@@ -169,4 +186,58 @@ async fn a_grant_outlives_its_process_and_a_moment_without_a_database() {
     assert!(server.into_process().kill().await, "it ended by itself");
     bench.postgres().reachable(true).await;
     Cut::is_stored(&bench, &key, &id, &token).await;
+}
+
+/// A replica that is asked for the token all the time: it has none while the database is away, and it
+/// is back as early as anybody. Gives the first token it hands out once `back` is true.
+async fn insisted(api: String, key: String, id: String, back: Arc<AtomicBool>) -> Value {
+    let url = format!("{api}/api/integrations/{id}/token/");
+    let http = reqwest::Client::new();
+    until("the replica has a token", async || {
+        let is_back = back.load(Ordering::SeqCst);
+        let answer = Answer::of(http.get(&url).bearer_auth(&key).send().await.unwrap()).await;
+        if answer.status == 200 {
+            let token = answer.expect(200);
+            // While the database was away it may have served the old one to its end.
+            return is_back.then_some(token);
+        }
+        assert_eq!(answer.expect(503)["code"], "storage_unavailable");
+        None
+    })
+    .await
+}
+
+async fn replica_waits_for_what_another_holds(killed: bool) {
+    let cut = Cut::with_replica().await;
+    let Cut { bench, server, replica, key, id, token, since } = cut;
+    let replica = replica.unwrap();
+    let back = Arc::new(AtomicBool::new(false));
+    let asking = insisted(replica.api.clone(), key.clone(), id.clone(), Arc::clone(&back));
+    let mut server = Some(server);
+    let returning = async {
+        if killed {
+            assert!(server.take().unwrap().into_process().kill().await, "it ended by itself");
+        }
+        // Longer than the intent is in force: nobody can tell the holder from a dead process.
+        until("the outage has lasted", async || {
+            (since.elapsed() > Duration::from_secs(50)).then_some(())
+        })
+        .await;
+        bench.postgres().reachable(true).await;
+        back.store(true, Ordering::SeqCst);
+    };
+    let (given, ()) = tokio::join!(asking, returning);
+    assert_eq!(given["access_token"], token, "{given}");
+    drop((server, replica));
+    Cut::is_stored(&bench, &key, &id, &token).await;
+}
+
+#[tokio::test]
+async fn a_replica_waits_for_the_grant_that_another_holds() {
+    replica_waits_for_what_another_holds(false).await;
+}
+
+#[tokio::test]
+async fn a_replica_waits_for_the_grant_that_a_dead_process_left() {
+    replica_waits_for_what_another_holds(true).await;
 }

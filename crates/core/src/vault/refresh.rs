@@ -92,6 +92,10 @@ impl Vault {
                 }
             };
             let provider = &*provider;
+            if unknown.is_some() && self.answer_was_left(provider, &row).await? {
+                parts.store.release(id, attempt, Ended::Unspent).await?;
+                continue;
+            }
             if let Some(since) = unknown
                 && let Some(wait) = self.too_early(provider, since, started_at, &held, need)
             {
@@ -105,6 +109,23 @@ impl Vault {
             let the = Try { row, attempt, deadline, began, unknown, spent, provider, refused };
             return self.exchange(&the, need.claims.as_deref(), land).await;
         }
+    }
+
+    /// Looks once more for the answer that somebody else may have had and could not store: its process
+    /// may be dead, and the answer in the spool. `true` if it was there, and is a grant now.
+    async fn answer_was_left(
+        &self,
+        provider: &dyn Provider,
+        row: &GrantRow,
+    ) -> Result<bool, TokenError> {
+        if !may_be_lost(provider.manifest().replay) {
+            return Ok(false);
+        }
+        if let Err(error) = self.recover_dead().await {
+            tracing::warn!(id = %row.id, %error, "the spool could not be looked through");
+        }
+        let stored = self.0.parts.store.grant(row.id).await?.ok_or(TokenError::NotFound)?;
+        Ok(stored.version != row.version)
     }
 
     /// How long it is too early to present a refresh token that may have been spent already.
