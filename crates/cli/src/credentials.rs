@@ -27,7 +27,16 @@ pub(crate) fn watch(parts: &Parts) -> impl Future<Output = ()> + Send + 'static 
             };
             let (before, after) = (settings.providers(), new.providers());
             for (name, credentials) in after.credentials() {
-                if before.credentials().get(&name) == Some(&credentials) {
+                let known = before.credentials().get(&name).cloned().unwrap_or_default();
+                if known == credentials {
+                    continue;
+                }
+                if credentials.is_empty() {
+                    // A file that is being written is empty for a moment.
+                    tracing::warn!(
+                        registration = name,
+                        "has no credentials now: keeps the old ones"
+                    );
                     continue;
                 }
                 match registrations.replace(&name, credentials) {

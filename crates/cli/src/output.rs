@@ -168,6 +168,8 @@ impl Verdict {
                     (Some(told), Some(here)) if code == Code::ReconnectRequired => {
                         format!("{told} {here}")
                     }
+                    // Where an administrator's page comes from, no provider can say.
+                    (_, Some(here)) if code == Code::ConsentRequired => here.to_owned(),
                     (told, here) => told.or(here).unwrap_or_default().to_owned(),
                 };
                 of(exit_of(code), code.name(), Some(&*both).filter(|both| !both.is_empty()))

@@ -13,11 +13,13 @@
 
 mod bench;
 mod canary;
+mod challenges;
 mod commands;
 mod connect;
 mod copies;
 mod demo;
 mod disconnect;
+mod families;
 mod health;
 mod keys;
 mod kills;
@@ -26,9 +28,11 @@ mod metrics;
 mod outages;
 mod outsiders;
 mod refusals;
+mod registrations;
 mod rest;
 mod rotation;
 mod stopping;
 mod storms;
 mod traces;
+mod ways;
 mod words;

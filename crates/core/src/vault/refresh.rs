@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::exchange::{Exchange, Kept};
 use super::flight::{Landed, Landing, Need, REST};
+use super::suspension::Rejection;
 use super::{TokenError, Vault, no_provider};
 use crate::clock::{later, until};
 use crate::failpoint::{FailPoint, storage_is_away};
@@ -91,6 +92,10 @@ impl Vault {
                 }
             };
             let provider = &*provider;
+            if unknown.is_some() && self.answer_was_left(provider, &row).await? {
+                parts.store.release(id, attempt, Ended::Unspent).await?;
+                continue;
+            }
             if let Some(since) = unknown
                 && let Some(wait) = self.too_early(provider, since, started_at, &held, need)
             {
@@ -104,6 +109,23 @@ impl Vault {
             let the = Try { row, attempt, deadline, began, unknown, spent, provider, refused };
             return self.exchange(&the, need.claims.as_deref(), land).await;
         }
+    }
+
+    /// Looks once more for the answer that somebody else may have had and could not store: its process
+    /// may be dead, and the answer in the spool. `true` if it was there, and is a grant now.
+    async fn answer_was_left(
+        &self,
+        provider: &dyn Provider,
+        row: &GrantRow,
+    ) -> Result<bool, TokenError> {
+        if !may_be_lost(provider.manifest().replay) {
+            return Ok(false);
+        }
+        if let Err(error) = self.recover_dead().await {
+            tracing::warn!(id = %row.id, %error, "the spool could not be looked through");
+        }
+        let stored = self.0.parts.store.grant(row.id).await?.ok_or(TokenError::NotFound)?;
+        Ok(stored.version != row.version)
     }
 
     /// How long it is too early to present a refresh token that may have been spent already.
@@ -285,10 +307,14 @@ impl Vault {
     async fn rejected(&self, the: &Try<'_>, why: Failure) -> Landed {
         let (parts, row) = (self.parts(), &the.row);
         let registration = &the.provider.manifest().registration;
-        if self.0.suspensions.rejected(registration, row.id, parts.clock.uptime()) {
-            let why = mass_rejection(registration, &why);
-            self.suspend(the.provider, &why).await;
-            return Err(TokenError::Misconfigured(why));
+        match self.0.suspensions.rejected(registration, row.id, parts.clock.uptime()) {
+            Rejection::Suspicious => {
+                let why = mass_rejection(registration, &why);
+                self.suspend(the.provider, &why).await;
+                return Err(TokenError::Misconfigured(why));
+            }
+            Rejection::Own { resumed: true } => self.resumed(registration),
+            Rejection::Own { resumed: false } => {}
         }
         // Losing a race looks the same as being revoked: read again before judging.
         let now = parts.clock.now();

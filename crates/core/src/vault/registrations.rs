@@ -7,15 +7,21 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Vault;
+use super::suspension::Standing;
 use crate::IntegrationId;
 use crate::clock::until;
 use crate::measure;
 use crate::provider::{Credential, Failure, Provider, ProviderKey};
-use crate::store::Notice;
+use crate::store::{Notice, Stored};
 
 /// How many days ahead the end of a credential is announced.
 const ANNOUNCED: [u64; 4] = [60, 30, 7, 1];
 const DAY: Duration = Duration::from_hours(24);
+/// The kinds of notices that take turns.
+const SUSPENDED: &str = "registration_suspended";
+const RESUMED: &str = "registration_resumed";
+/// How many notices are read at once.
+const NOTICES: u32 = 200;
 
 /// One registration as `doctor` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,24 +90,65 @@ impl Vault {
             trace_id = why.trace_id, "the registration at the provider needs the operator"
         );
         let detail = json!({ "registration": name, "code": why.code, "message": why.message, "remedy": why.remedy });
-        // One notice an hour for all processes: each finds it out for itself.
-        let hour = now.as_second() / 3600;
-        self.announce("registration_suspended", name, &hour.to_string(), detail).await;
+        self.announce_turn(SUSPENDED, name, detail).await;
     }
 
     /// The provider takes the registration.
     pub(super) fn accepted(&self, provider: &dyn Provider, id: IntegrationId) {
         let name = &provider.manifest().registration;
         let uptime = self.parts().clock.uptime();
-        if self.0.suspensions.accepted(name, id, uptime) {
-            measure::suspended(name, false);
-            tracing::info!(registration = name, "the registration works again");
-            let (vault, name) = (self.clone(), name.clone());
-            self.parts().tasks.spawn(async move {
-                let hour = vault.parts().clock.now().as_second() / 3600;
-                let detail = json!({ "registration": name });
-                vault.announce("registration_resumed", &name, &hour.to_string(), detail).await;
+        match self.0.suspensions.accepted(name, id, uptime) {
+            Standing::Resumed => self.resumed(name),
+            // It may be mended since another process, or this one before its start, was refused.
+            Standing::First => self.announce_resumed(name),
+            Standing::Known => {}
+        }
+    }
+
+    /// Says that a registration is suspended no more.
+    pub(super) fn resumed(&self, registration: &str) {
+        measure::suspended(registration, false);
+        tracing::info!(registration, "the registration works again");
+        self.announce_resumed(registration);
+    }
+
+    fn announce_resumed(&self, registration: &str) {
+        let (vault, name) = (self.clone(), registration.to_owned());
+        self.parts().tasks.spawn(async move {
+            let detail = json!({ "registration": name });
+            vault.announce_turn(RESUMED, &name, detail).await;
+        });
+    }
+
+    /// Says that a registration is suspended, or works again, unless the last notice of this kind
+    /// says so already: every process finds it out for itself.
+    async fn announce_turn(&self, kind: &str, registration: &str, detail: serde_json::Value) {
+        let (place, last) = match self.last_turn(registration).await {
+            Ok(Some((place, last))) => (place, last),
+            Ok(None) => (0, RESUMED.to_owned()),
+            Err(error) => {
+                tracing::warn!(kind, registration, %error, "a notice could not be kept");
+                return;
+            }
+        };
+        if last != kind {
+            // Two that find the same last one say the same, which is kept once.
+            self.announce(kind, registration, &place.to_string(), detail).await;
+        }
+    }
+
+    /// The place and the kind of the last notice that a registration is suspended or works again.
+    async fn last_turn(&self, registration: &str) -> Stored<Option<(i64, String)>> {
+        let (mut found, mut after) = (None, 0);
+        loop {
+            let page = self.parts().store.notices(after, NOTICES).await?;
+            let Some((last, _)) = page.last() else { return Ok(found) };
+            after = *last;
+            let turns = page.into_iter().filter(|(_, notice)| {
+                [SUSPENDED, RESUMED].contains(&notice.kind.as_str())
+                    && notice.detail["registration"] == registration
             });
+            found = turns.last().map(|(place, notice)| (place, notice.kind)).or(found);
         }
     }
 

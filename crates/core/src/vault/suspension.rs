@@ -26,6 +26,8 @@ pub(super) struct Suspensions(Mutex<HashMap<String, State>>);
 #[derive(Debug, Default)]
 struct State {
     suspended: Option<Suspended>,
+    /// Whether the provider has ever accepted it.
+    accepted: bool,
     /// The outcomes of late, oldest first: whose, when, and whether it was a rejection.
     outcomes: VecDeque<(IntegrationId, Duration, bool)>,
 }
@@ -37,6 +39,26 @@ pub(super) struct Suspended {
     pub(super) since: Timestamp,
     probe_at: Duration,
     refusals: u32,
+}
+
+/// What a success says of its registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing new.
+    Known,
+    /// It is the first of this process.
+    First,
+    /// It ends the suspension.
+    Resumed,
+}
+
+/// What an ended grant says of its registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rejection {
+    /// So many ended at once that the registration must be looked at, and nobody may be marked.
+    Suspicious,
+    /// It is this grant alone; whether the registration was suspended until now.
+    Own { resumed: bool },
 }
 
 impl Suspensions {
@@ -77,26 +99,40 @@ impl Suspensions {
         })
     }
 
-    /// The provider accepts the registration for this integration; `true` if that is news.
-    pub(super) fn accepted(&self, registration: &str, id: IntegrationId, uptime: Duration) -> bool {
+    /// The provider accepts the registration for this integration.
+    pub(super) fn accepted(
+        &self,
+        registration: &str,
+        id: IntegrationId,
+        uptime: Duration,
+    ) -> Standing {
         self.look(registration, |state| {
             state.saw(id, uptime, false);
-            state.suspended.take().is_some()
+            let first = !std::mem::replace(&mut state.accepted, true);
+            match state.suspended.take() {
+                Some(_) => Standing::Resumed,
+                None if first => Standing::First,
+                None => Standing::Known,
+            }
         })
     }
 
-    /// The provider ended this integration's grant. `true` if so many ended at once that it is the
-    /// registration that must be looked at, and nobody may be marked.
-    pub(super) fn rejected(&self, registration: &str, id: IntegrationId, uptime: Duration) -> bool {
+    /// The provider ended this integration's grant.
+    pub(super) fn rejected(
+        &self,
+        registration: &str,
+        id: IntegrationId,
+        uptime: Duration,
+    ) -> Rejection {
         self.look(registration, |state| {
             state.saw(id, uptime, true);
             let rejections = state.outcomes.iter().filter(|(.., rejected)| *rejected).count();
             let suspicious = rejections >= REJECTIONS.0 && rejections * 2 > state.outcomes.len();
-            if !suspicious {
-                // Who judges a grant has taken the registration.
-                state.suspended = None;
+            if suspicious {
+                return Rejection::Suspicious;
             }
-            suspicious
+            // Who judges a grant has taken the registration.
+            Rejection::Own { resumed: state.suspended.take().is_some() }
         })
     }
 

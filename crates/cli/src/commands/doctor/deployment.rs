@@ -108,19 +108,17 @@ fn suspension(registration: &Registration, notices: &[Notice], report: &mut Repo
 fn credentials(registration: &Registration, now: Timestamp, report: &mut Report) {
     for credential in &registration.credentials {
         let what = format!("the {} of {} stands", credential.name, registration.name);
-        let Some(end) = credential.expires_at else {
-            report.ok(format!("{what}; when it ends is not known"));
-            continue;
-        };
-        let (left, days) = (until(now, end), days(now, end));
-        if left.is_zero() {
-            let why = format!("it ended at {end}: add a new one at the provider and set it");
-            report.operator(what, why);
-        } else if days < ENDS_SOON {
-            let why = format!("it ends at {end}, {}: add a second one before", in_days(days));
-            report.warn(what, why);
-        } else {
-            report.ok(format!("{what}, for {days} days"));
+        match credential.expires_at.map(|end| (end, until(now, end), days(now, end))) {
+            None => report.ok(format!("{what}; when it ends is not known")),
+            Some((end, left, _)) if left.is_zero() => {
+                let why = format!("it ended at {end}: add a new one at the provider and set it");
+                report.operator(what, why);
+            }
+            Some((end, _, days)) if days < ENDS_SOON => {
+                let why = format!("it ends at {end}, {}: add a second one before", in_days(days));
+                report.warn(what, why);
+            }
+            Some((.., days)) => report.ok(format!("{what}, for {days} days")),
         }
         if let Some(why) = &credential.refused {
             let what = format!("the provider takes the {}", credential.name);
@@ -224,7 +222,7 @@ mod tests {
     use std::process::ExitCode;
 
     use evergrant::clock::later;
-    use evergrant::provider::Credential;
+    use evergrant::provider::{Actor, Credential};
 
     use super::*;
 
@@ -265,6 +263,23 @@ mod tests {
         assert!(report.text().contains("FAIL  the client_secret of acme stands"));
         assert_eq!(report.json()["ok"], false);
         assert_eq!(report.exit(), ExitCode::from(5));
+    }
+
+    #[test]
+    fn a_credential_that_the_provider_refused_fails_whenever_it_ends() {
+        let now = later(Timestamp::UNIX_EPOCH, DAY * 1_000);
+        let refused = Failure::new("client_secret_wrong", Actor::Operator, "The secret is wrong.");
+        for end in [None, Some(later(now, DAY * 100))] {
+            let credential = Credential {
+                name: "client_secret".to_owned(),
+                expires_at: end,
+                refused: Some(refused.clone()),
+            };
+            let mut report = Report::default();
+            credentials(&registration(vec![credential]), now, &mut report);
+            assert!(report.text().contains("FAIL  the provider takes the client_secret"));
+            assert_eq!(report.exit(), ExitCode::from(5));
+        }
     }
 
     #[test]

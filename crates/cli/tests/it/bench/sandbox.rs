@@ -46,6 +46,11 @@ impl Sandbox {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
+    /// Changes the world behind everybody's back: `POST /_sandbox/world/…`.
+    pub(crate) async fn change(&self, path: &str, body: &Value) -> Value {
+        self.control(Method::POST, &format!("world/{path}"), body).await
+    }
+
     /// Scripts a fault at `place`.
     pub(crate) async fn fault(&self, place: &str, times: u32, deed: Value) {
         let fault = json!({ "where": place, "times": times, "do": deed });
@@ -78,9 +83,9 @@ impl Sandbox {
         self.change_adele("revoke-access-tokens").await;
     }
 
-    async fn change_adele(&self, change: &str) {
-        let path = format!("world/microsoft/users/{ADELE}/{change}");
-        self.control(Method::POST, &path, &json!({})).await;
+    /// Changes what the provider knows of Adele.
+    pub(crate) async fn change_adele(&self, change: &str) {
+        self.change(&format!("microsoft/users/{ADELE}/{change}"), &json!({})).await;
     }
 
     /// The status of a call of a provider's API with this token.
@@ -99,13 +104,24 @@ impl Sandbox {
         ledger["summary"][what].as_u64().expect(what)
     }
 
+    /// The requests at `place` so far, oldest first.
+    pub(crate) async fn requests(&self, place: &str) -> Vec<Value> {
+        let ledger = self.ledger().await;
+        let requests = ledger["requests"].as_array().unwrap();
+        requests.iter().filter(|seen| seen["where"] == place).cloned().collect()
+    }
+
+    /// What was answered at `place` so far, oldest first.
+    pub(crate) async fn statuses(&self, place: &str) -> Vec<u64> {
+        let requests = self.requests(place).await;
+        requests.iter().filter_map(|seen| seen["status"].as_u64()).collect()
+    }
+
     /// Waits until a refresh has arrived that is not answered yet.
     pub(crate) async fn refresh_under_way(&self) {
         until("a refresh is under way", async || {
-            let ledger = self.ledger().await;
-            let requests = ledger["requests"].as_array().unwrap();
-            let last = requests.iter().rfind(|seen| seen["where"] == "microsoft.token")?;
-            last["status"].is_null().then_some(())
+            let requests = self.requests("microsoft.token").await;
+            requests.last()?["status"].is_null().then_some(())
         })
         .await;
     }
