@@ -132,14 +132,14 @@ pub(crate) fn sentence(error: &anyhow::Error) -> String {
 }
 
 /// What kind of error it is, who has to act, and how.
-struct Verdict {
-    exit: Exit,
+pub(crate) struct Verdict {
+    pub(crate) exit: Exit,
     code: &'static str,
-    remedy: Option<String>,
+    pub(crate) remedy: Option<String>,
 }
 
 impl Verdict {
-    fn on(error: &anyhow::Error) -> Self {
+    pub(crate) fn on(error: &anyhow::Error) -> Self {
         let of = |exit, code, remedy: Option<&str>| {
             let remedy = remedy.map(str::to_owned);
             Self { exit, code, remedy }
@@ -212,6 +212,7 @@ fn remedy(code: Code) -> Option<&'static str> {
             Some("Nothing was changed; run the command again to try again.")
         }
         Code::Conflict => Some("Run the command again."),
+        Code::SignInPending => Some("Enter the code on the page that is shown with it."),
         Code::ProviderThrottled | Code::ProviderUnavailable | Code::StorageUnavailable => {
             Some("Run the command again in a while; nothing is lost meanwhile.")
         }

@@ -340,5 +340,5 @@ fn no_provider(key: &ProviderKey) -> Failure {
         Actor::Operator,
         format!("The provider {key} is no longer configured."),
     )
-    .remedied_by("Put its section back into the configuration.")
+    .remedied_by("The operator puts its section back into the configuration; users stay connected.")
 }
