@@ -8,7 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use evergrant::grant::Version;
-use evergrant::store::{Edit, GrantStore};
+use evergrant::seal::{Field, Place, Sealed};
+use evergrant::store::{Edit, GrantStore, Shelf};
 use evergrant::{AccessToken, Clock, IntegrationId, Lineage, Renewer, TokenError, Upkeep};
 use futures_util::poll;
 
@@ -320,14 +321,34 @@ impl Play {
         for account in &mut self.accounts {
             account.since.2 = usize::MAX;
         }
-        // What it had heard from the provider and not yet told, nobody knows.
+        // What it had heard from the provider and kept nowhere, nobody knows.
+        let kept = self.kept_answers().await;
         for account in 0..self.accounts.len() {
-            if let Some(stored) = self.stored(account).await {
+            if !kept.contains(&self.accounts[account].id)
+                && let Some(stored) = self.stored(account).await
+            {
                 self.stage.world.with(|ledger| ledger.forgotten(&stored));
             }
         }
         self.heal().await;
         self.start().await;
+    }
+
+    /// The accounts with an answer in the database or in the spool.
+    async fn kept_answers(&self) -> Vec<IntegrationId> {
+        let rows = self.stage.store.sealed_otherwise(&"none".into(), u32::MAX).await;
+        let staged = rows.expect("the database answers").into_iter();
+        let staged =
+            staged.filter(|row| row.shelf == Shelf::Answer).map(|row| (row.subject, row.sealed));
+        let spooled = self.stage.disk.answers();
+        let spooled = spooled.into_iter().map(|(attempt, sealed)| (attempt.to_string(), sealed));
+        let open = |(subject, sealed): (String, Sealed)| {
+            let place = Place { tenant: "test", subject: &subject, field: Field::Answer, epoch: 0 };
+            let plain = self.processes[0].seal.open(place, &sealed).expect("it opens");
+            let answer: serde_json::Value = serde_json::from_slice(&plain).expect("JSON");
+            answer["id"].as_str().expect("an id").parse().expect("an id")
+        };
+        staged.chain(spooled).map(open).collect()
     }
 
     /// Faults end, and time passes: everything works again.
