@@ -101,7 +101,9 @@ impl Parts {
             news: Arc::clone(&news),
             tenant: TENANT.to_owned(),
         });
-        vault.recover_dead().await?;
+        if let Err(error) = vault.recover_dead().await {
+            tracing::error!(%error, "what dead processes left waits");
+        }
         Ok(Self {
             settings,
             clock,

@@ -3,6 +3,8 @@
 //! Without the feature `failpoints` a point is nothing at all. With it, a point that was armed says so
 //! on stderr and never goes on; the test then kills the process, as a power cut would.
 
+use std::future::Future;
+
 /// A point at which whatever is not durable is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailPoint {
@@ -10,7 +12,7 @@ pub enum FailPoint {
     BeforeIntent,
     /// The intent is durable, and nothing was sent.
     AfterIntent,
-    /// The request was sent and had its effect; its answer is on the wire.
+    /// The request is on its way, or its answer.
     AfterSend,
     /// The answer has arrived and is nowhere but in memory.
     AfterAnswer,
@@ -65,6 +67,20 @@ impl FailPoint {
             Self::DuringCodeExchange => "during_code_exchange",
             Self::DuringKeyRotation => "during_key_rotation",
         }
+    }
+
+    /// Lets `work` go on, and never gives its result if this point is armed.
+    #[inline]
+    pub(crate) async fn during<T>(self, work: impl Future<Output = T>) -> T {
+        #[cfg(feature = "failpoints")]
+        if armed::is(self.name()) {
+            tokio::select! {
+                () = self.pass() => {}
+                _ = work => {}
+            }
+            return std::future::pending().await;
+        }
+        work.await
     }
 
     /// Stops here for ever if this point is armed.

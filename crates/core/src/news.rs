@@ -5,7 +5,7 @@
 //! what it remembers counts as fresh only while its last complete poll *began* less than a second
 //! ago. Any change visible before that poll began was seen by it.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -36,8 +36,10 @@ pub struct News {
     /// The same by the wall clock, in microseconds since 1970: uptime stands still while a machine
     /// sleeps.
     fresh_until_wall: AtomicI64,
-    /// Microseconds of uptime at the last poll that failed; 0 if none has.
-    failed_at: AtomicU64,
+    /// Whether the last poll failed.
+    away: AtomicBool,
+    /// Microseconds of uptime at the first poll that succeeded after one that failed; 0 if none has.
+    back_at: AtomicU64,
 }
 
 impl News {
@@ -51,7 +53,8 @@ impl News {
             seen,
             fresh_until: AtomicU64::new(0),
             fresh_until_wall: AtomicI64::new(0),
-            failed_at: AtomicU64::new(0),
+            away: AtomicBool::new(false),
+            back_at: AtomicU64::new(0),
         }))
     }
 
@@ -71,20 +74,26 @@ impl News {
             && now.as_microsecond() < self.fresh_until_wall.load(Ordering::Acquire)
     }
 
-    /// How long the database has been answering since this process last found it away; `None` if it
-    /// never was.
+    /// How long the database has been answering since this process last found it away; zero while it
+    /// is, `None` if it never was.
     pub(crate) fn back_for(&self) -> Option<Duration> {
-        let failed_at = self.failed_at.load(Ordering::Acquire);
-        let since = micros(self.clock.uptime()).saturating_sub(failed_at);
-        (failed_at > 0).then(|| Duration::from_micros(since))
+        if self.away.load(Ordering::Acquire) {
+            return Some(Duration::ZERO);
+        }
+        let back_at = self.back_at.load(Ordering::Acquire);
+        let since = micros(self.clock.uptime()).saturating_sub(back_at);
+        (back_at > 0).then(|| Duration::from_micros(since))
     }
 
     /// Reads all changes since the last poll and tells the listeners.
     pub async fn poll(&self) -> Stored<()> {
         let polled = self.catch_up().await;
         if polled.is_err() {
-            let failed_at = micros(self.clock.uptime()).max(1);
-            self.failed_at.store(failed_at, Ordering::Release);
+            self.away.store(true, Ordering::Release);
+        } else if self.away.load(Ordering::Acquire) {
+            // From now on, and not from when the poll began: it may have waited for the database.
+            self.back_at.store(micros(self.clock.uptime()).max(1), Ordering::Release);
+            self.away.store(false, Ordering::Release);
         }
         polled
     }

@@ -113,10 +113,12 @@ impl DirSpool {
         for entry in fs::read_dir(self.own())? {
             let path = entry?.path();
             let Some(attempt) = attempt_of(&path) else { continue };
-            match Sealed::from_text(&fs::read_to_string(&path)?) {
+            // One bad file keeps nobody from the others.
+            let text = fs::read_to_string(&path);
+            match text.as_deref().ok().and_then(Sealed::from_text) {
                 Some(sealed) => answers.push((attempt, sealed)),
                 None => {
-                    tracing::error!(path = %path.display(), "a spooled answer is torn: ignored");
+                    tracing::error!(path = %path.display(), "a spooled answer cannot be read: ignored");
                 }
             }
         }
@@ -147,6 +149,11 @@ impl DirSpool {
             return Ok(());
         };
         let (theirs, ours) = (self.root.join(holder.to_string()), self.own());
+        // Another process has buried it between our look and our lock.
+        if !theirs.exists() {
+            dead.remove(at);
+            return Ok(());
+        }
         for entry in fs::read_dir(&theirs)? {
             let path = entry?.path();
             if let Some(attempt) = attempt_of(&path) {

@@ -42,7 +42,8 @@ impl Upkeep {
         if self.vault.is_copy().await? {
             return Ok(());
         }
-        self.vault.recover_dead().await?;
-        self.vault.settle_debts().await
+        // One has nothing to do with the other.
+        let recovered = self.vault.recover_dead().await;
+        self.vault.settle_debts().await.and(recovered)
     }
 }

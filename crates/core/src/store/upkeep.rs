@@ -68,7 +68,7 @@ pub struct SealedRow {
 pub struct Notice {
     /// What makes it one of a kind.
     pub key: String,
-    /// What kind it is, such as `registration_expires`.
+    /// What kind it is, such as `credential_expires`.
     pub kind: String,
     /// When it was found out.
     pub at: Timestamp,

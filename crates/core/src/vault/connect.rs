@@ -344,6 +344,7 @@ impl Vault {
         evidence: Evidence,
     ) -> Result<Integration, ConnectError> {
         let parts = self.parts();
+        let imported = matches!(evidence, Evidence::Import { .. });
         let redeemed = provider.redeem(&*parts.http, parts.clock.now(), evidence).await?;
         if redeemed.grant.refresh.is_none() && provider.manifest().replay != Replay::None {
             return Err(ConnectError::Misconfigured(no_refresh_token(provider)));
@@ -362,8 +363,15 @@ impl Vault {
                 kept => break kept,
             }
         };
-        // What nobody will use ends, unless that would end what somebody does use.
-        if kept.is_err() && provider.manifest().revocable == Revocable::Grant {
+        // What nobody will use ends, unless that would end what somebody does use: where the database
+        // did not say, the grant may be stored, and an imported one is in use where it came from.
+        let unused = matches!(
+            kept,
+            Err(ConnectError::AccountMismatch { .. }
+                | ConnectError::Conflict
+                | ConnectError::NotFound)
+        );
+        if unused && !imported && provider.manifest().revocable == Revocable::Grant {
             let revoked = provider.revoke(&*parts.http, &redeemed.grant).await;
             if let Err(error) = revoked {
                 tracing::warn!(provider = %target.provider, %error, "a grant was not revoked");

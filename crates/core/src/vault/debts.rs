@@ -6,7 +6,7 @@ use super::{TokenError, Vault};
 use crate::clock::{later, until};
 use crate::failpoint::FailPoint;
 use crate::measure;
-use crate::provider::{AuthError, Revocable};
+use crate::provider::{AuthError, Revocable, Revocation};
 use crate::seal::Field;
 use crate::store::{Debt, GrantRow};
 use crate::{DebtId, Grant};
@@ -102,14 +102,21 @@ impl Vault {
                 return age >= GIVEN_UP;
             }
         };
+        // Where everything of the account ends, later is too late: it may be connected again by then.
+        let once = provider.manifest().revocable == Revocable::Account;
+        if once && debt.tries > 1 {
+            tracing::warn!(%id, provider = %debt.provider, "a grant was not revoked: its account may be in use again");
+            return true;
+        }
         match provider.revoke(&*self.parts().http, &grant).await {
+            Ok(Revocation::NotOffered) => true,
             // A grant that the provider does not know has ended.
-            Ok(_) | Err(AuthError::Rejected(_)) => {
+            Ok(Revocation::Revoked) | Err(AuthError::Rejected(_)) => {
                 tracing::info!(%id, provider = %debt.provider, "a grant was revoked");
                 true
             }
             Err(error) => {
-                let given_up = age >= GIVEN_UP;
+                let given_up = once || age >= GIVEN_UP;
                 tracing::warn!(%id, %error, given_up, "a grant is not revoked yet");
                 given_up
             }

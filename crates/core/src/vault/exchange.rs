@@ -18,11 +18,15 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Vault;
+use super::refresh::SEND_WITHIN;
 use crate::clock::until;
 use crate::failpoint::{FailPoint, storage_is_away};
 use crate::seal::Field;
 use crate::store::{GrantRow, StoreError};
 use crate::{AttemptId, IntegrationId, Lineage, Request, Response, Transport, TransportError};
+
+/// How long the database may take to keep an answer before the spool does.
+const STAGE_LIMIT: Duration = Duration::from_secs(2);
 
 /// An answer with everything that is needed to make a grant of it.
 #[derive(Serialize, Deserialize)]
@@ -83,6 +87,7 @@ pub(super) struct Exchange<'a> {
     /// The lineage of what comes back.
     pub(super) next: Lineage,
     began: Timestamp,
+    began_uptime: Duration,
     seen: Mutex<Seen>,
 }
 
@@ -103,7 +108,8 @@ impl<'a> Exchange<'a> {
     ) -> Self {
         let parts = vault.parts();
         let next = Lineage::new(&*parts.clock, &*parts.entropy);
-        Self { vault, row, attempt, next, began, seen: Mutex::default() }
+        let began_uptime = parts.clock.uptime();
+        Self { vault, row, attempt, next, began, began_uptime, seen: Mutex::default() }
     }
 
     pub(super) fn seen(&self) -> Seen {
@@ -139,8 +145,18 @@ impl<'a> Exchange<'a> {
         let staged = if storage_is_away() {
             Err(StoreError::Unavailable("away for a test".into()))
         } else {
-            let at = parts.store.now().await.unwrap_or_else(|_| parts.clock.now());
-            parts.store.answer(id, self.attempt, &sealed, at).await
+            let stage = async {
+                let at = parts.store.now().await?;
+                parts.store.answer(id, self.attempt, &sealed, at).await
+            };
+            // A database that hangs is as good as away: nobody but this process has the answer.
+            tokio::select! {
+                biased;
+                staged = stage => staged,
+                () = parts.clock.sleep(STAGE_LIMIT) => {
+                    Err(StoreError::Unavailable("it does not answer in time".into()))
+                }
+            }
         };
         match staged {
             Ok(true) => {
@@ -170,8 +186,16 @@ impl Transport for Exchange<'_> {
         let parts = self.vault.parts();
         FailPoint::AfterIntent.pass().await;
         let sent = parts.clock.now();
-        let response = parts.http.send(request).await?;
-        FailPoint::AfterSend.pass().await;
+        let stood = parts.clock.uptime().saturating_sub(self.began_uptime);
+        if until(self.began, sent).max(stood) > SEND_WITHIN {
+            // This machine stood still, or another credential took its time: others may soon take us
+            // for dead, and must not meet us at the provider.
+            return Err(TransportError::Unsent {
+                host: request.uri().host().unwrap_or_default().to_owned(),
+                detail: "the refresh began too long ago to be sent still".to_owned(),
+            });
+        }
+        let response = FailPoint::AfterSend.during(parts.http.send(request)).await?;
         FailPoint::AfterAnswer.pass().await;
         let skew = skew_ms(&response, sent, parts.clock.now());
         self.see(|seen| seen.skew_ms = skew.or(seen.skew_ms));

@@ -6,10 +6,10 @@ use super::exchange::{Answer, Replayed};
 use super::{TokenError, Vault};
 use crate::failpoint::FailPoint;
 use crate::measure;
-use crate::provider::RefreshAsk;
-use crate::seal::{Field, Sealed};
+use crate::provider::{AuthError, RefreshAsk};
+use crate::seal::{Field, SealError, Sealed};
 use crate::store::{Commit, Committed, Ended, GrantRow, Outcome};
-use crate::{AttemptId, Grant};
+use crate::{AttemptId, Grant, Secret};
 
 impl Vault {
     /// Takes over from the processes of this machine that died: their intents lose their force, and
@@ -22,18 +22,28 @@ impl Vault {
         }
         let parts = self.parts();
         let spool = &parts.spool;
-        for holder in spool.dead().await.map_err(TokenError::spool)? {
-            parts.store.orphan(holder).await?;
-            spool.bury(holder).await.map_err(TokenError::spool)?;
+        let dead = spool.dead().await.map_err(TokenError::spool)?;
+        for holder in &dead {
+            spool.bury(*holder).await.map_err(TokenError::spool)?;
             tracing::info!(%holder, "took over from a process that died");
         }
         let answers = spool.answers().await.map_err(TokenError::spool)?;
         measure::spool_depth(u32::try_from(answers.len()).unwrap_or(u32::MAX));
+        let mut left = 0;
         for (attempt, sealed) in answers {
             match self.adopt(attempt, &sealed).await {
                 Ok(()) => self.forget_answer(attempt).await,
                 // The database is away still, or the operator must give a key: it stays.
-                Err(error) => tracing::warn!(%attempt, %error, "an answer stays in the spool"),
+                Err(error) => {
+                    left += 1;
+                    tracing::warn!(%attempt, %error, "an answer stays in the spool");
+                }
+            }
+        }
+        // Only now: as long as an answer waits, nobody may present the token that it replaces.
+        if left == 0 {
+            for holder in dead {
+                parts.store.orphan(holder).await?;
             }
         }
         Ok(())
@@ -47,8 +57,12 @@ impl Vault {
         sealed: &Sealed,
     ) -> Result<(), TokenError> {
         match self.adopt(attempt, sealed).await {
-            // What cannot be read was not for this version, or was altered: as good as lost.
-            Err(error @ (TokenError::Sealed(_) | TokenError::Unreadable(_))) => {
+            // Altered, moved, or not for this version: as good as lost. A key that is missing the
+            // operator can give, and until then the answer stays.
+            Err(
+                error @ (TokenError::Sealed(SealError::Altered | SealError::Misplaced)
+                | TokenError::Unreadable(_)),
+            ) => {
                 tracing::error!(id = %row.id, %error, "a kept answer cannot be read");
                 Ok(self.drop_answer(row, attempt).await?)
             }
@@ -66,21 +80,34 @@ impl Vault {
             return Ok(());
         };
         let current = row.version.epoch == answer.epoch && row.grant.lineage == answer.spent;
-        // Committed before its process died, or overtaken; `interpret` says who may be revoked.
-        if !current && row.grant.lineage == answer.next {
+        let stored = self.open(&row)?;
+        // Committed before its process died; or the refresh token is the same, and the grant newer.
+        let done = !current && row.grant.lineage == answer.next;
+        if done || (current && answer.began() < stored.obtained_at) {
             return Ok(parts.store.release(row.id, attempt, Ended::Unspent).await?);
         }
-        let Some(grant) = self.interpret(&row, &answer).await? else {
-            return self.drop_answer(&row, attempt).await;
-        };
         let spent_row = GrantRow {
             version: crate::grant::Version { epoch: answer.epoch, ..row.version },
             ..row.clone()
         };
         if !current {
-            return self.too_late(&spent_row, &grant).await;
+            // Nothing of the grant that came since may get into this one, which is revoked.
+            let ghost = Grant {
+                access: Secret::from("gone"),
+                refresh: Some(Secret::from("gone")),
+                ..stored.clone()
+            };
+            return match self.interpret(&row, &answer, &ghost).await? {
+                Some(grant) if grant.refresh != ghost.refresh => {
+                    self.too_late(&spent_row, &grant).await
+                }
+                _ => Ok(()),
+            };
         }
-        let rotated = self.open(&row)?.refresh != grant.refresh;
+        let Some(grant) = self.interpret(&row, &answer, &stored).await? else {
+            return self.drop_answer(&row, attempt).await;
+        };
+        let rotated = stored.refresh != grant.refresh;
         let lineage = if rotated { answer.next } else { answer.spent };
         let mut note = self.note_of(row.id, attempt, answer.began());
         note.outcome = Outcome::Recovered;
@@ -101,28 +128,29 @@ impl Vault {
         }
     }
 
-    /// The grant that an answer makes of the one in the row; `None` if it makes none.
+    /// The grant that an answer makes of the one that was spent; `None` if it makes none.
     async fn interpret(
         &self,
         row: &GrantRow,
         answer: &Answer,
+        spent: &Grant,
     ) -> Result<Option<Grant>, TokenError> {
-        let provider = self.parts().providers.find(&row.provider);
-        let provider =
-            provider.ok_or_else(|| TokenError::Misconfigured(super::no_provider(&row.provider)))?;
-        let spent = self.open(row)?;
+        let provider = self.ready(&row.provider)?;
         // The answer stays where it is until its provider is known well enough to read it.
         let parts = self.parts();
         if let Err(error) = provider.prepare(&*parts.http, parts.clock.now()).await {
-            return Err(self.spared(row, &**provider, error).await);
+            return Err(self.spared(row, &*provider, error).await);
         }
-        let ask = RefreshAsk { grant: &spent, claims: None };
-        let made = provider.refresh(&Replayed::new(answer), answer.began(), ask).await;
-        Ok(made
-            .inspect_err(|error| {
+        let ask = RefreshAsk { grant: spent, claims: None };
+        match provider.refresh(&Replayed::new(answer), answer.began(), ask).await {
+            Ok(grant) => Ok(Some(grant)),
+            // It stays until the operator has seen to it.
+            Err(AuthError::Misconfigured(why)) => Err(TokenError::Misconfigured(why)),
+            Err(error) => {
                 tracing::warn!(id = %row.id, %error, "a kept answer makes no grant");
-            })
-            .ok())
+                Ok(None)
+            }
+        }
     }
 
     /// An answer is of no use: whether the refresh token was spent is unknown.

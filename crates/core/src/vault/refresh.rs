@@ -19,13 +19,17 @@ use crate::store::{
 };
 use crate::{AttemptId, Grant, IntegrationId, Lineage};
 
-/// When others may take the writer of an intent for dead: longer than the transport's whole
-/// exchange, so that nobody takes over from the living.
+/// When others may take the writer of an intent for dead. A request leaves within [`SEND_WITHIN`] of
+/// it or not at all, and an exchange takes half a minute at most: nobody takes over from the living.
 const INTENT_LIFE: Duration = Duration::from_secs(45);
+/// How long after its intent a request may still be sent.
+pub(super) const SEND_WITHIN: Duration = Duration::from_secs(12);
 /// How often to look whether another process has finished.
 const BUSY_POLL: Duration = Duration::from_millis(100);
 /// The longest `Retry-After` that is believed.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(15);
+/// How long the database may take to store a grant before its callers are served without it.
+const COMMIT_LIMIT: Duration = Duration::from_secs(5);
 /// How often to try to store a grant while the database is away.
 const COMMIT_RETRY: Duration = Duration::from_secs(1);
 /// How long after the database's return those go first who obtained a grant while it was away.
@@ -65,6 +69,10 @@ impl Vault {
             if let Some(back_for) = parts.news.back_for()
                 && back_for < COMMITS_FIRST
             {
+                // The database answered just now, whatever the loop has seen of it so far.
+                if back_for.is_zero() {
+                    parts.news.poll().await?;
+                }
                 parts.clock.sleep(COMMITS_FIRST.saturating_sub(back_for)).await;
                 continue;
             }
@@ -190,7 +198,7 @@ impl Vault {
                 }
                 note.outcome = outcome_of(&error);
                 measure::refreshed(key, note.outcome, took);
-                self.refused(the, error, note).await
+                self.refused(the, error, note, seen.kept != Kept::Nowhere).await
             }
         }
     }
@@ -214,7 +222,15 @@ impl Vault {
             let tried = if storage_is_away() {
                 Err(StoreError::Unavailable("away for a test".into()))
             } else {
-                parts.store.commit(&commit).await
+                // A database that hangs is as good as away; a commit that comes late all the same is
+                // recognised by its lineage.
+                tokio::select! {
+                    biased;
+                    tried = parts.store.commit(&commit) => tried,
+                    () = parts.clock.sleep(COMMIT_LIMIT) => {
+                        Err(StoreError::Unavailable("it does not answer in time".into()))
+                    }
+                }
             };
             match tried {
                 Ok(committed) => break committed,
@@ -257,21 +273,32 @@ impl Vault {
         let stored = self.parts().store.grant(id).await?;
         let ended = stored.as_ref().is_none_or(|stored| stored.version.epoch != epoch);
         tracing::info!(%id, ended, "a refreshed grant came too late: discarded");
-        if ended {
+        let live = stored.as_ref().map(|stored| self.open(stored)).transpose()?;
+        let in_use = live.is_some_and(|live| live.refresh == grant.refresh);
+        if ended && !in_use {
             self.owe(row, grant, stored.is_some()).await?;
         }
         Ok(())
     }
 
     /// Nothing was obtained: who must act?
-    async fn refused(&self, the: &Try<'_>, error: AuthError, mut note: Attempt) -> Landed {
+    async fn refused(
+        &self,
+        the: &Try<'_>,
+        error: AuthError,
+        mut note: Attempt,
+        answered: bool,
+    ) -> Landed {
         let (store, row) = (&self.0.parts.store, &the.row);
         let replay = the.provider.manifest().replay;
         // After an unknown outcome a strict provider must not see the token again soon: the
-        // intent stays in force until its deadline.
-        let ended = match (note.outcome, replay) {
-            (Outcome::Unknown, Replay::Strict) => Ended::Unknown { until: the.deadline },
-            (Outcome::Unknown, Replay::Grace(_)) => Ended::Unknown { until: the.began },
+        // intent stays in force until its deadline. An answer of success that makes no grant may
+        // have spent the token as well.
+        let unknown =
+            note.outcome == Outcome::Unknown || (answered && note.outcome != Outcome::Rejected);
+        let ended = match (unknown, replay) {
+            (true, Replay::Strict) => Ended::Unknown { until: the.deadline },
+            (true, Replay::Grace(_)) => Ended::Unknown { until: the.began },
             _ => Ended::Unspent,
         };
         // The answer counts even so: an intent that stays lapses by itself.

@@ -190,9 +190,16 @@ impl Drop for Admission<'_> {
 impl State {
     /// Notes an outcome; an integration's last one counts alone.
     fn saw(&mut self, id: IntegrationId, uptime: Duration, rejected: bool) {
-        self.outcomes
-            .retain(|(known, at, _)| *known != id && uptime.saturating_sub(*at) < REJECTIONS.1);
-        self.outcomes.push_back((id, uptime, rejected));
+        // What is rejected again and again is one rejection, as old as the first: else a handful of
+        // grants that did end would renew the suspicion for ever.
+        let same = |outcome: &&(IntegrationId, Duration, bool)| outcome.0 == id && outcome.2;
+        let first = self.outcomes.iter().find(same).filter(|_| rejected).map(|outcome| outcome.1);
+        let at = first.unwrap_or(uptime);
+        let recent = |at: Duration| uptime.saturating_sub(at) < REJECTIONS.1;
+        self.outcomes.retain(|(known, at, _)| *known != id && recent(*at));
+        if recent(at) {
+            self.outcomes.push_back((id, at, rejected));
+        }
         // Enough to see what most of them say, and no more.
         if self.outcomes.len() > 1_000 {
             self.outcomes.pop_front();

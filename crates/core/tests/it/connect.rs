@@ -192,12 +192,13 @@ async fn a_denied_or_misshapen_proof_connects_nothing() {
 }
 
 #[tokio::test]
-async fn a_grant_that_could_not_be_stored_is_revoked() {
+async fn a_grant_whose_storing_is_in_doubt_is_not_revoked() {
     let mut stage = Stage::new();
     let process = stage.process().await;
     let (flow, proof) = stage.agree(&process, "acme", "ada", None).await.unwrap();
     process.line.cut(Some(Cut::Calls("connect")));
     let refused = stage.run(process.finish("acme", &flow, proof)).await;
     assert!(matches!(refused, Err(ConnectError::Storage(_))), "{refused:?}");
-    assert!(stage.world.with(|ledger| ledger.families[0].ended));
+    // The answer may have got lost after the grant was stored.
+    assert!(!stage.world.with(|ledger| ledger.families[0].ended));
 }
