@@ -1,9 +1,12 @@
 //! A provider that is declared by its description alone.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use evergrant::integration::Status;
-use evergrant::testing::TestClock;
-use evergrant::{ConnectError, TokenError};
-use evergrant_sandbox::Stage;
+use evergrant::testing::{MemoryStore, TestClock};
+use evergrant::{ConnectError, Request, Response, TokenError, Transport, TransportError};
+use evergrant_sandbox::{InProcess, Stage};
 use serde_json::json;
 
 use super::play::{ACME, Play, discovered, settings};
@@ -60,4 +63,43 @@ async fn while_the_description_cannot_be_read_nothing_is_spent_and_nobody_is_mar
     play.fault("oauth.discovery", json!({ "status": 503 }));
     fresh.refresh_now(play.owner, id).await.unwrap();
     assert_eq!(refreshes(&play.stage), 2);
+}
+
+/// A line whose answers arrive when the database has just gone away.
+struct Ill {
+    to: InProcess,
+    store: MemoryStore,
+}
+
+#[async_trait]
+impl Transport for Ill {
+    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        let spends = request.method() == http::Method::POST;
+        let answer = self.to.send(request).await;
+        self.store.set_available(!spends);
+        answer
+    }
+}
+
+#[tokio::test]
+async fn a_kept_answer_waits_for_the_description() {
+    let clock = TestClock::default();
+    let play = Play::new(&Play::stage(&clock), &clock);
+    let settings = settings(&discovered("strict"));
+    let vault = play.vault(&settings).await;
+    let id = play.connect(&vault, ACME).await;
+    let line = Ill { to: InProcess::new(&play.stage), store: play.store.clone() };
+    let ill = play.vault_over(&settings, Arc::new(line)).await;
+    ill.refresh_now(play.owner, id).await.unwrap();
+    assert_eq!((play.disk.len(), refreshes(&play.stage)), (1, 1));
+    play.die();
+    play.store.set_available(true);
+    let heir = play.vault(&settings).await;
+    play.fault("oauth.discovery", json!({ "status": 503 }));
+    heir.recover_dead().await.unwrap();
+    assert_eq!(play.disk.len(), 1, "it may hold the only live token");
+    heir.recover_dead().await.unwrap();
+    assert_eq!((play.disk.len(), refreshes(&play.stage)), (0, 1));
+    heir.refresh_now(play.owner, id).await.unwrap();
+    assert_eq!((play.status(id).await, refreshes(&play.stage)), (Status::Active, 2));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use evergrant::integration::{Integration, Status};
 use evergrant::news::News;
 use evergrant::provider::Evidence;
 use evergrant::seal::{Ring, Seal};
+use evergrant::spool::Spool as _;
 use evergrant::store::{GrantStore, Way};
 use evergrant::testing::{MemoryDisk, MemoryStore, SeededEntropy, TestClock};
 use evergrant::vault::{Begin, Next, Parts, Proof};
 use evergrant::{
-    Clock, ConnectError, Entropy, IntegrationId, Secret, Tasks, TokenError, Transport, UserId,
-    Vault,
+    Clock, ConnectError, Entropy, HolderId, IntegrationId, Secret, Tasks, TokenError, Transport,
+    UserId, Vault,
 };
 use evergrant_providers::declared::{self, Declaration};
 use evergrant_providers::{ClientCredential, CredentialKind, Settings, microsoft};
@@ -105,8 +106,10 @@ pub(super) struct Play {
     pub(super) stage: Stage,
     pub(super) clock: TestClock,
     entropy: Arc<dyn Entropy>,
-    store: MemoryStore,
-    disk: MemoryDisk,
+    pub(super) store: MemoryStore,
+    pub(super) disk: MemoryDisk,
+    /// The processes there were.
+    holders: Arc<Mutex<Vec<HolderId>>>,
     pub(super) owner: UserId,
 }
 
@@ -130,6 +133,7 @@ impl Play {
             clock: clock.clone(),
             store: MemoryStore::new(Arc::new(clock.clone())),
             disk: MemoryDisk::default(),
+            holders: Arc::default(),
             owner: UserId::new(clock, &*entropy),
             entropy,
         }
@@ -143,6 +147,7 @@ impl Play {
             entropy: Arc::clone(&self.entropy),
             store: self.store.clone(),
             disk: self.disk.clone(),
+            holders: Arc::clone(&self.holders),
             owner: UserId::new(&self.clock, &*self.entropy),
         }
     }
@@ -158,9 +163,11 @@ impl Play {
         let store: Arc<dyn GrantStore> = Arc::new(self.store.clone());
         let news = News::begin(Arc::clone(&store), Arc::clone(&clock)).await.unwrap();
         let ring = Ring::parse(&KEY.into()).unwrap();
+        let spool = self.disk.spool(&*clock, &*self.entropy);
+        self.holders.lock().unwrap().push(spool.holder());
         Vault::new(Parts {
             store,
-            spool: Arc::new(self.disk.spool(&*clock, &*self.entropy)),
+            spool: Arc::new(spool),
             providers,
             seal: Seal::new(ring, Arc::clone(&clock), Arc::clone(&self.entropy)),
             http,
@@ -170,6 +177,11 @@ impl Play {
             news,
             tenant: "test".to_owned(),
         })
+    }
+
+    /// All processes have died.
+    pub(super) fn die(&self) {
+        self.holders.lock().unwrap().drain(..).for_each(|holder| self.disk.died(holder));
     }
 
     /// The next request at this place fails in this way.
