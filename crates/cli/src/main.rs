@@ -3,6 +3,8 @@
 mod commands;
 mod compose;
 mod credentials;
+#[cfg(test)]
+mod failures;
 mod observe;
 mod output;
 mod registrations;

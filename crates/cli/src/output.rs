@@ -107,6 +107,11 @@ impl Output {
     }
 }
 
+/// What to do about an error, if that is known.
+pub(crate) fn remedy_of(error: &anyhow::Error) -> Option<String> {
+    Verdict::on(error).remedy
+}
+
 /// What went wrong, and on a line of its own what to do.
 fn told(error: &anyhow::Error, remedy: Option<&str>) -> String {
     let remedy = remedy.map(|remedy| format!("\n  {remedy}"));
@@ -127,14 +132,14 @@ pub(crate) fn sentence(error: &anyhow::Error) -> String {
 }
 
 /// What kind of error it is, who has to act, and how.
-struct Verdict {
-    exit: Exit,
+pub(crate) struct Verdict {
+    pub(crate) exit: Exit,
     code: &'static str,
-    remedy: Option<String>,
+    pub(crate) remedy: Option<String>,
 }
 
 impl Verdict {
-    fn on(error: &anyhow::Error) -> Self {
+    pub(crate) fn on(error: &anyhow::Error) -> Self {
         let of = |exit, code, remedy: Option<&str>| {
             let remedy = remedy.map(str::to_owned);
             Self { exit, code, remedy }
@@ -158,9 +163,16 @@ impl Verdict {
         match problem(error).or_else(|| storage(error)) {
             Some(problem) => {
                 let code = problem.code();
-                // Where an administrator's page comes from, no provider can say.
-                let told = problem.remedy().filter(|_| code != Code::ConsentRequired);
-                of(exit_of(code), code.name(), told.or(remedy(code)))
+                // What the failure itself says to do comes first; how to do that at a terminal, second.
+                let both = match (problem.remedy(), remedy(code)) {
+                    (Some(told), Some(here)) if code == Code::ReconnectRequired => {
+                        format!("{told} {here}")
+                    }
+                    // Where an administrator's page comes from, no provider can say.
+                    (_, Some(here)) if code == Code::ConsentRequired => here.to_owned(),
+                    (told, here) => told.or(here).unwrap_or_default().to_owned(),
+                };
+                of(exit_of(code), code.name(), Some(&*both).filter(|both| !both.is_empty()))
             }
             None => of(Exit::Failed, "failed", None),
         }
@@ -191,7 +203,7 @@ fn remedy(code: Code) -> Option<&'static str> {
     match code {
         Code::IntegrationNotFound => Some("`evergrant integrations` lists them."),
         Code::ReconnectRequired => Some(
-            "The user runs `evergrant connect PROVIDER --integration ID`; the integration keeps its id.",
+            "`evergrant connect PROVIDER --integration ID` does it; the integration keeps its id.",
         ),
         Code::ConsentRequired => Some(
             "An administrator of the organisation opens the page that `evergrant consent PROVIDER` prints; then connect again.",
@@ -200,6 +212,7 @@ fn remedy(code: Code) -> Option<&'static str> {
             Some("Nothing was changed; run the command again to try again.")
         }
         Code::Conflict => Some("Run the command again."),
+        Code::SignInPending => Some("Enter the code on the page that is shown with it."),
         Code::ProviderThrottled | Code::ProviderUnavailable | Code::StorageUnavailable => {
             Some("Run the command again in a while; nothing is lost meanwhile.")
         }

@@ -406,6 +406,12 @@ pub trait Provider: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Learns what has to be known before a sign-in or a refresh begins; called before anything is
+    /// written or spent.
+    async fn prepare(&self, _http: &dyn Transport, _now: Timestamp) -> Result<(), AuthError> {
+        Ok(())
+    }
+
     /// The page where the user agrees; `None` for a form provider.
     fn authorize_url(&self, ask: &AuthorizeAsk<'_>) -> Option<Url>;
 
@@ -433,8 +439,8 @@ pub trait Provider: Send + Sync + 'static {
         _scopes: &[String],
     ) -> Result<DeviceAsk, AuthError> {
         Err(AuthError::Rejected(Failure::new(
-            "device_code_not_offered",
-            Actor::Nobody,
+            "not_offered",
+            Actor::User,
             format!("{} has no sign-in by device code.", self.manifest().label),
         )))
     }

@@ -58,7 +58,6 @@ const ANSWER: &str = "answer";
 impl DirSpool {
     /// A spool in `root`, which is made for its owner alone if it is missing.
     pub fn open(root: &Path, clock: &dyn Clock, entropy: &dyn Entropy) -> io::Result<Self> {
-        make_private(root)?;
         let holder = HolderId::new(clock, entropy);
         // Complete before it has its name: a folder without a locked lock is a dead process's.
         let draft = root.join(format!("new-{holder}"));
@@ -167,6 +166,8 @@ impl Drop for DirSpool {
         let folder = self.own();
         if self.read().is_ok_and(|answers| answers.is_empty()) {
             let _ = fs::remove_dir_all(folder);
+            // Nor does a command leave an empty folder wherever it was run.
+            let _ = fs::remove_dir(&self.root);
         }
     }
 }

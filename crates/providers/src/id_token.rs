@@ -2,6 +2,7 @@
 //! authority publishes.
 
 use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use evergrant::clock::{later, until};
@@ -35,6 +36,14 @@ pub(crate) type Claims = Map<String, Value>;
 pub(crate) struct Metadata {
     pub(crate) issuer: String,
     #[serde(default)]
+    pub(crate) authorization_endpoint: Option<Url>,
+    #[serde(default)]
+    pub(crate) token_endpoint: Option<Url>,
+    #[serde(default)]
+    pub(crate) device_authorization_endpoint: Option<Url>,
+    #[serde(default)]
+    pub(crate) revocation_endpoint: Option<Url>,
+    #[serde(default)]
     pub(crate) jwks_uri: Option<Url>,
     #[serde(default)]
     pub(crate) userinfo_endpoint: Option<Url>,
@@ -43,20 +52,54 @@ pub(crate) struct Metadata {
     pub(crate) authorization_response_iss_parameter_supported: bool,
 }
 
-/// An authority's description, fetched when it is first needed and kept for a day.
+/// An authority's description, fetched when it is first needed and kept for a day; for longer while
+/// it cannot be fetched again.
 pub(crate) struct Discovery {
     url: Url,
-    kept: Mutex<Option<(Metadata, Timestamp)>>,
+    /// Who it must say it is; nobody in particular, if that is checked elsewhere.
+    issuer: Option<String>,
+    kept: RwLock<Option<Kept>>,
+    /// One fetches, the others wait.
+    fetching: Mutex<()>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    metadata: Metadata,
+    /// Since when it has not been asked for.
+    since: Timestamp,
+    /// After how long it is asked for again.
+    fresh: Duration,
 }
 
 impl Discovery {
     pub(crate) fn new(url: Url) -> Self {
-        Self { url, kept: Mutex::default() }
+        Self { url, issuer: None, kept: RwLock::default(), fetching: Mutex::default() }
+    }
+
+    /// A description that is believed only if it is this issuer's, letter by letter (RFC 8414,
+    /// section 3.3).
+    pub(crate) fn of(url: Url, issuer: Option<String>) -> Self {
+        Self { issuer, ..Self::new(url) }
     }
 
     /// What was fetched last, without asking anybody.
     pub(crate) fn known(&self) -> Option<Metadata> {
-        Some(self.kept.try_lock().ok()?.as_ref()?.0.clone())
+        self.kept().map(|kept| kept.metadata)
+    }
+
+    fn kept(&self) -> Option<Kept> {
+        self.kept.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn fresh(&self, now: Timestamp) -> Option<Metadata> {
+        let kept = self.kept().filter(|kept| until(kept.since, now) <= kept.fresh)?;
+        Some(kept.metadata)
+    }
+
+    fn keep(&self, metadata: &Metadata, since: Timestamp, fresh: Duration) {
+        let kept = Kept { metadata: metadata.clone(), since, fresh };
+        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 
     pub(crate) async fn get(
@@ -64,15 +107,38 @@ impl Discovery {
         http: &dyn Transport,
         now: Timestamp,
     ) -> Result<Metadata, AuthError> {
-        let mut kept = self.kept.lock().await;
-        if let Some((metadata, fetched_at)) = &*kept
-            && until(*fetched_at, now) <= KEPT
-        {
-            return Ok(metadata.clone());
+        if let Some(metadata) = self.fresh(now) {
+            return Ok(metadata);
         }
-        let metadata: Metadata = get(http, &self.url).await?;
-        *kept = Some((metadata.clone(), now));
-        Ok(metadata)
+        let _alone = self.fetching.lock().await;
+        if let Some(metadata) = self.fresh(now) {
+            return Ok(metadata);
+        }
+        let fetched = match get::<Metadata>(http, &self.url).await {
+            // Nothing is spent by reading, whatever became of the answer.
+            Err(AuthError::Unavailable { failure, retry_after, .. }) => {
+                Err(AuthError::Unavailable { failure, retry_after, sent: false })
+            }
+            fetched => fetched,
+        };
+        match (fetched, self.known()) {
+            (Ok(metadata), _) => {
+                if self.issuer.as_ref().is_some_and(|issuer| metadata.issuer != *issuer) {
+                    return Err(AuthError::Misconfigured(Failure {
+                        provider_code: Some("issuer".to_owned()),
+                        ..dictionary::ENDPOINT.failure()
+                    }));
+                }
+                self.keep(&metadata, now, KEPT);
+                Ok(metadata)
+            }
+            // What was true yesterday is a better guess than nothing.
+            (Err(_), Some(old)) => {
+                self.keep(&old, now, REFETCH);
+                Ok(old)
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 }
 

@@ -60,7 +60,7 @@ async fn a_refusal_is_said_and_nothing_is_connected() {
     bench.http.get(redirect).send().await.unwrap();
     let done = connecting.done().await;
     assert_eq!((done.code, done.out.as_str()), (1, ""), "{done:?}");
-    assert!(done.err.contains("Nothing was changed"), "{done:?}");
+    assert!(done.err.contains("Start again and agree"), "{done:?}");
     assert_eq!(bench.ok(&["integrations", "--json"]).await, "[]");
 }
 

@@ -205,7 +205,7 @@ async fn code_exchange(postgres: bool, class: Class, point: FailPoint) {
     let (state, code) = server.agree(&at.bench, &at.key, class.declared(), ADELE).await;
     let body = json!({ "provider": class.declared(), "state": state, "code": code });
     let path = "/api/integrations/oauth/callback/";
-    let caller = server.later(&at.key, Method::POST, path, Some(body.clone()));
+    let caller = server.later(&at.key, Method::POST, path, Some(&body));
     killed_at(server.into_process(), point).await;
     caller.abort();
     let again = at.serve("").await;
@@ -263,14 +263,14 @@ kills! {
 #[test]
 fn every_fail_point_is_passed_somewhere() {
     let core = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/src/vault");
-    let mut code = String::new();
+    let mut source = String::new();
     for file in std::fs::read_dir(core).unwrap() {
         let path = file.unwrap().path();
         if path.is_file() {
-            code += &std::fs::read_to_string(path).unwrap();
+            source += &std::fs::read_to_string(path).unwrap();
         }
     }
     for point in FailPoint::ALL {
-        assert!(code.contains(&format!("FailPoint::{point:?}.pass()")), "{point:?}");
+        assert!(source.contains(&format!("FailPoint::{point:?}.pass()")), "{point:?}");
     }
 }

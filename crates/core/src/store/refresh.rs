@@ -27,7 +27,7 @@ pub struct Intent {
     pub attempt: AttemptId,
     /// The process that makes it.
     pub holder: HolderId,
-    /// When it begins, by [`GrantStore::now`].
+    /// When it begins, by [`GrantStore::now`](super::GrantStore::now).
     pub started_at: Timestamp,
     /// When others may take its writer for dead.
     pub deadline: Timestamp,

@@ -137,6 +137,7 @@ impl Vault {
         }
         let scopes = wanted_scopes(&**provider, ask.scopes, existing.as_ref())?;
         let (now, state) = (parts.clock.now(), self.random_text());
+        provider.prepare(&*parts.http, now).await?;
         let state_hash = sha256(state.expose());
         let (next, secrets, life) = match (ask.way, &provider.manifest().connect) {
             (Way::Device, Connect::Redirect { .. }) if provider.manifest().ways.device_code => {
@@ -232,6 +233,8 @@ impl Vault {
         let finished = self.to_its_end(async move {
             let key = &adapter.manifest().key;
             let target = Target { owner, provider: key, integration: None };
+            let parts = vault.parts();
+            adapter.prepare(&*parts.http, parts.clock.now()).await?;
             vault.redeem(&*adapter, &target, evidence).await
         });
         finished.await.unwrap_or(Err(ConnectError::InvalidState))
@@ -270,6 +273,8 @@ impl Vault {
         let parts = self.parts();
         self.may_connect().await?;
         let (key, now) = (&provider.manifest().key, parts.clock.now());
+        // Before the flow is used up: after an outage the same code can be brought again.
+        provider.prepare(&*parts.http, now).await?;
         // A device's flow is asked about again and again; any other is used up by its first proof.
         let flow = match proof {
             Proof::Device => parts.store.find_flow(&state_hash, key, owner, now).await?,
@@ -341,7 +346,7 @@ impl Vault {
         let parts = self.parts();
         let redeemed = provider.redeem(&*parts.http, parts.clock.now(), evidence).await?;
         if redeemed.grant.refresh.is_none() && provider.manifest().replay != Replay::None {
-            return Err(ConnectError::Rejected(no_refresh_token(provider)));
+            return Err(ConnectError::Misconfigured(no_refresh_token(provider)));
         }
         FailPoint::DuringCodeExchange.pass().await;
         let began = parts.clock.uptime();
@@ -485,16 +490,16 @@ fn display_name(account: &crate::integration::Account) -> String {
 }
 
 fn denied(error: &str, description: Option<String>) -> Failure {
-    let (code, actor, message) = match error {
+    let (code, message, remedy) = match error {
         "access_denied" => (
             "access_denied",
-            Actor::User,
-            "The sign-in was cancelled or the permissions were not granted. Nothing was connected; start again.",
+            "The sign-in was cancelled or the permissions were declined.",
+            "Start again and agree, if this was not meant.",
         ),
         _ => (
             "sign_in_failed",
-            Actor::User,
-            "The provider ended the sign-in with an error. Nothing was connected; start again.",
+            "The provider ended the sign-in with an error.",
+            "Start again; if it lasts, the operator looks at the provider's own code.",
         ),
     };
     Failure {
@@ -502,20 +507,20 @@ fn denied(error: &str, description: Option<String>) -> Failure {
             Some(text) => format!("{error}: {}", text.lines().next().unwrap_or_default()),
             None => error.to_owned(),
         }),
-        ..Failure::new(code, actor, message)
+        ..Failure::new(code, Actor::User, message).remedied_by(remedy)
     }
 }
 
 fn no_refresh_token(provider: &dyn Provider) -> Failure {
     Failure::new(
-        "no_refresh_token",
+        "refresh_token_missing",
         Actor::Operator,
         format!(
-            "{} issued no refresh token, so the connection would die within the hour: nothing was connected. \
-             Check that the registration allows offline access.",
+            "{} issued no refresh token, so nothing was connected: it would have ended within the hour.",
             provider.manifest().label
         ),
     )
+    .remedied_by("The operator lets the registration have offline access; then the user signs in again.")
 }
 
 fn sha256(text: &str) -> [u8; 32] {

@@ -89,7 +89,8 @@ impl TokenError {
                 "refresh_slow",
                 Actor::Nobody,
                 "The refresh takes longer than a caller can wait; it goes on in the background.",
-            ),
+            )
+            .remedied_by("Ask again in a moment."),
             retry_after: Duration::from_secs(5),
         }
     }
@@ -100,7 +101,8 @@ impl TokenError {
                 "refresh_interrupted",
                 Actor::Nobody,
                 "The refresh was interrupted; the next call starts another.",
-            ),
+            )
+            .remedied_by("Ask again in a moment."),
             retry_after: Duration::from_secs(1),
         }
     }

@@ -13,7 +13,7 @@ use crate::{AttemptId, Grant};
 
 impl Vault {
     /// Takes over from the processes of this machine that died: their intents lose their force, and
-    /// the answers in their spools become grants. Nobody is called.
+    /// the answers in their spools become grants. No token is sent to anybody.
     ///
     /// Run it before the loops start; [`Upkeep`](crate::Upkeep) repeats it.
     pub async fn recover_dead(&self) -> Result<(), TokenError> {
@@ -111,6 +111,11 @@ impl Vault {
         let provider =
             provider.ok_or_else(|| TokenError::Misconfigured(super::no_provider(&row.provider)))?;
         let spent = self.open(row)?;
+        // The answer stays where it is until its provider is known well enough to read it.
+        let parts = self.parts();
+        if let Err(error) = provider.prepare(&*parts.http, parts.clock.now()).await {
+            return Err(self.spared(row, &**provider, error).await);
+        }
         let ask = RefreshAsk { grant: &spent, claims: None };
         let made = provider.refresh(&Replayed::new(answer), answer.began(), ask).await;
         Ok(made

@@ -72,6 +72,12 @@ impl Vault {
             let registration = &provider.manifest().registration;
             let admission = self.0.suspensions.admit(registration, uptime);
             let admission = admission.map_err(TokenError::Misconfigured)?;
+            if let Err(error) = provider.prepare(&*parts.http, parts.clock.now()).await {
+                if matches!(error, AuthError::Misconfigured(_)) {
+                    admission.call();
+                }
+                return Err(self.spared(&row, &*provider, error).await);
+            }
             let started_at = parts.store.now().await?;
             let deadline = later(started_at, INTENT_LIFE);
             let holder = parts.spool.holder();
@@ -286,21 +292,34 @@ impl Vault {
         }
         match error {
             AuthError::Rejected(why) => self.rejected(the, why).await,
-            AuthError::Misconfigured(failure) => {
-                self.suspend(the.provider, &failure).await;
-                Err(TokenError::Misconfigured(failure))
-            }
-            AuthError::Unavailable { failure, retry_after, .. } => {
-                tracing::warn!(
-                    id = %row.id, code = %failure.code, provider_code = failure.provider_code,
-                    trace_id = failure.trace_id, "a refresh failed and will be tried again"
-                );
-                let retry_after = retry_after.unwrap_or(REST.0).min(LONGEST_RETRY_AFTER);
-                Err(TokenError::Unavailable { failure, retry_after })
-            }
-            // No refresh asks whether somebody has signed in.
-            AuthError::Pending { .. } => Err(TokenError::interrupted()),
+            error => Err(self.spared(row, the.provider, error).await),
         }
+    }
+
+    /// What follows from a failure that is not the grant's: nobody is marked.
+    pub(super) async fn spared(
+        &self,
+        row: &GrantRow,
+        provider: &dyn Provider,
+        error: AuthError,
+    ) -> TokenError {
+        let (failure, retry_after) = match error {
+            AuthError::Misconfigured(failure) => {
+                self.suspend(provider, &failure).await;
+                return TokenError::Misconfigured(failure);
+            }
+            AuthError::Unavailable { failure, retry_after, .. } => (failure, retry_after),
+            // Nothing of the grant's was shown to anybody yet: what is said of it passes.
+            AuthError::Rejected(failure) => (failure, None),
+            // No refresh asks whether somebody has signed in.
+            AuthError::Pending { .. } => return TokenError::interrupted(),
+        };
+        tracing::warn!(
+            id = %row.id, code = %failure.code, provider_code = failure.provider_code,
+            trace_id = failure.trace_id, "a refresh failed and will be tried again"
+        );
+        let retry_after = retry_after.unwrap_or(REST.0).min(LONGEST_RETRY_AFTER);
+        TokenError::Unavailable { failure, retry_after }
     }
 
     /// The provider ended the grant: its user must reconnect, if it still is the current one.
@@ -409,8 +428,8 @@ fn mass_rejection(registration: &str, why: &Failure) -> Failure {
             "The provider refuses most grants of the registration {registration} at once."
         ),
         remedy:
-            "Check the registration at the provider: its client id, its permissions, and whether \
-                 it was deleted and made anew. Users stay connected."
+            "The operator checks the registration at the provider: its client id, its permissions, \
+                 and whether it was deleted and made anew; users stay connected."
                 .to_owned(),
         ..why.clone()
     }
@@ -422,7 +441,8 @@ fn unknown_outcome(retry_after: Duration) -> TokenError {
             "outcome_unknown",
             Actor::Nobody,
             "The answer to a refresh was lost, and this provider must not be asked again too soon.",
-        ),
+        )
+        .remedied_by("It is asked again when the token in hand has ended."),
         retry_after: retry_after.clamp(REST.0, REST.1),
     }
 }

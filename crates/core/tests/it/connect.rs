@@ -71,8 +71,8 @@ async fn a_sign_in_without_a_refresh_token_connects_nothing() {
     let process = stage.process().await;
     stage.world.with(|ledger| ledger.offline = false);
     let refused = stage.sign_in(&process, "acme", "ada", None).await;
-    let Err(ConnectError::Rejected(failure)) = refused else { panic!("{refused:?}") };
-    assert_eq!(failure.code, "no_refresh_token");
+    let Err(ConnectError::Misconfigured(failure)) = refused else { panic!("{refused:?}") };
+    assert_eq!(failure.code, "refresh_token_missing");
     let all = stage.store.integrations(stage.owner, None, 10).await;
     assert!(all.unwrap().is_empty());
 }

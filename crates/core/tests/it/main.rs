@@ -25,4 +25,5 @@ mod renewer;
 mod rules;
 mod seal;
 mod simulation;
+mod spool;
 mod support;

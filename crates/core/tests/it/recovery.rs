@@ -1,12 +1,15 @@
 //! What survives a crash, an outage of the database, and both.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use evergrant::clock::later;
 use evergrant::integration::Status;
+use evergrant::provider::{Provider, Renewal};
 use evergrant::store::{GrantStore as _, Outcome};
 use evergrant::{Clock as _, TokenError};
 
-use crate::support::{Cut, Fault, Process, Rotation, Stage};
+use crate::support::{Adapter, Cut, Fault, Process, Rotation, Stage};
 
 /// A process dies with the answer to a refresh, kept where `cut` lets it be kept.
 async fn dies_with_the_answer(cut: &'static str) -> (Stage, Process, evergrant::IntegrationId) {
@@ -261,4 +264,32 @@ async fn most_grants_refused_at_once_are_the_registrations_fault() {
         marked += usize::from(stage.status(*id).await != Status::Active);
     }
     assert_eq!(marked, 4, "marked before it was seen what this is");
+}
+
+#[tokio::test]
+async fn a_credentials_end_is_announced_60_30_7_and_1_days_ahead_once_for_all_processes() {
+    let mut stage = Stage::with(Rotation::Strict, 1);
+    let end = later(stage.clock.now(), Duration::from_hours(70 * 24));
+    let mut processes = Vec::new();
+    for _ in 0..2 {
+        let acme = Adapter::new("acme", Rotation::Strict, Renewal::Ahead).ending(end);
+        let acme: Arc<dyn Provider> = Arc::new(acme);
+        let process = stage.process_with([acme].into_iter().collect()).await;
+        process.tasks.spawn_loop(evergrant::Upkeep::new(process.vault.clone()).run());
+        processes.push(process);
+    }
+    let mut seen = Vec::new();
+    for day in 0..72 {
+        stage.clock.advance(Duration::from_hours(24));
+        stage.settle().await;
+        let notices = stage.store.notices(0, 100).await.unwrap();
+        if notices.len() > seen.len() {
+            assert_eq!(notices[seen.len()].1.kind, "credential_expires");
+            seen.push(70 - (day + 1));
+        }
+        assert_eq!(notices.len(), seen.len(), "said twice");
+    }
+    assert_eq!(seen, [60, 30, 7, 1, 0]);
+    let registration = &processes[0].vault.registrations()[0];
+    assert_eq!(registration.ends_at(), Some(end));
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use evergrant::gateway::retry_after;
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, Credential, DeviceAsk, Evidence, Failure, Manifest, Provider,
-    Redeemed, RefreshAsk, Renewal, Replay, Revocation, Verdict, Ways,
+    Redeemed, RefreshAsk, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
 };
 use evergrant::{AccessToken, Clock as _, Grant, Request, Response, Transport};
 use http::{HeaderValue, StatusCode, header};
@@ -16,7 +16,7 @@ use jsonwebtoken::Algorithm;
 use url::Url;
 
 use super::Settings;
-use super::declaration::Facts;
+use super::declaration::{Facts, sound};
 use super::identity;
 use crate::dictionary;
 use crate::id_token::{Discovery, IdTokens, Metadata};
@@ -56,7 +56,7 @@ impl Declared {
             renewal: Renewal::Ahead,
             registration: name.to_owned(),
             ways: Ways {
-                device_code: facts.device_url.is_some(),
+                device_code: declared.device || facts.device_url.is_some(),
                 import: declared.import && facts.replay != Replay::None,
                 admin_consent: false,
             },
@@ -69,7 +69,10 @@ impl Declared {
         Self {
             manifest,
             client: Arc::new(client),
-            discovery: facts.discovery_url.clone().map(Discovery::new),
+            discovery: facts
+                .discovery_url
+                .clone()
+                .map(|url| Discovery::of(url, facts.issuer.clone())),
             id_tokens: IdTokens::new(&[Algorithm::RS256, Algorithm::PS256, Algorithm::ES256]),
             facts,
         }
@@ -86,19 +89,46 @@ impl Declared {
         now: Timestamp,
     ) -> Result<Option<Metadata>, AuthError> {
         let Some(discovery) = &self.discovery else { return Ok(None) };
-        let metadata = discovery.get(http, now).await?;
-        if Some(&metadata.issuer) == self.facts.issuer.as_ref() {
-            return Ok(Some(metadata));
+        Ok(Some(discovery.get(http, now).await?))
+    }
+
+    /// An address: the declared one, or what the provider said last.
+    fn address(
+        &self,
+        declared: Option<&Url>,
+        said: fn(Metadata) -> Option<Url>,
+    ) -> Result<Url, AuthError> {
+        if let Some(url) = declared {
+            return Ok(url.clone());
         }
-        Err(AuthError::Misconfigured(Failure {
-            provider_code: Some("issuer".to_owned()),
-            ..dictionary::ENDPOINT.failure()
-        }))
+        let Some(known) = self.discovery.as_ref().and_then(Discovery::known) else {
+            return Err(AuthError::Unavailable {
+                failure: dictionary::KEYS.failure(),
+                retry_after: None,
+                sent: false,
+            });
+        };
+        // Secrets go there: what is said is held to what is asked of a declaration.
+        said(known).filter(|url| sound(url).is_ok()).ok_or_else(|| {
+            AuthError::Misconfigured(Failure {
+                provider_code: Some("discovery".to_owned()),
+                ..dictionary::ENDPOINT.failure()
+            })
+        })
+    }
+
+    fn authorize_address(&self) -> Result<Url, AuthError> {
+        self.address(self.facts.authorize_url.as_ref(), |said| said.authorization_endpoint)
+    }
+
+    fn token_address(&self) -> Result<Url, AuthError> {
+        self.address(self.facts.token_url.as_ref(), |said| said.token_endpoint)
     }
 
     fn to<'a>(&'a self, url: &'a Url) -> Endpoint<'a> {
         // An assertion that names the issuer is no use at another server's endpoint.
-        let audience = self.facts.issuer.as_deref().unwrap_or(self.facts.token_url.as_str());
+        let token_url = self.facts.token_url.as_ref().unwrap_or(url);
+        let audience = self.facts.issuer.as_deref().unwrap_or(token_url.as_str());
         Endpoint { url, audience }
     }
 
@@ -111,7 +141,8 @@ impl Declared {
         let mut form = grant.to_vec();
         let further = &self.facts.declared.token_params;
         form.extend(further.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        self.client.exchange(http, now, self.to(&self.facts.token_url), &form).await
+        let url = self.token_address()?;
+        self.client.exchange(http, now, self.to(&url), &form).await
     }
 
     fn scope(&self, scopes: &[String]) -> String {
@@ -150,9 +181,19 @@ impl Provider for Declared {
         self.client.credentials()
     }
 
+    async fn prepare(&self, http: &dyn Transport, now: Timestamp) -> Result<(), AuthError> {
+        // Who knows where to go asks nobody.
+        if self.facts.authorize_url.is_none() || self.facts.token_url.is_none() {
+            self.metadata(http, now).await?;
+            self.authorize_address()?;
+            self.token_address()?;
+        }
+        Ok(())
+    }
+
     fn authorize_url(&self, ask: &AuthorizeAsk<'_>) -> Option<Url> {
         let declared = &self.facts.declared;
-        let mut url = self.facts.authorize_url.clone();
+        let mut url = self.authorize_address().ok()?;
         let mut query = url.query_pairs_mut();
         query
             .append_pair("client_id", self.client.id().unwrap_or_default())
@@ -209,11 +250,16 @@ impl Provider for Declared {
         now: Timestamp,
         scopes: &[String],
     ) -> Result<DeviceAsk, AuthError> {
-        let Some(url) = &self.facts.device_url else {
+        if !self.manifest.ways.device_code {
             return Err(AuthError::Rejected(dictionary::WRONG_EVIDENCE.failure()));
-        };
+        }
+        if self.facts.device_url.is_none() {
+            self.metadata(http, now).await?;
+        }
+        let url = self
+            .address(self.facts.device_url.as_ref(), |said| said.device_authorization_endpoint)?;
         let scope = self.scope(scopes);
-        self.client.ask_device(http, now, self.to(url), &[("scope", &scope)]).await
+        self.client.ask_device(http, now, self.to(&url), &[("scope", &scope)]).await
     }
 
     async fn redeem(
@@ -265,14 +311,21 @@ impl Provider for Declared {
     }
 
     async fn revoke(&self, http: &dyn Transport, grant: &Grant) -> Result<Revocation, AuthError> {
-        let Some(url) = &self.facts.revocation_url else { return Ok(Revocation::NotOffered) };
+        if self.manifest.revocable == Revocable::No {
+            return Ok(Revocation::NotOffered);
+        }
+        if self.facts.revocation_url.is_none() {
+            self.metadata(http, grant.obtained_at).await?;
+        }
+        let url =
+            self.address(self.facts.revocation_url.as_ref(), |said| said.revocation_endpoint)?;
         // The port tells no time here, and only a signed assertion would need one.
         let now = match self.facts.declared.client_auth {
             ClientAuth::PrivateKeyJwt => evergrant::SystemClock::default().now(),
             _ => grant.obtained_at,
         };
         let access_only = self.facts.declared.revokes_access_only;
-        self.client.revoke(http, now, self.to(url), grant, access_only).await
+        self.client.revoke(http, now, self.to(&url), grant, access_only).await
     }
 
     fn sign(&self, request: &mut Request, token: &AccessToken) {

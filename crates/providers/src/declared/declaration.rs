@@ -18,14 +18,16 @@ use crate::oauth2::ClientAuth;
 pub struct Declaration {
     /// Its name for people.
     pub label: String,
-    /// The sign-in page.
-    pub authorize_url: String,
-    /// The token endpoint. It stands here even where there is a discovery document: a refresh makes
-    /// one call and no other.
-    pub token_url: String,
-    /// Where the provider describes itself (OpenID Connect Discovery, RFC 8414). Fetched when an
-    /// account is identified: keys and the address of `userinfo` are read there unless they stand
-    /// here. What decides where a user or a token goes must stand here.
+    /// The sign-in page; from `discovery_url`, unless it stands here.
+    #[serde(default)]
+    pub authorize_url: Option<String>,
+    /// The token endpoint; from `discovery_url`, unless it stands here. Where both stand here a
+    /// refresh makes one call and no other.
+    #[serde(default)]
+    pub token_url: Option<String>,
+    /// Where the provider describes itself (OpenID Connect Discovery, RFC 8414). Every address that
+    /// does not stand here is read there: fetched before the first sign-in or refresh, kept for a
+    /// day, and for longer while it cannot be fetched again.
     #[serde(default)]
     pub discovery_url: Option<String>,
     /// The issuer of its answers and id tokens.
@@ -40,12 +42,16 @@ pub struct Declaration {
     /// Where sign-ins on another device begin (RFC 8628).
     #[serde(default)]
     pub device_url: Option<String>,
+    /// Whether there are such sign-ins, where their address is read at `discovery_url`.
+    #[serde(default)]
+    pub device: bool,
     /// Where tokens are revoked (RFC 7009).
     #[serde(default)]
     pub revocation_url: Option<String>,
-    /// What ends when a token is revoked there.
+    /// What ends when a token is revoked there: the grant, unless it is said. If it is said and
+    /// `revocation_url` is not, that address is read at `discovery_url`.
     #[serde(default)]
-    pub revokes: RevocationScope,
+    pub revokes: Option<RevocationScope>,
     /// Whether the revocation endpoint takes access tokens only.
     #[serde(default)]
     pub revokes_access_only: bool,
@@ -207,8 +213,8 @@ fn yes() -> bool {
 /// What a complete declaration comes to.
 pub(super) struct Facts {
     pub(super) declared: Declaration,
-    pub(super) authorize_url: Url,
-    pub(super) token_url: Url,
+    pub(super) authorize_url: Option<Url>,
+    pub(super) token_url: Option<Url>,
     pub(super) discovery_url: Option<Url>,
     pub(super) jwks_url: Option<Url>,
     pub(super) device_url: Option<Url>,
@@ -248,6 +254,18 @@ impl Declaration {
                 "is missing; what the provider says of itself is compared with it",
             );
         }
+        let (authorize_url, token_url) =
+            (maybe("authorize_url", &self.authorize_url)?, maybe("token_url", &self.token_url)?);
+        if discovery_url.is_none() {
+            let known = [
+                ("authorize_url", authorize_url.is_some()),
+                ("token_url", token_url.is_some()),
+                ("device_url", !self.device || self.device_url.is_some()),
+            ];
+            if let Some((field, _)) = known.iter().find(|(_, known)| !known) {
+                return wrong(field, "is missing, and so is discovery_url, which would tell it");
+            }
+        }
         if self.label.trim().is_empty() {
             return wrong("label", "is empty");
         }
@@ -264,24 +282,7 @@ impl Declaration {
             }
             _ => {}
         }
-        let identity = &self.identity;
-        let pointers = [
-            ("identity.id", Some(&identity.id)),
-            ("identity.within", identity.within.as_ref()),
-            ("identity.name", identity.name.as_ref()),
-            ("identity.username", identity.username.as_ref()),
-            ("answers.token_at", self.answers.token_at.as_ref()),
-        ];
-        for (field, pointer) in pointers {
-            if pointer.is_some_and(|pointer| !pointer.starts_with('/')) {
-                return wrong(field, "is no JSON pointer, such as /user/id");
-            }
-        }
-        for (theirs, ours) in &self.answers.errors {
-            if crate::dictionary::standard_words(ours).is_none() {
-                return wrong(&format!("answers.errors.{theirs}"), "stands for no standard error");
-            }
-        }
+        self.check_answers()?;
         let replay = match (self.replay, self.grace_seconds) {
             (ReplayClass::NonRevoking, None) => Replay::NonRevoking,
             (ReplayClass::Strict, None) => Replay::Strict,
@@ -309,14 +310,15 @@ impl Declaration {
             hosts.push(host);
         }
         let revocation_url = maybe("revocation_url", &self.revocation_url)?;
-        let revocable = match (&revocation_url, self.revokes) {
-            (None, _) => Revocable::No,
-            (Some(_), RevocationScope::Grant) => Revocable::Grant,
-            (Some(_), RevocationScope::Account) => Revocable::Account,
+        let revocable = match self.revokes {
+            _ if revocation_url.is_none() && discovery_url.is_none() => Revocable::No,
+            None if revocation_url.is_none() => Revocable::No,
+            None | Some(RevocationScope::Grant) => Revocable::Grant,
+            Some(RevocationScope::Account) => Revocable::Account,
         };
         Ok(Facts {
-            authorize_url: url("authorize_url", &self.authorize_url)?,
-            token_url: url("token_url", &self.token_url)?,
+            authorize_url,
+            token_url,
             device_url: maybe("device_url", &self.device_url)?,
             manage_url: maybe("manage_url", &self.manage_url)?,
             discovery_url,
@@ -331,6 +333,30 @@ impl Declaration {
             revocable,
             declared: self,
         })
+    }
+
+    /// Whether what is looked for in answers can be found there.
+    fn check_answers(&self) -> Result<(), Wrong> {
+        let wrong = |field: &str, problem: &str| Err((field.to_owned(), problem.to_owned()));
+        let identity = &self.identity;
+        let pointers = [
+            ("identity.id", Some(&identity.id)),
+            ("identity.within", identity.within.as_ref()),
+            ("identity.name", identity.name.as_ref()),
+            ("identity.username", identity.username.as_ref()),
+            ("answers.token_at", self.answers.token_at.as_ref()),
+        ];
+        for (field, pointer) in pointers {
+            if pointer.is_some_and(|pointer| !pointer.starts_with('/')) {
+                return wrong(field, "is no JSON pointer, such as /user/id");
+            }
+        }
+        for (theirs, ours) in &self.answers.errors {
+            if crate::dictionary::standard_words(ours).is_none() {
+                return wrong(&format!("answers.errors.{theirs}"), "stands for no standard error");
+            }
+        }
+        Ok(())
     }
 }
 
@@ -377,15 +403,21 @@ impl Variables {
     fn url(&self, field: &str, text: &str) -> Result<Url, Wrong> {
         let wrong = |problem: &str| (field.to_owned(), problem.to_owned());
         let url = Url::parse(&self.fill(field, text)?).map_err(|_| wrong("is no address"))?;
-        let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if url.scheme() != "https" && !(url.scheme() == "http" && local) {
-            return Err(wrong("must begin with https://"));
-        }
-        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-            return Err(wrong("must hold neither a login nor a fragment"));
-        }
+        sound(&url).map_err(wrong)?;
         Ok(url)
     }
+}
+
+/// Whether an address may be called, wherever it was read.
+pub(super) fn sound(url: &Url) -> Result<(), &'static str> {
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if url.scheme() != "https" && !(url.scheme() == "http" && local) {
+        return Err("must begin with https://");
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err("must hold neither a login nor a fragment");
+    }
+    Ok(())
 }
 
 /// `host`, with the port if it is not the scheme's own.

@@ -88,5 +88,5 @@ async fn userinfo(http: &dyn Transport, url: &Url, access: &Secret) -> Result<Va
 }
 
 fn missing() -> AuthError {
-    AuthError::Rejected(dictionary::NO_IDENTITY.failure())
+    AuthError::Misconfigured(dictionary::NO_IDENTITY.failure())
 }

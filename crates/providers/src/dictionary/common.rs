@@ -61,16 +61,16 @@ seen! {
     NO_REFRESH = "no_refresh_token", Reconnect, "no refresh token",
         "This connection was made without a refresh token and cannot be renewed.",
         "Connect the account again.";
-    ID_TOKEN = "id_token_invalid", Report, "an id token that proves nothing",
+    ID_TOKEN = "id_token_invalid", Flow, "an id token that proves nothing",
         "The provider's answer does not prove who signed in, so nothing was connected.",
         "Sign in again; if it lasts, the operator checks this machine's clock and the configured tenant or issuer.";
-    NO_IDENTITY = "identity_missing", Report, "an answer without an account",
+    NO_IDENTITY = "identity_missing", Setup, "an answer without an account",
         "The provider did not say whose account this is, so nothing was connected.",
         "The operator checks where the declaration looks for the account's id.";
     KEYS = "provider_keys_unavailable", Wait, "keys that cannot be read",
         "The provider's published keys or description cannot be read.",
-        "Start the sign-in again.";
-    WRONG_EVIDENCE = "code_expected", Report, "another way of connecting",
+        "It is tried again; a sign-in begins anew.";
+    WRONG_EVIDENCE = "code_expected", Flow, "another way of connecting",
         "This provider is not connected in this way.",
         "Start again and choose one of the ways that are offered.";
 }
@@ -82,8 +82,17 @@ pub(super) const CORE: &[(&str, Words)] = &[
         Words {
             code: "lost_response",
             class: Class::Reconnect,
-            message: "The provider's answer to the last refresh was lost, and it takes a second use of the token for theft.",
-            remedy: "Connect the account again.",
+            message: "The provider's answer to a refresh was lost on its way here, and it does not give its refresh tokens twice.",
+            remedy: "Connect the account again; nothing was wrong with it.",
+        },
+    ),
+    (
+        "an outcome that is not known",
+        Words {
+            code: "outcome_unknown",
+            class: Class::Wait,
+            message: "The answer to a refresh was lost, and this provider must not be asked again too soon.",
+            remedy: "It is asked again when the token in hand has ended.",
         },
     ),
     (
@@ -92,16 +101,34 @@ pub(super) const CORE: &[(&str, Words)] = &[
             code: "account_mismatch",
             class: Class::Flow,
             message: "Another account signed in than the one that was connected; the old connection stays.",
-            remedy: "Sign in again with the account that is connected, or connect the other one anew.",
+            remedy: "Sign in with the account the integration belongs to, or connect the other one as a new integration.",
+        },
+    ),
+    (
+        "many ends at once",
+        Words {
+            code: "mass_rejection",
+            class: Class::Operator,
+            message: "The provider refuses most grants of the registration at once.",
+            remedy: "The operator checks the registration at the provider: its client id, its permissions, and whether it was deleted and made anew; users stay connected.",
+        },
+    ),
+    (
+        "a sign-in without a refresh token",
+        Words {
+            code: "refresh_token_missing",
+            class: Class::Setup,
+            message: "The provider issued no refresh token, so nothing was connected: it would have ended within the hour.",
+            remedy: "The operator lets the registration have offline access; then the user signs in again.",
         },
     ),
     (
         "no such way",
         Words {
-            code: "device_code_not_offered",
+            code: "not_offered",
             class: Class::Flow,
-            message: "This provider has no sign-in by device code.",
-            remedy: "Sign in with a browser.",
+            message: "The provider cannot be connected in this way.",
+            remedy: "Choose another way to connect, or another provider.",
         },
     ),
     (
@@ -109,8 +136,8 @@ pub(super) const CORE: &[(&str, Words)] = &[
         Words {
             code: "provider_not_configured",
             class: Class::Operator,
-            message: "The provider of this connection is not configured any more.",
-            remedy: "The operator configures it again; users stay connected.",
+            message: "The provider of this connection is no longer configured.",
+            remedy: "The operator puts its section back into the configuration; users stay connected.",
         },
     ),
     (
@@ -118,7 +145,7 @@ pub(super) const CORE: &[(&str, Words)] = &[
         Words {
             code: "refresh_slow",
             class: Class::Wait,
-            message: "The refresh is still under way.",
+            message: "The refresh takes longer than a caller can wait; it goes on in the background.",
             remedy: "Ask again in a moment.",
         },
     ),
@@ -127,7 +154,7 @@ pub(super) const CORE: &[(&str, Words)] = &[
         Words {
             code: "refresh_interrupted",
             class: Class::Wait,
-            message: "The refresh was interrupted before it was done.",
+            message: "The refresh was interrupted; the next call starts another.",
             remedy: "Ask again in a moment.",
         },
     ),
@@ -206,14 +233,14 @@ pub(super) const STANDARD: &[Standard] = &[
         &["authorization_pending"],
         "sign_in_pending",
         Class::Wait,
-        "The user has not signed in yet.",
+        "The user has not signed in on the other device yet.",
         "Enter the code on the page that is shown with it.",
     ),
     standard(
         &["slow_down"],
         "sign_in_pending",
         Class::Wait,
-        "The user has not signed in yet, and the provider was asked too fast.",
+        "The user has not signed in on the other device yet.",
         "Enter the code on the page that is shown with it.",
     ),
     standard(

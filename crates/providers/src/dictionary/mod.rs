@@ -23,6 +23,8 @@ pub enum Class {
     Administrator,
     /// Whoever runs this Evergrant corrects the registration.
     Operator,
+    /// The same, but sign-ins alone fail: who is connected stays so.
+    Setup,
     /// Nobody has to: it passes.
     Wait,
     /// Part of a sign-in: the user begins anew.
@@ -37,7 +39,7 @@ impl Class {
         match self {
             Self::Reconnect | Self::User | Self::Flow => Actor::User,
             Self::Administrator => Actor::Administrator,
-            Self::Operator | Self::Report => Actor::Operator,
+            Self::Operator | Self::Setup | Self::Report => Actor::Operator,
             Self::Wait => Actor::Nobody,
         }
     }
@@ -47,6 +49,7 @@ impl Class {
         match self {
             Self::Reconnect | Self::User | Self::Administrator => "needs reconnect",
             Self::Operator | Self::Report => "stays connected; the registration pauses",
+            Self::Setup => "nothing is connected; what was connected stays so",
             Self::Wait => "stays connected",
             Self::Flow => "the sign-in ends; what was connected stays so",
         }
@@ -57,6 +60,7 @@ impl Class {
         match self {
             Self::Reconnect | Self::User | Self::Administrator => "after a reconnect",
             Self::Operator | Self::Report => "by itself, when the registration is corrected",
+            Self::Setup => "by signing in anew, when the operator has corrected it",
             Self::Wait => "by itself, after the wait the provider asks for",
             Self::Flow => "by signing in anew",
         }
@@ -67,7 +71,7 @@ impl Class {
         match self {
             Self::Reconnect | Self::User | Self::Administrator => 3,
             Self::Wait => 4,
-            Self::Operator | Self::Report => 5,
+            Self::Operator | Self::Setup | Self::Report => 5,
             Self::Flow => 1,
         }
     }

@@ -109,7 +109,7 @@ pub(super) const NUMBERS: &[Numbered] = &[
         "The account's own identity provider wants a sign-in.",
         AGAIN,
     ),
-    row(&[(50089, 50089)], "sign_in_expired", Flow, "The sign-in took too long.", ANEW),
+    decides(row(&[(50089, 50089)], "sign_in_expired", Flow, "The sign-in took too long.", ANEW)),
     row(
         &[(50105, 50105)],
         "not_assigned",
@@ -205,7 +205,7 @@ pub(super) const NUMBERS: &[Numbered] = &[
         &[(70016, 70016)],
         "sign_in_pending",
         Wait,
-        "The user has not signed in yet.",
+        "The user has not signed in on the other device yet.",
         "Enter the code on the page that is shown with it.",
     ),
     row(
@@ -236,13 +236,13 @@ pub(super) const NUMBERS: &[Numbered] = &[
         "The organisation asks for a new sign-in from time to time.",
         AGAIN,
     ),
-    row(
+    decides(row(
         &[(165_000, 165_000), (165_004, 165_004), (165_900, 165_900)],
         "sign_in_page_stale",
         Flow,
         "The sign-in page was too old or its cookies were lost.",
         "Start the sign-in again in a fresh window.",
-    ),
+    )),
     row(
         &[(81010, 81010)],
         "desktop_sign_in_invalid",
@@ -358,7 +358,7 @@ pub(super) const NUMBERS: &[Numbered] = &[
         "The service that access is asked to is unknown in the organisation.",
         "The operator corrects the permissions, or the organisation's administrator consents to the application.",
     ),
-    row(
+    decides(row(
         &[
             (50011, 50011),
             (500_112, 500_112),
@@ -370,7 +370,7 @@ pub(super) const NUMBERS: &[Numbered] = &[
         Operator,
         "The redirect URI is not registered for the application.",
         "The operator registers it at Microsoft, exactly as Evergrant shows it.",
-    ),
+    )),
     row(
         &[(50012, 50012), (700_027, 700_027)],
         "certificate_refused",
@@ -564,13 +564,13 @@ pub(super) const NUMBERS: &[Numbered] = &[
         "Microsoft does not know one of the permissions.",
         "The operator corrects the configured permissions; users stay connected.",
     ),
-    row(
+    decides(row(
         &[(50013, 50013), (500_131, 500_131), (500_133, 500_133), (50027, 50027)],
         "assertion_invalid",
         Report,
         "A token that was handed on is not accepted.",
         REPORT,
-    ),
+    )),
     row(
         &[(50059, 50059), (50128, 50128)],
         "tenant_not_named",
@@ -588,7 +588,7 @@ pub(super) const NUMBERS: &[Numbered] = &[
     row(
         &[(501_481, 501_481)],
         "verifier_wrong",
-        Report,
+        Flow,
         "The sign-in's proof key does not match.",
         "Start the sign-in again; if it lasts, the operator reports it.",
     ),
@@ -613,13 +613,13 @@ pub(super) const NUMBERS: &[Numbered] = &[
         "Microsoft does not offer this way of getting a token.",
         REPORT,
     ),
-    row(
+    decides(row(
         &[(700_005, 700_005)],
         "code_of_another_tenant",
         Report,
         "The sign-in's code belongs to another organisation.",
         "The operator checks MICROSOFT_TENANT; then the user signs in again.",
-    ),
+    )),
     row(
         &[(70007, 70007)],
         "response_mode_refused",

@@ -200,7 +200,7 @@ impl Client {
             let response = http.send(request).await.map_err(|error| unanswered(&error))?;
             return read(&response).map_err(|refusal| refusal.error);
         }
-        let mut first = None;
+        let (mut first, mut refused) = (None, 0);
         for held in self.in_order(now) {
             let request = self.request(now, to, form, Some(&held.proof))?;
             let response = http.send(request).await.map_err(|error| unanswered(&error))?;
@@ -213,6 +213,7 @@ impl Client {
                     );
                     *held.refused() = Some(failure.clone());
                     first.get_or_insert(failure);
+                    refused += 1;
                 }
                 // An outage says nothing about the credential.
                 Err(refusal @ Refusal { error: AuthError::Unavailable { .. }, .. }) => {
@@ -224,7 +225,13 @@ impl Client {
                 }
             }
         }
-        let failure = first.unwrap_or_else(|| dictionary::INCOMPLETE.failure());
+        let mut failure = first.unwrap_or_else(|| dictionary::INCOMPLETE.failure());
+        if refused > 1 {
+            // What was said of one of them is not what is wrong.
+            let all = dictionary::CLIENT_REFUSED.failure();
+            failure =
+                Failure { code: all.code, message: all.message, remedy: all.remedy, ..failure };
+        }
         Err(AuthError::Misconfigured(failure))
     }
 

@@ -99,8 +99,6 @@ impl OAuthError {
         let words = || rows().map(|row| &row.words);
         let words = words()
             .find(exact)
-            // A malformed request may well come as `invalid_grant`.
-            .or_else(|| words().find(|w| side == Side::User && w.class == Class::Report))
             .or_else(|| standard.filter(|words| exact(words)))
             .unwrap_or(if status == StatusCode::TOO_MANY_REQUESTS {
                 &dictionary::THROTTLED
@@ -152,7 +150,7 @@ impl Side {
     fn of(class: Class) -> Self {
         match class {
             Class::Reconnect | Class::User | Class::Administrator | Class::Flow => Self::User,
-            Class::Operator | Class::Report => Self::Operator,
+            Class::Operator | Class::Report | Class::Setup => Self::Operator,
             Class::Wait => Self::Outage,
         }
     }

@@ -254,7 +254,20 @@ fn a_wrong_declaration_names_the_field() {
         assert_eq!(Declaration::parse(text).map(|_| ()).unwrap_err().field, "declaration");
     }
     let missing = Declaration::parse("label = \"x\"").map(|_| ()).unwrap_err();
-    assert!(missing.problem.contains("authorize_url"), "{missing}");
+    assert!(missing.problem.contains("base_url"), "{missing}");
+    for field in ["authorize_url", "token_url"] {
+        let of = |text: &str| {
+            let kept = text.lines().filter(|line| !line.starts_with(field));
+            open("acme", acme(&kept.fold(String::new(), |text, line| text + line + "\n")))
+        };
+        let error = of(&own("")).map(|_| ()).unwrap_err();
+        assert_eq!(error.field, format!("declared.acme.{field}"), "{error}");
+        let told = "discovery_url = \"https://acme.example/d\"\nissuer = \"https://acme.example\"";
+        let said = of(&own(&format!("{told}\nrevokes = \"grant\"\ndevice = true"))).unwrap();
+        let manifest = said.manifest();
+        assert_eq!((manifest.revocable, manifest.ways.device_code), (Revocable::Grant, true));
+        assert_eq!(of(&own(told)).unwrap().manifest().revocable, Revocable::No);
+    }
 }
 
 fn acme(text: &str) -> declared::Settings {

@@ -29,7 +29,10 @@ pub(super) async fn look(parts: &Parts, report: &mut Report) -> anyhow::Result<(
         let what = format!("the registration of {} is complete", provider.manifest().key);
         match provider.ready() {
             Ok(()) => report.ok(what),
-            Err(failure) => report.operator(what, failure.message),
+            Err(failure) => {
+                let text = format!("{} {}", failure.message, failure.remedy);
+                report.operator(what, text.trim_end().to_owned());
+            }
         }
     }
     let notices = notices(parts, now).await?;
@@ -104,7 +107,7 @@ fn suspension(registration: &Registration, notices: &[Notice], report: &mut Repo
 
 fn credentials(registration: &Registration, now: Timestamp, report: &mut Report) {
     for credential in &registration.credentials {
-        let what = format!("the {} of {} is good", credential.name, registration.name);
+        let what = format!("the {} of {} stands", credential.name, registration.name);
         match credential.expires_at.map(|end| (end, until(now, end), days(now, end))) {
             None => report.ok(format!("{what}; when it ends is not known")),
             Some((end, left, _)) if left.is_zero() => {
@@ -246,18 +249,18 @@ mod tests {
         credentials(&registration(ends.to_vec()), now, &mut report);
         assert_eq!(
             report.text(),
-            "ok    the client_secret of acme is good, for 61 days\n\
-             warn  the client_secret of acme is good\n      \
+            "ok    the client_secret of acme stands, for 61 days\n\
+             warn  the client_secret of acme stands\n      \
              it ends at 1972-10-27T00:00:00Z, in 30 days: add a second one before\n\
-             warn  the client_secret of acme is good\n      \
+             warn  the client_secret of acme stands\n      \
              it ends at 1972-09-28T00:00:00Z, tomorrow: add a second one before\n\
-             ok    the client_secret of acme is good; when it ends is not known"
+             ok    the client_secret of acme stands; when it ends is not known"
         );
         assert_eq!(report.json()["ok"], true);
         let late = later(now, DAY * 31);
         let mut report = Report::default();
         credentials(&registration(ends.to_vec()), late, &mut report);
-        assert!(report.text().contains("FAIL  the client_secret of acme is good"));
+        assert!(report.text().contains("FAIL  the client_secret of acme stands"));
         assert_eq!(report.json()["ok"], false);
         assert_eq!(report.exit(), ExitCode::from(5));
     }

@@ -9,7 +9,7 @@ use evergrant::IntegrationId;
 use serde_json::{Value, json};
 
 use crate::compose::Parts;
-use crate::output::{Exit, Output, exit_code, sentence};
+use crate::output::{Exit, Output, exit_code, remedy_of, sentence};
 use crate::settings::Settings;
 
 #[derive(clap::Args)]
@@ -86,7 +86,9 @@ impl Report {
 
     /// What is wrong, and who has to act, as the error says it.
     fn failed(&mut self, what: impl Into<String>, error: &anyhow::Error) {
-        self.add(what, Level::Fail(sentence(error), exit_code(error)));
+        let remedy = remedy_of(error).map(|remedy| format!(" {remedy}")).unwrap_or_default();
+        let text = format!("{}.{remedy}", sentence(error).trim_end_matches('.'));
+        self.add(what, Level::Fail(text, exit_code(error)));
     }
 
     async fn copy(&mut self, parts: &Parts) -> anyhow::Result<()> {

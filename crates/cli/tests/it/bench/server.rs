@@ -136,10 +136,10 @@ impl Server {
         key: &str,
         method: Method,
         path: &str,
-        body: Option<Value>,
+        body: Option<&Value>,
     ) -> JoinHandle<()> {
         let mut request = self.http.request(method, format!("{}{path}", self.api)).bearer_auth(key);
-        if let Some(body) = &body {
+        if let Some(body) = body {
             request = request.json(body);
         }
         tokio::spawn(async move {

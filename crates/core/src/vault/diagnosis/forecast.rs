@@ -27,7 +27,7 @@ pub struct Forecast {
 }
 
 /// What a forecast is made of.
-pub(super) struct Outlook<'a> {
+pub(super) struct Prospect<'a> {
     pub(super) now: Timestamp,
     pub(super) copied: bool,
     pub(super) status: &'a Status,
@@ -44,32 +44,32 @@ pub(super) struct Outlook<'a> {
 }
 
 /// The earliest event that needs a person.
-pub(super) fn of(outlook: &Outlook<'_>) -> Forecast {
-    let lapses_at = lapses_at(outlook);
-    let mut forecast = needed_now(outlook)
-        .or_else(|| events(outlook, lapses_at).into_iter().min_by_key(|event| event.at))
+pub(super) fn of(prospect: &Prospect<'_>) -> Forecast {
+    let lapses_at = lapses_at(prospect);
+    let mut forecast = needed_now(prospect)
+        .or_else(|| events(prospect, lapses_at).into_iter().min_by_key(|event| event.at))
         .unwrap_or_else(|| nobody(lapses_at));
     forecast.lapses_at = lapses_at;
     forecast
 }
 
 /// What stands in the way already; the first is what must be done first.
-fn needed_now(outlook: &Outlook<'_>) -> Option<Forecast> {
-    let operator = |cause: &str, why: String| now(outlook.now, Actor::Operator, cause, why);
-    if outlook.copied {
+fn needed_now(prospect: &Prospect<'_>) -> Option<Forecast> {
+    let operator = |cause: &str, why: String| now(prospect.now, Actor::Operator, cause, why);
+    if prospect.copied {
         let why = "The database is a copy: nobody is called until it is adopted.";
         return Some(operator("database_copied", why.to_owned()));
     }
-    if let Status::NeedsReconnect { why, since } = outlook.status {
+    if let Status::NeedsReconnect { why, since } = prospect.status {
         return Some(now(*since, why.actor, &why.code, why.message.clone()));
     }
-    if let Some(why) = outlook.unreadable {
+    if let Some(why) = prospect.unreadable {
         return Some(operator(
             "grant_unreadable",
             format!("The stored grant cannot be read: {why}."),
         ));
     }
-    let Some(registration) = outlook.registration else {
+    let Some(registration) = prospect.registration else {
         let why = "Its provider is not configured any more.";
         return Some(operator("provider_not_configured", why.to_owned()));
     };
@@ -77,34 +77,34 @@ fn needed_now(outlook: &Outlook<'_>) -> Option<Forecast> {
         return Some(operator(&failure.code, failure.message.clone()));
     }
     let failure = registration.suspended.as_ref()?;
-    let since = registration.suspended_since.unwrap_or(outlook.now);
+    let since = registration.suspended_since.unwrap_or(prospect.now);
     Some(now(since, failure.actor, &failure.code, failure.message.clone()))
 }
 
 /// What comes by itself.
-fn events(outlook: &Outlook<'_>, lapses_at: Option<Timestamp>) -> Vec<Forecast> {
+fn events(prospect: &Prospect<'_>, lapses_at: Option<Timestamp>) -> Vec<Forecast> {
     let mut events = Vec::new();
     let mut event = |at, actor, cause: &str, why: String| events.push(now(at, actor, cause, why));
-    if let Some(end) = outlook.registration.and_then(Registration::ends_at) {
+    if let Some(end) = prospect.registration.and_then(Registration::ends_at) {
         let why =
             format!("The last credential of the registration ends at {end}: add a new one before.");
         event(end, Actor::Operator, "credential_ends", why);
     }
-    if outlook.renewal.is_none() {
-        let end = outlook.expires_at;
+    if prospect.renewal.is_none() {
+        let end = prospect.expires_at;
         let why = format!("There is no refresh token, and the access token ends at {end}.");
         event(end, Actor::User, "no_refresh_token", why);
         return events;
     }
-    if let Some((end, exact)) = sign_in_ends(outlook) {
+    if let Some((end, exact)) = sign_in_ends(prospect) {
         let when = if exact { "at" } else { "at the latest at" };
         let why = format!("The provider wants its users to sign in again, {when} {end}.");
         event(end, Actor::User, "sign_in_ends", why);
     }
     if let Some(end) = lapses_at
-        && !is_kept_alive(outlook)
+        && !is_kept_alive(prospect)
     {
-        let why = if *outlook.status == Status::Paused {
+        let why = if *prospect.status == Status::Paused {
             format!("It is paused: if nothing refreshes it before {end}, its user must reconnect.")
         } else {
             format!("If nothing refreshes it before {end}, its user must reconnect.")
@@ -116,23 +116,23 @@ fn events(outlook: &Outlook<'_>, lapses_at: Option<Timestamp>) -> Vec<Forecast> 
 
 /// When the sign-in ends for good, and whether that is the exact time. After a reconnect only
 /// bounds are known of when the user signed in: between the first connect and the last refresh.
-fn sign_in_ends(outlook: &Outlook<'_>) -> Option<(Timestamp, bool)> {
-    let RefreshLife::Fixed(life) = outlook.life else { return None };
-    let earliest = later(outlook.connected_at, life);
-    if !outlook.reconnected || earliest > outlook.now {
-        return Some((earliest, !outlook.reconnected));
+fn sign_in_ends(prospect: &Prospect<'_>) -> Option<(Timestamp, bool)> {
+    let RefreshLife::Fixed(life) = prospect.life else { return None };
+    let earliest = later(prospect.connected_at, life);
+    if !prospect.reconnected || earliest > prospect.now {
+        return Some((earliest, !prospect.reconnected));
     }
     // It is over and the grant lives: the user has signed in later than that.
-    Some((later(outlook.obtained_at?, life), false))
+    Some((later(prospect.obtained_at?, life), false))
 }
 
-fn lapses_at(outlook: &Outlook<'_>) -> Option<Timestamp> {
-    let RefreshLife::Idle(life) = outlook.life else { return None };
-    outlook.obtained_at.filter(|_| outlook.renewal.is_some()).map(|at| later(at, life))
+fn lapses_at(prospect: &Prospect<'_>) -> Option<Timestamp> {
+    let RefreshLife::Idle(life) = prospect.life else { return None };
+    prospect.obtained_at.filter(|_| prospect.renewal.is_some()).map(|at| later(at, life))
 }
 
-fn is_kept_alive(outlook: &Outlook<'_>) -> bool {
-    outlook.renewal == Some(Renewal::Ahead) && *outlook.status == Status::Active
+fn is_kept_alive(prospect: &Prospect<'_>) -> bool {
+    prospect.renewal == Some(Renewal::Ahead) && *prospect.status == Status::Active
 }
 
 fn now(at: Timestamp, actor: Actor, cause: &str, why: String) -> Forecast {
@@ -181,8 +181,8 @@ mod tests {
     }
 
     /// Day 100: connected on day 10, refreshed on day 99, kept alive for good.
-    fn outlook<'a>(status: &'a Status, registration: &'a Registration) -> Outlook<'a> {
-        Outlook {
+    fn prospect<'a>(status: &'a Status, registration: &'a Registration) -> Prospect<'a> {
+        Prospect {
             now: day(100),
             copied: false,
             status,
@@ -198,19 +198,19 @@ mod tests {
     }
 
     /// Who, when and why by name.
-    fn brief(outlook: &Outlook<'_>) -> (Actor, Option<Timestamp>, String) {
-        let Forecast { actor, at, cause, .. } = of(outlook);
+    fn brief(prospect: &Prospect<'_>) -> (Actor, Option<Timestamp>, String) {
+        let Forecast { actor, at, cause, .. } = of(prospect);
         (actor, at, cause)
     }
 
     #[test]
     fn nobody_is_needed_as_long_as_evergrant_runs() {
         let (active, sound) = (Status::Active, registration(&[]));
-        let plain = of(&outlook(&active, &sound));
+        let plain = of(&prospect(&active, &sound));
         assert_eq!((plain.actor, plain.at, plain.lapses_at), (Actor::Nobody, None, None));
         assert_eq!(plain.why, "Nobody is needed as long as Evergrant runs.");
         let idle = RefreshLife::Idle(DAY * 90);
-        let lapsing = of(&Outlook { life: idle, ..outlook(&active, &sound) });
+        let lapsing = of(&Prospect { life: idle, ..prospect(&active, &sound) });
         assert_eq!((lapsing.actor, lapsing.at), (Actor::Nobody, None));
         assert_eq!(lapsing.lapses_at, Some(day(189)));
         assert!(lapsing.why.contains(&day(189).to_string()), "{lapsing:?}");
@@ -220,22 +220,23 @@ mod tests {
     fn what_nothing_refreshes_lapses() {
         let (active, paused, sound) = (Status::Active, Status::Paused, registration(&[]));
         let life = RefreshLife::Idle(DAY * 90);
-        let lazy = Outlook { life, renewal: Some(Renewal::OnDemand), ..outlook(&active, &sound) };
-        let lapse =
-            |outlook| (Actor::User, Some(day(189)), "unused_too_long".to_owned()) == brief(outlook);
+        let lazy = Prospect { life, renewal: Some(Renewal::OnDemand), ..prospect(&active, &sound) };
+        let lapse = |prospect| {
+            (Actor::User, Some(day(189)), "unused_too_long".to_owned()) == brief(prospect)
+        };
         assert!(lapse(&lazy));
-        assert!(lapse(&Outlook { life, ..outlook(&paused, &sound) }));
-        let endless = brief(&outlook(&paused, &sound));
+        assert!(lapse(&Prospect { life, ..prospect(&paused, &sound) }));
+        let endless = brief(&prospect(&paused, &sound));
         assert_eq!(endless.0, Actor::Nobody);
     }
 
     #[test]
     fn a_sign_in_that_ends_is_told_by_the_earliest_time_known() {
         let (active, sound) = (Status::Active, registration(&[]));
-        let fixed = |days, reconnected| Outlook {
+        let fixed = |days, reconnected| Prospect {
             life: RefreshLife::Fixed(DAY * days),
             reconnected,
-            ..outlook(&active, &sound)
+            ..prospect(&active, &sound)
         };
         let ends = |at| (Actor::User, Some(day(at)), "sign_in_ends".to_owned());
         assert_eq!(brief(&fixed(180, false)), ends(190));
@@ -250,7 +251,7 @@ mod tests {
     fn without_a_refresh_token_the_user_is_needed_when_the_access_token_ends() {
         let (active, sound) = (Status::Active, registration(&[]));
         let life = RefreshLife::Idle(DAY);
-        let bare = Outlook { renewal: None, life, ..outlook(&active, &sound) };
+        let bare = Prospect { renewal: None, life, ..prospect(&active, &sound) };
         let expected = (Actor::User, Some(day(101)), "no_refresh_token".to_owned());
         assert_eq!(brief(&bare), expected);
         assert_eq!(of(&bare).lapses_at, None);
@@ -261,10 +262,10 @@ mod tests {
         let active = Status::Active;
         let (two, one) = (registration(&[Some(110), Some(150)]), registration(&[Some(110), None]));
         let ends = (Actor::Operator, Some(day(150)), "credential_ends".to_owned());
-        assert_eq!(brief(&outlook(&active, &two)), ends);
-        assert_eq!(brief(&outlook(&active, &one)).0, Actor::Nobody);
+        assert_eq!(brief(&prospect(&active, &two)), ends);
+        assert_eq!(brief(&prospect(&active, &one)).0, Actor::Nobody);
         let life = RefreshLife::Fixed(DAY * 120);
-        let sooner = brief(&Outlook { life, ..outlook(&active, &two) });
+        let sooner = brief(&Prospect { life, ..prospect(&active, &two) });
         assert_eq!((sooner.0, sooner.1), (Actor::User, Some(day(130))));
     }
 
@@ -279,21 +280,21 @@ mod tests {
         let mut incomplete = registration(&[]);
         incomplete.incomplete = Some(failure(Actor::Operator));
         let operator = |at, cause: &str| (Actor::Operator, Some(day(at)), cause.to_owned());
-        for (expected, outlook) in [
-            (operator(100, "database_copied"), Outlook { copied: true, ..outlook(&lost, &bad) }),
-            ((Actor::Administrator, Some(day(98)), "because".to_owned()), outlook(&lost, &sound)),
+        for (expected, prospect) in [
+            (operator(100, "database_copied"), Prospect { copied: true, ..prospect(&lost, &bad) }),
+            ((Actor::Administrator, Some(day(98)), "because".to_owned()), prospect(&lost, &sound)),
             (
                 operator(100, "grant_unreadable"),
-                Outlook { unreadable: Some("a key is missing"), ..outlook(&active, &sound) },
+                Prospect { unreadable: Some("a key is missing"), ..prospect(&active, &sound) },
             ),
             (
                 operator(100, "provider_not_configured"),
-                Outlook { registration: None, ..outlook(&active, &sound) },
+                Prospect { registration: None, ..prospect(&active, &sound) },
             ),
-            (operator(100, "because"), outlook(&active, &incomplete)),
-            (operator(97, "because"), outlook(&active, &bad)),
+            (operator(100, "because"), prospect(&active, &incomplete)),
+            (operator(97, "because"), prospect(&active, &bad)),
         ] {
-            assert_eq!(brief(&outlook), expected);
+            assert_eq!(brief(&prospect), expected);
         }
     }
 }

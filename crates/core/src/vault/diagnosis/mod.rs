@@ -16,7 +16,7 @@ use crate::store::Attempt;
 use crate::{Grant, IntegrationId, UserId};
 
 pub use forecast::Forecast;
-use forecast::Outlook;
+use forecast::Prospect;
 pub use token::Decoded;
 
 /// From this far apart on, two clocks are a fault of somebody's, in milliseconds.
@@ -114,7 +114,7 @@ impl Vault {
         let provider = self.providers().find(&row.provider);
         let manifest = provider.map(|provider| provider.manifest());
         let unreadable = opened.as_ref().err().map(ToString::to_string);
-        let forecast = forecast::of(&Outlook {
+        let forecast = forecast::of(&Prospect {
             now: self.parts().clock.now(),
             copied: database_copied,
             status: &integration.status,

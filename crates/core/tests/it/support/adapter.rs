@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use evergrant::clock::later;
 use evergrant::provider::{
-    Actor, AuthError, AuthorizeAsk, Connect, Evidence, Failure, FormField, Manifest, Provider,
-    Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
+    Actor, AuthError, AuthorizeAsk, Connect, Credential, Evidence, Failure, FormField, Manifest,
+    Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict,
+    Ways,
 };
 use evergrant::{
     AccessToken, Account, Grant, Request, Response, Secret, Transport, TransportError,
@@ -21,6 +22,8 @@ use super::ledger::Rotation;
 /// The adapter.
 pub(crate) struct Adapter {
     manifest: Manifest,
+    /// When its one credential ends.
+    ends: Option<Timestamp>,
 }
 
 impl Adapter {
@@ -46,7 +49,13 @@ impl Adapter {
             manage_url: None,
             loopback_host: "localhost",
         };
-        Self { manifest }
+        Self { manifest, ends: None }
+    }
+
+    /// The same provider, whose client secret ends.
+    pub(crate) fn ending(mut self, at: Timestamp) -> Self {
+        self.ends = Some(at);
+        self
     }
 
     /// The same provider, connected by a form.
@@ -106,6 +115,15 @@ impl Provider for Adapter {
 
     fn ready(&self) -> Result<(), Failure> {
         Ok(())
+    }
+
+    fn credentials(&self) -> Vec<Credential> {
+        let secret = |at| Credential {
+            name: "client_secret".to_owned(),
+            expires_at: Some(at),
+            refused: None,
+        };
+        self.ends.map(secret).into_iter().collect()
     }
 
     fn authorize_url(&self, ask: &AuthorizeAsk<'_>) -> Option<Url> {

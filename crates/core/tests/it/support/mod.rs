@@ -8,6 +8,7 @@ mod stage;
 mod wire;
 mod world;
 
+pub(crate) use adapter::Adapter;
 pub(crate) use ledger::{Fault, Rotation};
 pub(crate) use line::Cut;
 pub(crate) use process::Process;

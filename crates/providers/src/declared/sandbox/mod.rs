@@ -1,7 +1,7 @@
 //! Plain OAuth 2.0 and `OpenID` Connect providers, played under `/oauth/{name}/…`.
 //!
 //! Written from the standards alone: RFC 6749, 7009, 7523, 7636, 8414, 8628, 9207 and `OpenID`
-//! Connect Core. They differ in what happens to refresh tokens ([`provider::Behaviour`]), which a
+//! Connect Core. They differ in what happens to refresh tokens (`provider::Behaviour`), which a
 //! name tells by how it begins: `strict`, `strict-2`, `grace`, `plain`, `lasting`; any other is plain.
 
 mod authorize;

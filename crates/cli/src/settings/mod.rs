@@ -10,14 +10,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use evergrant::Secret;
-use evergrant_providers::microsoft::Cloud;
-use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use toml::{Table, Value};
 use url::Url;
 
+mod sections;
+
 use crate::output::OperatorError;
 use crate::registrations::{self, Registration};
+pub(crate) use sections::{
+    Admin, Database, Encryption, Log, LogFormat, Microsoft, Sandbox, Server, Spool, Telemetry, Tls,
+};
 
 /// Variables that other documents and tools use, and the settings they stand for.
 const ALIASES: [(&str, &str, &str); 4] = [
@@ -56,144 +59,6 @@ pub(crate) struct Settings {
     /// The configuration file that was asked for, to read it again.
     #[serde(skip)]
     file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Server {
-    #[serde(deserialize_with = "address")]
-    pub(crate) listen: SocketAddr,
-    /// `http://` and the listen address unless given.
-    pub(crate) public_url: Option<Url>,
-    #[serde(deserialize_with = "list")]
-    pub(crate) redirect_uris: Vec<Url>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Admin {
-    #[serde(deserialize_with = "address")]
-    pub(crate) listen: SocketAddr,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Database {
-    #[serde(deserialize_with = "secret")]
-    pub(crate) url: Secret,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Encryption {
-    #[serde(deserialize_with = "optional_secret")]
-    pub(crate) keys: Option<Secret>,
-    pub(crate) key_file: PathBuf,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Spool {
-    pub(crate) dir: PathBuf,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Microsoft {
-    pub(crate) client_id: Option<String>,
-    #[serde(deserialize_with = "optional_secret")]
-    pub(crate) client_secret: Option<Secret>,
-    pub(crate) client_secret_expires_at: Option<Timestamp>,
-    #[serde(deserialize_with = "optional_secret")]
-    pub(crate) client_secret_2: Option<Secret>,
-    pub(crate) client_secret_2_expires_at: Option<Timestamp>,
-    pub(crate) certificate: Option<String>,
-    #[serde(deserialize_with = "optional_secret")]
-    pub(crate) certificate_key: Option<Secret>,
-    pub(crate) tenant: Option<String>,
-    pub(crate) cloud: Cloud,
-    pub(crate) login_url: Option<Url>,
-    pub(crate) graph_url: Option<Url>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Sandbox {
-    #[serde(deserialize_with = "address")]
-    pub(crate) http: SocketAddr,
-    #[serde(deserialize_with = "address")]
-    pub(crate) https: SocketAddr,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Tls {
-    pub(crate) ca_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Log {
-    /// A filter such as `info` or `evergrant=debug`.
-    pub(crate) filter: Option<String>,
-    pub(crate) format: LogFormat,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Telemetry {
-    /// The base of a collector that takes OTLP over HTTP.
-    pub(crate) otlp_endpoint: Option<Url>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
-    #[default]
-    Auto,
-    Text,
-    Json,
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        Self { listen: local(8400), public_url: None, redirect_uris: Vec::new() }
-    }
-}
-
-impl Default for Admin {
-    fn default() -> Self {
-        Self { listen: local(8401) }
-    }
-}
-
-impl Default for Database {
-    fn default() -> Self {
-        Self { url: "sqlite:evergrant.db".into() }
-    }
-}
-
-impl Default for Encryption {
-    fn default() -> Self {
-        Self { keys: None, key_file: "evergrant.key".into() }
-    }
-}
-
-impl Default for Spool {
-    fn default() -> Self {
-        Self { dir: "evergrant.spool".into() }
-    }
-}
-
-impl Default for Sandbox {
-    fn default() -> Self {
-        Self { http: local(8410), https: local(8443) }
-    }
-}
-
-fn local(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
 }
 
 impl Settings {
@@ -418,49 +283,6 @@ fn value_of(
     })
 }
 
-fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
-    let wrong = "write an IP address and a port, such as 127.0.0.1:8400";
-    let text = String::deserialize(from)?;
-    text.parse().map_err(|_| serde::de::Error::custom(wrong))
-}
-
-fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
-    String::deserialize(from).map(Secret::from)
-}
-
-/// Text, or a list of texts that is joined by commas.
-fn optional_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "a text, or a list of texts, was expected")]
-    enum Either {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(Some(match Either::deserialize(from)? {
-        Either::One(text) => text.into(),
-        Either::Many(texts) => texts.join(",").into(),
-    }))
-}
-
-/// A list, or a text with commas.
-fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Url>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "a list of URLs was expected")]
-    enum Either {
-        Text(String),
-        List(Vec<Url>),
-    }
-    match Either::deserialize(from)? {
-        Either::List(urls) => Ok(urls),
-        Either::Text(text) => text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .map(|part| Url::parse(part).map_err(serde::de::Error::custom))
-            .collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -472,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_commented_example_equals_the_defaults() {
-        let example = include_str!("../../../evergrant.example.toml");
+        let example = include_str!("../../../../evergrant.example.toml");
         let shown: String = example
             .lines()
             .map(|line| line.strip_prefix("#: ").unwrap_or(line))
@@ -500,6 +322,24 @@ mod tests {
         assert_eq!(settings.microsoft.client_id.as_deref(), Some("environment"));
         assert_eq!(settings.server.listen.port(), 2);
         assert_eq!(settings.server.redirect_uris.len(), 2);
+    }
+
+    #[test]
+    fn a_declared_provider_is_given_by_the_file_and_by_variables() {
+        let file = "[providers.github]\nclient_id = \"file\"\nscopes = [\"repo\"]";
+        let variables = [
+            ("EVERGRANT_PROVIDERS_GITHUB_CLIENT_ID", "environment"),
+            ("EVERGRANT_PROVIDERS_GITHUB_CLIENT_SECRET", "one"),
+            ("EVERGRANT_PROVIDERS_GITHUB_CLIENT_SECRET_2", "two"),
+        ];
+        let declared = read(file, &variables).unwrap().providers().declared;
+        let github = &declared["github"];
+        assert_eq!(github.client_id.as_deref(), Some("environment"));
+        assert_eq!(github.scopes.as_deref(), Some(&["repo".to_owned()][..]));
+        let names: Vec<_> = github.credentials.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["client_secret", "client_secret_2"]);
+        let error = read("", &[("EVERGRANT_PROVIDERS_GITHUB_SCOPES", "x")]).unwrap_err();
+        assert!(format!("{error:#}").contains("EVERGRANT_PROVIDERS_GITHUB_SCOPES"), "{error:#}");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! The conformance suite of `evergrant-store` runs it beside SQLite and PostgreSQL, so a test that
 //! passes on it holds on them.
 
-use std::collections::{BTreeMap, HashMap};
+mod state;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -18,64 +20,17 @@ use crate::integration::{Integration, Status};
 use crate::provider::{Failure, ProviderKey};
 use crate::seal::Sealed;
 use crate::store::{
-    ANSWER_SETTLES, ATTEMPTS_KEPT, Attempt, Change, Commit, Committed, Debt, Edit, Ended, Flow,
-    GrantRow, GrantStore, Intent, NewIntegration, Notice, Reserved, SealedGrant, SealedRow, Shelf,
-    StoreError, Stored, Subject,
+    ANSWER_SETTLES, Attempt, Change, Commit, Committed, Debt, Edit, Ended, Flow, GrantRow,
+    GrantStore, Intent, NewIntegration, Notice, Reserved, SealedRow, StoreError, Stored, Subject,
 };
+
+use state::{Kept, Note, Row, State, account_key};
 
 /// A store in memory; clones share it, as replicas share a database.
 #[derive(Clone)]
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     state: Arc<Mutex<State>>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    unavailable: bool,
-    calls: u64,
-    revision: i64,
-    rows: BTreeMap<IntegrationId, Row>,
-    /// The live integrations by account: a benchmark has a million of them.
-    accounts: HashMap<AccountKey, IntegrationId>,
-    /// Every change so far; only an integration's last one counts.
-    changes: BTreeMap<i64, IntegrationId>,
-    flows: HashMap<[u8; 32], Flow>,
-    attempts: HashMap<IntegrationId, Vec<Attempt>>,
-    debts: BTreeMap<DebtId, Debt>,
-    notices: Vec<Notice>,
-    copied: bool,
-}
-
-type AccountKey = (UserId, ProviderKey, String);
-
-fn account_key(integration: &Integration) -> AccountKey {
-    (integration.owner, integration.provider.clone(), integration.account.id.clone())
-}
-
-#[derive(Debug)]
-struct Row {
-    integration: Integration,
-    revision: i64,
-    /// `None` once it is disconnected: what is left is its revision, for those who poll.
-    kept: Option<Kept>,
-}
-
-#[derive(Debug)]
-struct Kept {
-    generation: i64,
-    grant: SealedGrant,
-    intent: Option<Note>,
-}
-
-/// An intent as it lies in its row.
-#[derive(Debug)]
-struct Note {
-    intent: Intent,
-    unknown: Option<Timestamp>,
-    answer: Option<(Sealed, Timestamp)>,
-    /// Another attempt has committed a newer grant: only the deadline still counts.
-    moot: bool,
 }
 
 impl MemoryStore {
@@ -111,114 +66,6 @@ impl MemoryStore {
             }
             Ok(f(state))
         })
-    }
-}
-
-impl State {
-    fn owned(&mut self, owner: UserId, id: IntegrationId) -> Option<&mut Row> {
-        let row = self.rows.get_mut(&id)?;
-        (row.kept.is_some() && row.integration.owner == owner).then_some(row)
-    }
-
-    fn live(&self) -> impl Iterator<Item = &Integration> {
-        let live = self.rows.values().filter(|row| row.kept.is_some());
-        live.map(|row| &row.integration)
-    }
-
-    /// Whether another live integration than `new` has its account.
-    fn account_taken(&self, new: &Integration) -> bool {
-        self.accounts.get(&account_key(new)).is_some_and(|other| *other != new.id)
-    }
-
-    fn intent(&mut self, id: IntegrationId) -> Option<&mut Option<Note>> {
-        Some(&mut self.rows.get_mut(&id)?.kept.as_mut()?.intent)
-    }
-
-    fn sealed_at(&mut self, at: &SealedRow) -> Option<&mut Sealed> {
-        if at.shelf == Shelf::Debt {
-            return Some(&mut self.debts.get_mut(&at.row.parse().ok()?)?.sealed);
-        }
-        let kept = self.rows.get_mut(&at.row.parse().ok()?)?.kept.as_mut()?;
-        if at.shelf == Shelf::Grant {
-            return Some(&mut kept.grant.sealed);
-        }
-        Some(&mut kept.intent.as_mut()?.answer.as_mut()?.0)
-    }
-
-    fn flow(
-        &self,
-        state_hash: &[u8; 32],
-        provider: &ProviderKey,
-        owner: Option<UserId>,
-        now: Timestamp,
-    ) -> Option<&Flow> {
-        self.flows.get(state_hash).filter(|flow| {
-            flow.provider == *provider
-                && flow.expires_at > now
-                && owner.is_none_or(|owner| flow.owner == owner)
-        })
-    }
-
-    fn note(&mut self, attempt: &Attempt) {
-        let kept = self.attempts.entry(attempt.id).or_default();
-        kept.insert(0, attempt.clone());
-        kept.truncate(ATTEMPTS_KEPT as usize);
-    }
-
-    fn sealed(&self) -> Vec<SealedRow> {
-        let mut rows = Vec::new();
-        for (id, row) in &self.rows {
-            let Some(kept) = &row.kept else { continue };
-            rows.push(SealedRow {
-                shelf: Shelf::Grant,
-                row: id.to_string(),
-                subject: id.to_string(),
-                epoch: row.integration.epoch,
-                sealed: kept.grant.sealed.clone(),
-            });
-            if let Some(Note { intent, answer: Some((sealed, _)), .. }) = &kept.intent {
-                rows.push(SealedRow {
-                    shelf: Shelf::Answer,
-                    row: id.to_string(),
-                    subject: intent.attempt.to_string(),
-                    epoch: 0,
-                    sealed: sealed.clone(),
-                });
-            }
-        }
-        rows.extend(self.debts.values().map(|debt| SealedRow {
-            shelf: Shelf::Debt,
-            row: debt.id.to_string(),
-            subject: debt.integration.to_string(),
-            epoch: debt.epoch,
-            sealed: debt.sealed.clone(),
-        }));
-        rows
-    }
-
-    fn changed(&mut self, id: IntegrationId, revision: i64) {
-        self.revision = revision;
-        self.changes.insert(revision, id);
-    }
-}
-
-impl Row {
-    fn grant_row(&self) -> Option<GrantRow> {
-        let kept = self.kept.as_ref()?;
-        Some(GrantRow {
-            id: self.integration.id,
-            owner: self.integration.owner,
-            provider: self.integration.provider.clone(),
-            status: self.integration.status.clone(),
-            revision: self.revision,
-            version: Version { epoch: self.integration.epoch, generation: kept.generation },
-            grant: kept.grant.clone(),
-        })
-    }
-
-    fn due_at(&self) -> Option<Timestamp> {
-        let active = self.integration.status == Status::Active;
-        self.kept.as_ref().filter(|_| active).and_then(|kept| kept.grant.due_at)
     }
 }
 
