@@ -262,9 +262,9 @@ kills! {
 /// the other way round: each is passed somewhere in the code.
 #[test]
 fn every_fail_point_is_passed_somewhere() {
-    let core = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/src/vault");
+    let vault = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/src/vault");
     let mut source = String::new();
-    for file in std::fs::read_dir(core).unwrap() {
+    for file in std::fs::read_dir(vault).unwrap() {
         let path = file.unwrap().path();
         if path.is_file() {
             source += &std::fs::read_to_string(path).unwrap();

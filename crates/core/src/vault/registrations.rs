@@ -144,11 +144,11 @@ impl Vault {
             let page = self.parts().store.notices(after, NOTICES).await?;
             let Some((last, _)) = page.last() else { return Ok(found) };
             after = *last;
-            let turns = page.into_iter().filter(|(_, notice)| {
+            let mut turns = page.into_iter().filter(|(_, notice)| {
                 [SUSPENDED, RESUMED].contains(&notice.kind.as_str())
                     && notice.detail["registration"] == registration
             });
-            found = turns.last().map(|(place, notice)| (place, notice.kind)).or(found);
+            found = turns.next_back().map(|(place, notice)| (place, notice.kind)).or(found);
         }
     }
 

@@ -212,6 +212,7 @@ async fn a_revocation_that_fails_is_tried_again_for_a_week() {
 async fn a_suspended_registration_marks_nobody_serves_what_is_good_and_resumes_by_itself() {
     let mut stage = Stage::with(Rotation::Strict, 1);
     let process = stage.process().await;
+    let replica = stage.process().await;
     let mut ids = Vec::new();
     for account in ["ada", "bob", "cyd"] {
         ids.push(stage.connect(&process, account).await);
@@ -229,6 +230,9 @@ async fn a_suspended_registration_marks_nobody_serves_what_is_good_and_resumes_b
         let refused = stage.run(process.token(*id)).await;
         assert!(matches!(refused, Err(TokenError::Misconfigured(_))), "{refused:?}");
         assert_eq!(stage.status(*id).await, Status::Active);
+        // It is refused itself, and tells the operator nothing new.
+        let refused = stage.run(replica.token(*id)).await;
+        assert!(matches!(refused, Err(TokenError::Misconfigured(_))), "{refused:?}");
     }
     let kinds = |notices: Vec<(i64, evergrant::store::Notice)>| {
         notices.into_iter().map(|(_, notice)| notice.kind).collect::<Vec<_>>()

@@ -1,10 +1,12 @@
 //! The spool in a folder: what is put there survives its process, and nobody takes it from the living.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
 use evergrant::seal::{Field, Place, Ring, Seal, Sealed};
 use evergrant::spool::{DirSpool, Spool as _};
 use evergrant::testing::{SeededEntropy, TestClock};
 use evergrant::{AttemptId, SystemEntropy};
-use std::sync::Arc;
 
 fn sealed(text: &[u8]) -> Sealed {
     let (clock, entropy) = (Arc::new(TestClock::default()), Arc::new(SystemEntropy::default()));
@@ -78,6 +80,5 @@ async fn a_spool_that_nothing_was_left_in_leaves_nothing() {
     kept.put(attempt(10), &sealed(b"x")).await.unwrap();
     drop(kept);
     assert!(root.exists(), "an answer was thrown away");
-    use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(std::fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
 }
