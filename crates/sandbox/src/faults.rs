@@ -43,6 +43,8 @@ fn once() -> u32 {
 pub struct Deed {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     delay_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     drop: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -111,9 +113,14 @@ impl Failure {
 }
 
 impl Deed {
-    /// How long the answer is held back.
+    /// How long the request is held back, before it has any effect.
     pub(crate) fn delay(&self) -> Option<Duration> {
         self.delay_ms.map(Duration::from_millis)
+    }
+
+    /// How long the answer is held back, after everything has happened.
+    pub(crate) fn hold(&self) -> Option<Duration> {
+        self.hold_ms.map(Duration::from_millis)
     }
 
     /// Where the connection breaks, if it does.
@@ -154,7 +161,11 @@ impl Deed {
         if self.truncate.is_some() && self.breaks().is_some() {
             return Err(Problem::unusable("a broken connection has nothing to `truncate`"));
         }
-        if self.delay_ms.is_none() && self.truncate.is_none() && !ends.contains(&true) {
+        if self.delay_ms.is_none()
+            && self.hold_ms.is_none()
+            && self.truncate.is_none()
+            && !ends.contains(&true)
+        {
             return Err(Problem::unusable("`do` does nothing"));
         }
         let final_status = |status: &u16| (200..=599).contains(status);

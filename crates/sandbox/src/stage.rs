@@ -194,6 +194,9 @@ async fn perform(State(stage): State<Stage>, request: Request, next: Next) -> Re
         }
         _ => next.run(request.map(Body::from)).await,
     };
+    if let Some(wait) = deed.hold() {
+        stage.0.backstage.delay(wait).await;
+    }
     if deed.breaks() == Some(Break::AfterCommit) {
         return hang_up(Break::AfterCommit);
     }

@@ -51,8 +51,8 @@ enum Trial {
     Recovery,
     Disconnect,
     Connect,
-    /// In `rotation.rs`, where ten thousand rows are resealed under twenty kills.
-    Elsewhere,
+    /// Encryption keys are exchanged; `rotation` does it with ten thousand rows under twenty kills.
+    KeyRotation,
 }
 
 /// How each point is tried; a point that is missing here does not compile.
@@ -68,7 +68,7 @@ fn trial(point: FailPoint) -> Trial {
         FailPoint::AfterAdoption => Trial::Recovery,
         FailPoint::DuringDisconnect | FailPoint::DuringRevocation => Trial::Disconnect,
         FailPoint::DuringCodeExchange => Trial::Connect,
-        FailPoint::DuringKeyRotation => Trial::Elsewhere,
+        FailPoint::DuringKeyRotation => Trial::KeyRotation,
     }
 }
 
@@ -150,7 +150,8 @@ impl Deployment {
 }
 
 async fn killed_at(process: Process, point: FailPoint) {
-    process.line_of_stderr(&format!("\"point\":\"{}\"", point.name())).await;
+    // A command's log is text, a server's JSON.
+    process.line_of_stderr(point.name()).await;
     assert!(process.kill().await, "it ended by itself");
 }
 
@@ -158,10 +159,20 @@ async fn refresh(postgres: bool, class: Class, point: FailPoint, away: bool) {
     let mut at = Deployment::new(postgres, class).await;
     let id = at.expired().await;
     let armed = if away { format!("storage,{}", point.name()) } else { point.name().to_owned() };
+    if point == FailPoint::AfterSend {
+        // The answer is held back: the process dies while it is on its way.
+        at.bench.sandbox.fault("oauth.token", 1, json!({ "hold_ms": 60_000 })).await;
+    }
     let server = at.serve(&armed).await;
     // Its own renewer comes upon the expired token, or a caller does.
     let path = format!("/api/integrations/{id}/token/");
     let caller = server.later(&at.key, Method::GET, &path, None);
+    if point == FailPoint::AfterSend {
+        until("the refresh token is spent", async || {
+            (at.bench.sandbox.count("refreshes").await > 0).then_some(())
+        })
+        .await;
+    }
     killed_at(server.into_process(), point).await;
     caller.abort();
     let again = at.serve("").await;
@@ -215,6 +226,20 @@ async fn code_exchange(postgres: bool, class: Class, point: FailPoint) {
     assert_eq!(at.connect(&again).await, id, "it starts again and keeps its id");
 }
 
+async fn key_rotation(postgres: bool, class: Class, point: FailPoint) {
+    let mut at = Deployment::new(postgres, class).await;
+    let old = at.bench.ok(&["encryption", "generate"]).await;
+    let new = at.bench.ok(&["encryption", "generate"]).await;
+    at.bench.set("EVERGRANT_ENCRYPTION_KEYS", &old);
+    let id = at.expired().await;
+    at.bench.set("EVERGRANT_ENCRYPTION_KEYS", &format!("{new},{old}"));
+    killed_at(at.process(&["encryption", "rotate"], point.name()), point).await;
+    at.bench.ok(&["encryption", "rotate"]).await;
+    at.bench.set("EVERGRANT_ENCRYPTION_KEYS", &new);
+    let again = at.serve("").await;
+    at.judge(&again, &id, point).await;
+}
+
 async fn all(postgres: bool, class: Class) {
     for point in FailPoint::ALL {
         let began = Instant::now();
@@ -224,7 +249,7 @@ async fn all(postgres: bool, class: Class) {
             Trial::Recovery => recovery(postgres, class, point).await,
             Trial::Disconnect => disconnect(postgres, class, point).await,
             Trial::Connect => code_exchange(postgres, class, point).await,
-            Trial::Elsewhere => {}
+            Trial::KeyRotation => key_rotation(postgres, class, point).await,
         }
         println!("{} {class:?} postgres: {postgres}, {:?}", point.name(), began.elapsed());
     }

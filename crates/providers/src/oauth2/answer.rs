@@ -159,7 +159,8 @@ fn unavailable_with(
     retry_after: Option<Duration>,
 ) -> Refusal {
     let failure = Failure { provider_code: Some(status.as_u16().to_string()), ..failure };
-    AuthError::Unavailable { failure, retry_after, sent: true }.into()
+    let sent = status != http::StatusCode::TOO_MANY_REQUESTS;
+    AuthError::Unavailable { failure, retry_after, sent }.into()
 }
 
 /// A body as JSON, or as a form where a server answers in the form of the question; `None` if it is

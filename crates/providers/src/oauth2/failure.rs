@@ -115,7 +115,8 @@ impl OAuthError {
                     Some(_) => Some(wait.unwrap_or(LOOP_PAUSE).max(LOOP_PAUSE)),
                     None => wait,
                 },
-                sent: true,
+                // Who asks to slow down has not looked at the token.
+                sent: status != StatusCode::TOO_MANY_REQUESTS,
             },
         };
         Refusal { client: side == Side::Operator && self.error == "invalid_client", error }
