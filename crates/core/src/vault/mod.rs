@@ -196,7 +196,7 @@ impl Vault {
     ///
     /// A good token in memory is served without touching the database. Otherwise the caller joins the
     /// one refresh of this integration; if that fails while the old token is still good for `want`,
-    /// the old token is served with a [`Warning`].
+    /// the old token is served with a [`Warning`](crate::grant::Warning).
     pub async fn token(
         &self,
         owner: UserId,
