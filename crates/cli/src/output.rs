@@ -198,13 +198,15 @@ fn exit_of(code: Code) -> Exit {
     }
 }
 
+/// How a user reconnects at a terminal.
+pub(crate) const RECONNECT: &str =
+    "`evergrant connect PROVIDER --integration ID` does it; the integration keeps its id.";
+
 /// What to do about it at a terminal, where the REST API's own words would not help.
 fn remedy(code: Code) -> Option<&'static str> {
     match code {
         Code::IntegrationNotFound => Some("`evergrant integrations` lists them."),
-        Code::ReconnectRequired => Some(
-            "`evergrant connect PROVIDER --integration ID` does it; the integration keeps its id.",
-        ),
+        Code::ReconnectRequired => Some(RECONNECT),
         Code::ConsentRequired => Some(
             "An administrator of the organisation opens the page that `evergrant consent PROVIDER` prints; then connect again.",
         ),
@@ -344,13 +346,13 @@ mod tests {
             "[1] error: It was refused.
   Turn it on and off again.
 [3] error: the user must reconnect: It was refused.
-  Turn it on and off again.
+  Turn it on and off again. `evergrant connect PROVIDER --integration ID` does it; the integration keeps its id.
 [1] error: It was refused.
   Nothing was changed; run the command again to try again.
 [3] error: It was refused.
   An administrator of the organisation opens the page that `evergrant consent PROVIDER` prints; then connect again.
 [3] error: the user must reconnect: It was refused.
-  Ask your administrator."
+  An administrator of the organisation opens the page that `evergrant consent PROVIDER` prints; then connect again."
         );
     }
 }

@@ -123,6 +123,14 @@ impl Deployment {
         id
     }
 
+    /// An account whose token must be renewed in a moment.
+    async fn connect_shortly(&self, server: &Server) -> String {
+        self.bench.sandbox.token_lifetime(Some(2)).await;
+        let id = self.connect(server).await;
+        self.bench.sandbox.token_lifetime(None).await;
+        id
+    }
+
     async fn connect(&self, server: &Server) -> String {
         server.connect_to(&self.bench, &self.key, self.class.declared(), ADELE).await
     }
@@ -157,36 +165,28 @@ async fn killed_at(process: Process, point: FailPoint) {
 
 async fn refresh(postgres: bool, class: Class, point: FailPoint, away: bool) {
     let mut at = Deployment::new(postgres, class).await;
-    let id = at.expired().await;
     let armed = if away { format!("storage,{}", point.name()) } else { point.name().to_owned() };
+    let server = at.serve(&armed).await;
+    let id = at.connect_shortly(&server).await;
+    // Its own renewer comes upon the token in a moment.
     if point == FailPoint::AfterSend {
         // The answer is held back: the process dies while it is on its way.
         at.bench.sandbox.fault("oauth.token", 1, json!({ "hold_ms": 60_000 })).await;
-    }
-    let server = at.serve(&armed).await;
-    // Its own renewer comes upon the expired token, or a caller does.
-    let path = format!("/api/integrations/{id}/token/");
-    let caller = server.later(&at.key, Method::GET, &path, None);
-    if point == FailPoint::AfterSend {
         until("the refresh token is spent", async || {
             (at.bench.sandbox.count("refreshes").await > 0).then_some(())
         })
         .await;
     }
     killed_at(server.into_process(), point).await;
-    caller.abort();
     let again = at.serve("").await;
     at.judge(&again, &id, point).await;
 }
 
 async fn recovery(postgres: bool, class: Class, point: FailPoint) {
     let mut at = Deployment::new(postgres, class).await;
-    let id = at.expired().await;
     let server = at.serve("storage,after_spool").await;
-    let path = format!("/api/integrations/{id}/token/");
-    let caller = server.later(&at.key, Method::GET, &path, None);
+    let id = at.connect_shortly(&server).await;
     killed_at(server.into_process(), FailPoint::AfterSpool).await;
-    caller.abort();
     killed_at(at.process(&["serve", "--json"], point.name()), point).await;
     let again = at.serve("").await;
     at.judge(&again, &id, point).await;

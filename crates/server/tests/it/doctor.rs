@@ -114,7 +114,7 @@ async fn a_copied_database_is_not_ready_and_calls_nobody() {
     other.anon.get("/health/ready").await.problem(Code::DatabaseCopied);
     let answer = other.alice.get(&at(&id, "token/")).await;
     answer.problem(Code::DatabaseCopied);
-    snapshot!("problem_database_copied", answer);
+    snapshot!("not_ready_database_copied", answer);
     other.alice.delete(&at(&id, "")).await.problem(Code::DatabaseCopied);
     other.anon.get("/health/live").await.expect(200);
     let known = other.alice.get(&at(&id, "doctor/")).await.expect(200).json();
