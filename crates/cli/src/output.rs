@@ -165,11 +165,9 @@ impl Verdict {
                 let code = problem.code();
                 // What the failure itself says to do comes first; how to do that at a terminal, second.
                 let both = match (problem.remedy(), remedy(code)) {
-                    (Some(told), Some(here)) if code == Code::ReconnectRequired => {
+                    (Some(told), Some(here)) if [RECONNECT, CONSENT].contains(&here) => {
                         format!("{told} {here}")
                     }
-                    // Where an administrator's page comes from, no provider can say.
-                    (_, Some(here)) if code == Code::ConsentRequired => here.to_owned(),
                     (told, here) => told.or(here).unwrap_or_default().to_owned(),
                 };
                 of(exit_of(code), code.name(), Some(&*both).filter(|both| !both.is_empty()))
@@ -202,14 +200,16 @@ fn exit_of(code: Code) -> Exit {
 pub(crate) const RECONNECT: &str =
     "`evergrant connect PROVIDER --integration ID` does it; the integration keeps its id.";
 
+/// Where an administrator's page comes from at a terminal.
+pub(crate) const CONSENT: &str =
+    "`evergrant consent PROVIDER` prints the page for the organisation's administrator.";
+
 /// What to do about it at a terminal, where the REST API's own words would not help.
 fn remedy(code: Code) -> Option<&'static str> {
     match code {
         Code::IntegrationNotFound => Some("`evergrant integrations` lists them."),
         Code::ReconnectRequired => Some(RECONNECT),
-        Code::ConsentRequired => Some(
-            "An administrator of the organisation opens the page that `evergrant consent PROVIDER` prints; then connect again.",
-        ),
+        Code::ConsentRequired => Some(CONSENT),
         Code::ConnectRefused | Code::InvalidState => {
             Some("Nothing was changed; run the command again to try again.")
         }
@@ -350,9 +350,9 @@ mod tests {
 [1] error: It was refused.
   Nothing was changed; run the command again to try again.
 [3] error: It was refused.
-  An administrator of the organisation opens the page that `evergrant consent PROVIDER` prints; then connect again.
+  `evergrant consent PROVIDER` prints the page for the organisation's administrator.
 [3] error: the user must reconnect: It was refused.
-  An administrator of the organisation opens the page that `evergrant consent PROVIDER` prints; then connect again."
+  Ask your administrator. `evergrant consent PROVIDER` prints the page for the organisation's administrator."
         );
     }
 }

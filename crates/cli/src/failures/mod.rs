@@ -18,7 +18,7 @@ use evergrant::{ConnectError, TokenError};
 use evergrant_providers::{Class, FailureRow, failures};
 use evergrant_server::problem::Problem;
 
-use crate::output::{RECONNECT, Verdict};
+use crate::output::{CONSENT, RECONNECT, Verdict};
 use play::Play;
 
 /// Codes whose sentence names the provider or the account it is about.
@@ -85,8 +85,10 @@ fn line(row: &FailureRow, happened: Happened) -> String {
     let sentence = failure.as_ref().map_or(problem.detail(), |failure| &failure.message);
     let mut remedy = verdict.remedy.clone().unwrap_or_default();
     // How to do it at a terminal stands behind what to do, and not in the page.
-    if let Some(plain) = remedy.strip_suffix(RECONNECT) {
-        remedy = plain.trim_end().to_owned();
+    for here in [RECONNECT, CONSENT] {
+        if let Some(plain) = remedy.strip_suffix(here) {
+            remedy = plain.trim_end().to_owned();
+        }
     }
     let mut sentence = sentence.to_owned();
     assert!(is_a_sentence(&sentence), "{sentence}");
