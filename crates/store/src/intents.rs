@@ -16,6 +16,10 @@ use crate::grants;
 /// grant deletes its intent in the same transaction; if that one is under way, the insert waits for
 /// it, and the read that follows sees its grant. The other way round, the read could see the old
 /// grant and the insert find the intent gone: the old refresh token would be spent twice.
+///
+/// Who commits so late that the intent is another's already has no such shelter: between two of its
+/// statements the old grant can be read still. It takes a refresh that outlived its intent, and a
+/// second process at that very moment.
 pub(crate) async fn reserve(db: &Db, intent: &Intent) -> Stored<Reserved> {
     let mut tx = db.begin().await?;
     // Whoever replaces another's intent inherits the doubt about it.
