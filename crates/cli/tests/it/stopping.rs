@@ -59,18 +59,17 @@ async fn a_process_told_to_stop_finishes_its_refresh_first() {
     let bench = Bench::strict().await;
     let key = bench.user("adele").await;
     let id = bench.expired(&[]).await;
-    let slow = json!({ "delay_ms": 1_500 });
+    let slow = json!({ "delay_ms": 4_000 });
     bench.sandbox.fault("microsoft.token", 1, slow).await;
     let server = bench.serve().await;
     bench.sandbox.refresh_under_way().await;
     let caller = server.token(&key, &id);
     let stop = async {
-        // The caller's request has to be there before the listener closes.
-        until("the caller has asked", async || {
-            tokio::task::yield_now().await;
-            Some(())
-        })
-        .await;
+        // The caller's request has to be there before the listener closes: whoever asks so often
+        // after it has been answered, came after it.
+        for _ in 0..30 {
+            server.get(&key, "/api/integrations/").await.expect(200);
+        }
         server.process.terminate().await;
     };
     let (answer, ()) = tokio::join!(caller, stop);
