@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::clock::{later, until};
+use crate::measure::Handouts;
 use crate::provider::ProviderKey;
 use crate::{IntegrationId, Secret, UserId};
 
@@ -134,6 +135,8 @@ pub(crate) struct LiveToken {
     pub(crate) id: IntegrationId,
     pub(crate) owner: UserId,
     pub(crate) provider: ProviderKey,
+    /// Where it is counted when it is handed out.
+    pub(crate) handouts: Handouts,
     pub(crate) version: Version,
     /// The integration's revision when this token was read; older than the last change, it is dead.
     pub(crate) revision: i64,

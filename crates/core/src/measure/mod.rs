@@ -143,9 +143,29 @@ pub fn refreshed(provider: &ProviderKey, outcome: Outcome, took: Duration) {
     });
 }
 
-/// A token was handed out that is valid for `remaining` more. Cheap: one look into a map, no lock.
-pub fn handed_out(provider: &ProviderKey, remaining: Duration) {
-    with(provider, |meters| meters.remaining.record(remaining));
+/// Where a provider's tokens are counted as they are handed out; looked up once for a token, since
+/// a look into a map costs a tenth of what handing it out does.
+#[derive(Clone)]
+pub struct Handouts(Histogram);
+
+impl Handouts {
+    /// Those of this provider.
+    pub fn of(provider: &ProviderKey) -> Self {
+        let mut found = Histogram::noop();
+        with(provider, |meters| found = meters.remaining.clone());
+        Self(found)
+    }
+
+    /// A token was handed out that is valid for `remaining` more.
+    pub fn count(&self, remaining: Duration) {
+        self.0.record(remaining);
+    }
+}
+
+impl std::fmt::Debug for Handouts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handouts")
+    }
 }
 
 /// A caller waited for a token that was not at hand, whether or not it came.

@@ -53,7 +53,7 @@ impl metrics::Recorder for Notes {
 /// Measures everything there is, once.
 fn everything(provider: &ProviderKey, name: &str) {
     super::refreshed(provider, Outcome::Refreshed, Duration::ZERO);
-    super::handed_out(provider, Duration::ZERO);
+    super::Handouts::of(provider).count(Duration::ZERO);
     super::waited(provider, Duration::ZERO);
     super::called(provider, Some(&Verdict::Accepted));
     super::called(provider, None);

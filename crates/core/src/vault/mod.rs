@@ -51,7 +51,6 @@ pub use registrations::Registration;
 pub use rotation::Rotated;
 
 use crate::grant::{AccessToken, MinLife, renewal_due};
-use crate::measure;
 use crate::news::News;
 use crate::provider::{Actor, Failure, ProviderKey, Providers, Renewal, Replay};
 use crate::seal::{Field, Place, Ring, Seal};
@@ -211,7 +210,7 @@ impl Vault {
             && let remaining = token.remaining(now, uptime)
             && remaining >= token.margin().max(want.0).max(LAST_MOMENT)
         {
-            measure::handed_out(&token.provider, remaining);
+            token.handouts.count(remaining);
             return Ok(AccessToken::new(token, None));
         }
         // Boxed: the slow path's state is large, and every caller would carry room for it.

@@ -34,7 +34,7 @@ impl Vault {
         let began = self.parts().clock.uptime();
         let obtained = self.seek(owner, id, want, rejected, claims).await?;
         let token = obtained.live();
-        measure::handed_out(&token.provider, self.remaining(token));
+        token.handouts.count(self.remaining(token));
         let waited = self.parts().clock.uptime().saturating_sub(began);
         measure::waited(&token.provider, waited);
         Ok(obtained)
@@ -200,6 +200,7 @@ impl Vault {
             id: row.id,
             owner: row.owner,
             provider: row.provider.clone(),
+            handouts: measure::Handouts::of(&row.provider),
             version,
             revision: row.revision,
             secret: grant.access.clone(),
