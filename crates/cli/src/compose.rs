@@ -77,8 +77,14 @@ impl Parts {
             .map_err(|error| OperatorError(format!("{source} cannot be used: {error}")))?;
         let seal = Seal::new(ring, Arc::clone(&clock), Arc::clone(&entropy));
         let http = transport(&settings, extra_root)?;
-        let (providers, registrations) = evergrant_providers::all(&settings.providers())
-            .map_err(|error| OperatorError(format!("the configuration is wrong: {error}")))?;
+        let (providers, registrations) =
+            evergrant_providers::all(&settings.providers()).map_err(|mut error| {
+                // The section is called after what it holds, and not after the adapter.
+                if let Some(rest) = error.field.strip_prefix("declared.") {
+                    error.field = format!("providers.{rest}");
+                }
+                OperatorError(format!("the configuration is wrong: {error}"))
+            })?;
         let shared: Arc<dyn GrantStore> = Arc::new(store.clone());
         let news = News::begin(Arc::clone(&shared), Arc::clone(&clock)).await?;
         let tasks = Tasks::default();

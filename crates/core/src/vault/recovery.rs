@@ -12,8 +12,8 @@ use crate::store::{Commit, Committed, Ended, GrantRow, Outcome};
 use crate::{AttemptId, Grant, Secret};
 
 impl Vault {
-    /// Takes over from the processes of this machine that died: their intents lose their force, and
-    /// the answers in their spools become grants. No token is sent to anybody.
+    /// Takes over from the processes of this machine that died: the answers in their spools become
+    /// grants, and then their intents lose their force. No token is sent to anybody.
     ///
     /// Run it before the loops start; [`Upkeep`](crate::Upkeep) repeats it.
     pub async fn recover_dead(&self) -> Result<(), TokenError> {
