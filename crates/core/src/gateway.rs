@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tracing::Instrument;
 use url::Url;
 
+use crate::integration::Account;
 use crate::measure;
 use crate::provider::{Actor, Failure, Manifest, Provider, Verdict};
 use crate::vault::{TokenError, Vault};
@@ -47,6 +48,31 @@ pub enum CallError {
         /// What it lacks.
         capability: &'static str,
     },
+    /// The provider refuses this very call, for a reason that is understood.
+    #[error("{}", failure.message)]
+    Denied {
+        /// The kind of reason.
+        denial: Denial,
+        /// Who can mend it, and how.
+        failure: Box<Failure>,
+    },
+    /// What was asked for cannot be: nothing was sent.
+    #[error("{pointer}: {problem}")]
+    Invalid {
+        /// The part that is wrong, as a JSON pointer (RFC 6901).
+        pointer: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The provider may have done it or not, and cannot be asked. Repeating the call with the same
+    /// [`Once`](crate::capability::Once) is safe.
+    #[error("whether the provider did it is not known yet: {detail}")]
+    OutcomeUnknown {
+        /// What happened.
+        detail: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// Too many calls.
     #[error("the provider asks to wait")]
     Throttled {
@@ -76,6 +102,36 @@ pub enum CallError {
     /// The provider's answer cannot be understood.
     #[error("the provider's answer cannot be understood: {0}")]
     Unreadable(String),
+}
+
+/// Why a provider refuses a call although it accepts the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// The grant lacks a permission.
+    MissingScope {
+        /// Those of which one is needed, in the provider's words.
+        needed: Vec<String>,
+    },
+    /// A rule of the organisation forbids it here and now.
+    ConditionalAccess,
+    /// The organisation's or the mailbox's owner does not allow it.
+    Forbidden,
+    /// The account has no mailbox.
+    NoMailbox,
+    /// The account lacks a licence.
+    NoLicense,
+    /// There is no such item, or no longer.
+    ItemNotFound,
+    /// The item is in another version than the one that was named.
+    ItemChanged,
+    /// It cannot be done with the item as it is.
+    Conflict,
+    /// The provider does not accept what was sent.
+    Input,
+    /// It is larger than the provider takes.
+    TooLarge,
+    /// The account has no room left.
+    QuotaExceeded,
 }
 
 impl From<TransportError> for CallError {
@@ -111,12 +167,32 @@ impl Gateway {
         Ok(Api {
             owner,
             id,
+            account: integration.account,
+            granted: integration.scopes,
             provider: Arc::clone(provider),
             http: Arc::clone(&parts.http),
             vault: self.vault.clone(),
         })
     }
 }
+
+/// Whether a request may be sent again when nobody knows what became of it; an extension of the
+/// request ([`http::Request::extensions_mut`]).
+///
+/// Without one a request may be repeated if its method is idempotent (RFC 9110, section 9.2.2), which
+/// `PATCH` counts as here: it is used to set and not to add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// It has its effect once, however often it arrives.
+    Safe,
+    /// It may have its effect again.
+    Never,
+}
+
+/// Marks an answer whose request was sent more than once, in its extensions: an earlier sending may
+/// have had the effect already, so that a deletion may now find nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repeated;
 
 /// How often a call is sent again with another token.
 struct Replay {
@@ -148,6 +224,8 @@ impl Replay {
 pub struct Api {
     owner: UserId,
     id: IntegrationId,
+    account: Account,
+    granted: Vec<String>,
     provider: Arc<dyn Provider>,
     http: Arc<dyn Transport>,
     vault: Vault,
@@ -162,6 +240,32 @@ impl Api {
     /// The integration's provider.
     pub fn provider(&self) -> &Arc<dyn Provider> {
         &self.provider
+    }
+
+    /// The integration.
+    pub fn integration(&self) -> IntegrationId {
+        self.id
+    }
+
+    /// The account behind it.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The permissions that were granted at the last connect.
+    pub fn granted(&self) -> &[String] {
+        &self.granted
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.vault.parts().clock.now()
+    }
+
+    /// Waits, without holding anything up.
+    pub async fn wait(&self, time: Duration) {
+        let clock = &self.vault.parts().clock;
+        clock.sleep_until(crate::clock::later(clock.now(), time)).await;
     }
 
     /// A request for a path below the provider's base URL, such as `/me?$select=id`.
@@ -198,6 +302,12 @@ impl Api {
             };
             token = replay.next(&self.vault, &token, claims.as_deref()).await?;
         }
+    }
+
+    /// Sends a request without a token, to an address that the provider made for it and that is
+    /// itself the permission, such as an upload's.
+    pub async fn send_unsigned(&self, request: Request) -> Result<Response, CallError> {
+        Ok(self.http.send(request).await?)
     }
 
     /// Runs `op` with a valid token, and once more with a new one if it says that the token was

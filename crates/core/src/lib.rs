@@ -45,13 +45,15 @@ pub mod vault;
 
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
-pub use gateway::{Api, CallError, Gateway};
+pub use gateway::{Api, CallError, Denial, Gateway, Repeat, Repeated};
 pub use grant::{AccessToken, Grant, MinLife};
 pub use id::{AttemptId, DebtId, HolderId, IntegrationId, Lineage, UserId};
 pub use integration::{Account, Integration, Status};
 pub use renewer::Renewer;
 pub use secret::Secret;
 pub use tasks::Tasks;
-pub use transport::{HttpLimits, HttpTransport, Request, Response, Transport, TransportError};
+pub use transport::{
+    Allowance, HttpLimits, HttpTransport, Request, Response, Transport, TransportError,
+};
 pub use upkeep::Upkeep;
 pub use vault::{ConnectError, TokenError, Vault};

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::capability::Profiles;
+use crate::capability::{Calendars, Mail, Meetings, Profiles};
 use crate::integration::Account;
 use crate::{AccessToken, Grant, Request, Response, Secret, Transport};
 
@@ -67,6 +67,35 @@ pub struct Manifest {
     pub manage_url: Option<Url>,
     /// The host of loopback redirects for sign-in from a terminal: `localhost` or `127.0.0.1`.
     pub loopback_host: &'static str,
+    /// What the provider allows one account to be called for.
+    pub limits: Limits,
+}
+
+/// What a provider allows one registration to do in one account. All keys that share a registration
+/// share it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls at the same time.
+    pub concurrent: usize,
+    /// Calls within [`Self::window`].
+    pub calls: u32,
+    /// The time over which calls are counted.
+    pub window: Duration,
+    /// Bytes of requests' bodies within [`Self::upload_window`].
+    pub upload_bytes: u64,
+    /// The time over which those are counted.
+    pub upload_window: Duration,
+}
+
+impl Limits {
+    /// None that is known.
+    pub const NONE: Self = Self {
+        concurrent: usize::MAX,
+        calls: u32::MAX,
+        window: Duration::from_mins(10),
+        upload_bytes: u64::MAX,
+        upload_window: Duration::from_mins(5),
+    };
 }
 
 /// How a user connects a provider.
@@ -476,6 +505,21 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Its account profiles, if it has them.
     fn profiles(&self) -> Option<&dyn Profiles> {
+        None
+    }
+
+    /// Its calendars, if it has them.
+    fn calendars(&self) -> Option<&dyn Calendars> {
+        None
+    }
+
+    /// Its mailboxes, if it has them.
+    fn mail(&self) -> Option<&dyn Mail> {
+        None
+    }
+
+    /// Its online meetings, if it has them.
+    fn meetings(&self) -> Option<&dyn Meetings> {
         None
     }
 }

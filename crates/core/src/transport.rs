@@ -74,6 +74,15 @@ impl Default for HttpLimits {
     }
 }
 
+/// More than the usual limits for one exchange, as an extension of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// The most that is read of the answer's body, in bytes.
+    pub body: usize,
+    /// How long the whole exchange may take.
+    pub total: Duration,
+}
+
 /// HTTPS over rustls: no redirects, no referer, no retries, capped bodies.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
@@ -126,10 +135,14 @@ pub enum TransportSetupError {
 impl Transport for HttpTransport {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         let host = request.uri().host().unwrap_or_default().to_owned();
-        let request = reqwest::Request::try_from(request).map_err(|e| TransportError::Unsent {
-            host: host.clone(),
-            detail: chain(&e.without_url()),
+        let allowance = request.extensions().get::<Allowance>().copied();
+        let limit = allowance.map_or(self.limits.body, |allowance| allowance.body);
+        let mut request = reqwest::Request::try_from(request).map_err(|e| {
+            TransportError::Unsent { host: host.clone(), detail: chain(&e.without_url()) }
         })?;
+        if let Some(allowance) = allowance {
+            *request.timeout_mut() = Some(allowance.total);
+        }
         let lost = |e: reqwest::Error| {
             let connecting = e.is_connect() || e.is_builder();
             let detail = chain(&e.without_url());
@@ -143,8 +156,8 @@ impl Transport for HttpTransport {
         let mut answer = self.client.execute(request).await.map_err(lost)?;
         let mut body = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(lost)? {
-            if body.len() + chunk.len() > self.limits.body {
-                return Err(TransportError::TooLarge { host, limit: self.limits.body });
+            if body.len() + chunk.len() > limit {
+                return Err(TransportError::TooLarge { host, limit });
             }
             body.extend_from_slice(&chunk);
         }

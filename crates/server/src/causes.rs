@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use evergrant::provider::{Actor, Failure};
 use evergrant::store::StoreError;
-use evergrant::{CallError, ConnectError, TokenError};
+use evergrant::{CallError, ConnectError, Denial, TokenError};
 
 use crate::problem::{Code, Problem};
 
@@ -92,6 +92,11 @@ impl From<CallError> for Problem {
                 Self::invalid("path", text)
             }
             CallError::NotOffered { .. } => Self::new(Code::NotOffered, text),
+            CallError::Denied { denial, failure } => denied(denial, *failure),
+            CallError::Invalid { pointer, problem } => Self::invalid(&pointer, problem),
+            CallError::OutcomeUnknown { retry_after, .. } => {
+                Self::new(Code::OutcomeUnknown, text).retry_after(retry_after)
+            }
             CallError::Throttled { retry_after } => {
                 Self::new(Code::ProviderThrottled, text).retry_after(retry_after.unwrap_or(wait))
             }
@@ -130,6 +135,28 @@ impl From<StoreError> for Problem {
 
 /// What providers call a refusal that only an administrator's consent ends.
 const NEEDS_ADMINISTRATOR: &str = "admin_consent_required";
+
+/// A provider's refusal of one call.
+fn denied(denial: Denial, failure: Failure) -> Problem {
+    let code = match &denial {
+        Denial::MissingScope { .. } => Code::MissingScope,
+        Denial::ConditionalAccess => Code::ConditionalAccess,
+        Denial::Forbidden => Code::AccessDenied,
+        Denial::NoMailbox => Code::MailboxMissing,
+        Denial::NoLicense => Code::LicenseMissing,
+        Denial::ItemNotFound => Code::ItemNotFound,
+        Denial::ItemChanged => Code::ItemChanged,
+        Denial::Conflict => Code::ItemConflict,
+        Denial::Input => Code::InputRefused,
+        Denial::TooLarge => Code::ItemTooLarge,
+        Denial::QuotaExceeded => Code::QuotaExceeded,
+    };
+    let problem = refused(code, failure);
+    match denial {
+        Denial::MissingScope { needed } => problem.with("scopes", needed),
+        _ => problem,
+    }
+}
 
 /// A provider's refusal, with all that it said.
 fn refused(code: Code, failure: Failure) -> Problem {

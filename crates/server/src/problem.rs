@@ -104,6 +104,48 @@ problems! {
     /// Two at once.
     Conflict = "conflict", CONFLICT, "Another request changed the same thing",
         "Send the request again.";
+    /// The grant lacks a permission.
+    MissingScope = "missing_scope", FORBIDDEN, "The user has not granted this permission",
+        "Connect again with one of `scopes` besides the present ones: `POST /api/integrations/oauth/initiate/` with `integration` and `scopes`; the integration keeps its id.";
+    /// A rule of the organisation.
+    ConditionalAccess = "conditional_access", FORBIDDEN, "The user's organisation forbids it here and now",
+        "The user asks their organisation's administrator which device, place or sign-in it demands.";
+    /// The owner does not allow it.
+    AccessDenied = "access_denied", FORBIDDEN, "The provider denies this account access",
+        "`detail` says what is denied; whoever owns it, or the organisation's administrator, can allow it.";
+    /// There is no mailbox.
+    MailboxMissing = "mailbox_missing", FORBIDDEN, "The account has no mailbox there",
+        "The organisation's administrator gives the account a mailbox; or the user connects an account that has one.";
+    /// There is no licence.
+    LicenseMissing = "license_missing", FORBIDDEN, "The account lacks a licence",
+        "`detail` names the licence; the organisation's administrator assigns it.";
+    /// There is no such item.
+    ItemNotFound = "item_not_found", NOT_FOUND, "There is no such item at the provider",
+        "It was deleted or its id is another one; list the items again.";
+    /// It has changed since.
+    ItemChanged = "item_changed", PRECONDITION_FAILED, "The item has changed since it was read",
+        "Read it again, and send the change with its new `version` in `If-Match`.";
+    /// It cannot be done with the item as it is.
+    ItemConflict = "item_conflict", CONFLICT, "It cannot be done with the item as it is",
+        "`detail` says what stands in the way; read the item again.";
+    /// The provider does not accept what was sent.
+    InputRefused = "input_refused", UNPROCESSABLE_ENTITY, "The provider does not accept what was sent",
+        "`detail` and `provider_code` say what it does not accept.";
+    /// Too large for the provider.
+    ItemTooLarge = "item_too_large", PAYLOAD_TOO_LARGE, "It is larger than the provider takes",
+        "`detail` says what the provider takes.";
+    /// No room left.
+    QuotaExceeded = "quota_exceeded", FORBIDDEN, "The account has no room left at the provider",
+        "The user deletes something, or the organisation's administrator gives the account more room.";
+    /// It may have happened or not.
+    OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "Whether the provider did it is not known yet",
+        "Send the same request with the same `Idempotency-Key` after the seconds in `Retry-After`: what was done is not done again.";
+    /// The first request with this key is under way.
+    IdempotencyKeyInUse = "idempotency_key_in_use", CONFLICT, "The first request with this key is still under way",
+        "Send the request again after the seconds in `Retry-After`.";
+    /// The key was used for another request.
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "This key was used for another request",
+        "Use a new `Idempotency-Key` for every new request.";
     /// The provider refuses this very call.
     ProviderRefused = "provider_refused", BAD_GATEWAY, "The provider refused the call",
         "`provider_code` and `provider_request_id` are the provider's own.";

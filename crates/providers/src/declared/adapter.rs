@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use evergrant::gateway::retry_after;
 use evergrant::provider::{
-    AuthError, AuthorizeAsk, Connect, Credential, DeviceAsk, Evidence, Failure, Manifest, Provider,
-    Redeemed, RefreshAsk, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
+    AuthError, AuthorizeAsk, Connect, Credential, DeviceAsk, Evidence, Failure, Limits, Manifest,
+    Provider, Redeemed, RefreshAsk, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
 };
 use evergrant::{AccessToken, Clock as _, Grant, Request, Response, Transport};
 use http::{HeaderValue, StatusCode, header};
@@ -63,6 +63,7 @@ impl Declared {
             revocable: facts.revocable,
             refresh_life: facts.refresh_life,
             manage_url: facts.manage_url.clone(),
+            limits: Limits::NONE,
             loopback_host: "127.0.0.1",
         };
         let client = Client::new(settings.client_id.clone(), declared.client_auth, habits);

@@ -18,7 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use evergrant::capability::{Profile, Profiles};
 use evergrant::provider::{
-    AuthError, AuthorizeAsk, Connect, ConsentAsk, Credential, DeviceAsk, Evidence, Failure,
+    AuthError, AuthorizeAsk, Connect, ConsentAsk, Credential, DeviceAsk, Evidence, Failure, Limits,
     Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
     Verdict, Ways,
 };
@@ -41,6 +41,15 @@ pub(crate) const REGISTRATION: &str = "microsoft";
 pub(crate) fn numbers() -> &'static [Numbered] {
     words::NUMBERS
 }
+
+/// What a mailbox may be called for (contract, section 4.3).
+const LIMITS: Limits = Limits {
+    concurrent: 4,
+    calls: 10_000,
+    window: Duration::from_mins(10),
+    upload_bytes: 150 << 20,
+    upload_window: Duration::from_mins(5),
+};
 
 /// Key, label and permissions of each thing that can be connected.
 const KEYS: [(&str, &str, &[&str]); 3] = [
@@ -109,6 +118,7 @@ pub(crate) fn providers(
         manage_url: settings.cloud.manage(),
         // `127.0.0.1` can be registered only by editing the registration's manifest.
         loopback_host: "localhost",
+        limits: LIMITS,
     };
     let mut providers: Vec<Arc<dyn Provider>> = Vec::new();
     for (key, label, scopes) in KEYS {

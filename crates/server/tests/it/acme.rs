@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::body::Bytes;
 use evergrant::provider::{
-    Actor, AuthError, Connect, Failure, FormField, Manifest, Provider, ProviderKey, RefreshLife,
-    Renewal, Replay, Revocable, Ways,
+    Actor, AuthError, Connect, Failure, FormField, Limits, Manifest, Provider, ProviderKey,
+    RefreshLife, Renewal, Replay, Revocable, Ways,
 };
 use evergrant::{Grant, Request, Response, Transport, TransportError};
 use http::{HeaderValue, StatusCode};
@@ -88,6 +88,7 @@ impl Acme {
                 revocable: Revocable::Grant,
                 refresh_life: RefreshLife::Unknown,
                 manage_url: None,
+                limits: Limits::NONE,
                 loopback_host: "127.0.0.1",
             },
         }

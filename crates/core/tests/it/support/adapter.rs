@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use evergrant::clock::later;
 use evergrant::provider::{
-    Actor, AuthError, AuthorizeAsk, Connect, Credential, Evidence, Failure, FormField, Manifest,
-    Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict,
-    Ways,
+    Actor, AuthError, AuthorizeAsk, Connect, Credential, Evidence, Failure, FormField, Limits,
+    Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
+    Verdict, Ways,
 };
 use evergrant::{
     AccessToken, Account, Grant, Request, Response, Secret, Transport, TransportError,
@@ -47,6 +47,7 @@ impl Adapter {
             revocable: Revocable::Grant,
             refresh_life: RefreshLife::Unknown,
             manage_url: None,
+            limits: Limits::NONE,
             loopback_host: "localhost",
         };
         Self { manifest, ends: None }

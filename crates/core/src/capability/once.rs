@@ -1,0 +1,44 @@
+//! One intended effect, by name.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::{Entropy, IntegrationId};
+
+/// Names one intended effect at a provider, so that asking for it twice has it once.
+///
+/// A vendor hands it to the provider where that recognises repetitions by such a name, and finds by
+/// it what an earlier attempt left behind where its answer was lost. It must not be used for anything
+/// else, and names nothing secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Once(Uuid);
+
+impl Once {
+    /// For an effect that nobody will ask for again.
+    pub fn random(entropy: &dyn Entropy) -> Self {
+        Self(uuid::Builder::from_random_bytes(crate::entropy::random(entropy)).into_uuid())
+    }
+
+    /// The one that belongs to a caller's own key, always the same for the same integration, purpose
+    /// and key. `purpose` names the operation, so that one key used for two things is two effects.
+    pub fn from_key(integration: IntegrationId, purpose: &str, key: &str) -> Self {
+        let named = format!("{integration}\n{purpose}\n{key}");
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, named.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest.as_ref()[..16]);
+        // RFC 9562, section 5.8: version 8 is for names like this one.
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// As a UUID.
+    pub fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for Once {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
