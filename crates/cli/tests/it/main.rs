@@ -36,3 +36,4 @@ mod storms;
 mod traces;
 mod ways;
 mod words;
+mod work;

@@ -57,6 +57,11 @@ impl Sandbox {
         self.control(Method::POST, "faults", &fault).await;
     }
 
+    /// Scripts a fault in its own words.
+    pub(crate) async fn script(&self, fault: &Value) {
+        self.control(Method::POST, "faults", fault).await;
+    }
+
     pub(crate) async fn forget_faults(&self) {
         self.control(Method::DELETE, "faults", &json!({})).await;
     }
