@@ -189,11 +189,11 @@ async fn interactive_calls_go_before_background_ones_and_first_come_first_served
 async fn whoever_stops_waiting_gives_up_the_place_and_leaves_nothing_behind() {
     let (_, budget) = budget(Limits { concurrent: 1, ..LIMITS });
     let held = turn(&budget).await.unwrap();
-    let head = waiter(&budget, Class::Interactive).await;
+    let first = waiter(&budget, Class::Interactive).await;
     let mut second = waiter(&budget, Class::Interactive).await;
     drop(held);
     // The head was told, and is dropped before it could take its turn.
-    drop(head);
+    drop(first);
     let taken = poll!(second.as_mut());
     assert!(matches!(taken, std::task::Poll::Ready(Ok(_))));
     drop(taken);
