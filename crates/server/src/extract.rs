@@ -24,17 +24,26 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
         DefaultBodyLimit::max(LONGEST_BODY).apply(&mut request);
         match axum::Json::from_request(request, state).await {
             Ok(axum::Json(body)) => Ok(Self(body)),
-            Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::new(
-                Code::UnsupportedMediaType,
-                "The request has no `Content-Type: application/json`.",
-            )),
-            Err(JsonRejection::BytesRejection(error))
-                if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE =>
-            {
-                Err(Problem::new(Code::BodyTooLarge, "The body is longer than 1 MiB."))
-            }
-            Err(error) => Err(unreadable_body(&error)),
+            Err(rejection) => Err(unreadable(&rejection, LONGEST_BODY)),
         }
+    }
+}
+
+/// Why a body of at most `limit` bytes could not be read.
+pub(crate) fn unreadable(rejection: &JsonRejection, limit: usize) -> Problem {
+    match rejection {
+        JsonRejection::MissingJsonContentType(_) => Problem::new(
+            Code::UnsupportedMediaType,
+            "The request has no `Content-Type: application/json`.",
+        ),
+        JsonRejection::BytesRejection(error)
+            if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE =>
+        {
+            let limit = limit >> 20;
+            Problem::new(Code::BodyTooLarge, format!("The body is longer than {limit} MiB."))
+                .remedied_by(format!("Send at most {limit} MiB."))
+        }
+        error => unreadable_body(error),
     }
 }
 
