@@ -3,6 +3,7 @@
 //! [`Call`] puts a request together and reads its answer, [`refusal`] says what an answer that is no
 //! success means, [`list`] follows lists page by page.
 
+pub(super) mod input;
 pub(super) mod list;
 pub(super) mod refusal;
 mod request;
@@ -17,7 +18,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 use url::Url;
 
-pub(super) use request::Call;
+pub(super) use request::{Call, id, send_unsigned};
 
 use super::claims;
 
