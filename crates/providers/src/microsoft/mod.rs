@@ -11,6 +11,7 @@ mod identity;
 pub mod sandbox;
 mod settings;
 mod words;
+mod zones;
 
 use std::sync::Arc;
 use std::time::Duration;
