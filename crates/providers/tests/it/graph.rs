@@ -203,14 +203,9 @@ pub(crate) fn header<'a>(request: &'a Request, name: &str) -> &'a str {
 
 /// Percent-decoded.
 pub(crate) fn decoded(path: &str) -> String {
-    let plus = path.replace('+', "%2B");
-    url::form_urlencoded::parse(plus.as_bytes())
-        .map(
-            |(name, value)| {
-                if value.is_empty() { name.into_owned() } else { format!("{name}={value}") }
-            },
-        )
-        .collect()
+    // A form's way of reading: what is not percent-encoded must not be taken for its syntax.
+    let plain = path.replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
+    url::form_urlencoded::parse(plain.as_bytes()).map(|(name, _)| name.into_owned()).collect()
 }
 
 /// A request is the recorded one, or asks for more: its parameters but those named are the same, so are
