@@ -7,16 +7,18 @@ mod claims;
 mod denial;
 mod graph;
 mod identity;
+mod mail;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod settings;
 mod words;
+mod zones;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use evergrant::capability::{Profile, Profiles};
+use evergrant::capability::{Mail, Profile, Profiles};
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, ConsentAsk, Credential, DeviceAsk, Evidence, Failure, Limits,
     Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
@@ -51,6 +53,9 @@ const LIMITS: Limits = Limits {
     upload_window: Duration::from_mins(5),
 };
 
+/// The key that reads and writes mail.
+const MAIL: &str = "microsoft_outlook";
+
 /// Key, label and permissions of each thing that can be connected.
 const KEYS: [(&str, &str, &[&str]); 3] = [
     (
@@ -65,7 +70,7 @@ const KEYS: [(&str, &str, &[&str]); 3] = [
         ],
     ),
     (
-        "microsoft_outlook",
+        MAIL,
         "Microsoft Outlook",
         &[
             "Mail.Read",
@@ -230,6 +235,10 @@ impl Provider for Microsoft {
 
     fn profiles(&self) -> Option<&dyn Profiles> {
         Some(self)
+    }
+
+    fn mail(&self) -> Option<&dyn Mail> {
+        (self.manifest.key.as_str() == MAIL).then_some(&mail::Mailbox)
     }
 }
 
