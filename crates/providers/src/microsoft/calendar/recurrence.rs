@@ -5,7 +5,7 @@ use evergrant::capability::{Recurrence, RecurrencePattern, RecurrenceRange, Week
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use crate::microsoft::input::invalid;
+use crate::microsoft::graph::input::invalid;
 use crate::microsoft::zones;
 
 const DAYS: [(&str, Weekday); 7] = [

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use serde_json::{Value, json};
 
-use crate::microsoft::input::invalid;
+use crate::microsoft::graph::input::invalid;
 use crate::microsoft::zones;
 
 /// Where a beginning and an end stand in what the caller gave.

@@ -7,7 +7,9 @@ use jiff::civil::{Date, DateTime};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::microsoft::graph::wire::{instant, nullable};
+use crate::microsoft::graph::wire::{
+    DateTimeTimeZone, EmailAddress, ItemBody, Recipient, instant, nullable,
+};
 use crate::microsoft::zones;
 
 /// The year in which Graph puts what never happened.
@@ -26,10 +28,10 @@ pub(in crate::microsoft) struct Event {
     pub(super) kind: Option<String>,
     pub(super) series_master_id: Option<String>,
     pub(super) subject: Option<String>,
-    pub(super) body: Option<Body>,
+    pub(super) body: Option<ItemBody>,
     pub(super) body_preview: Option<String>,
-    pub(super) start: Option<Time>,
-    pub(super) end: Option<Time>,
+    pub(super) start: Option<DateTimeTimeZone>,
+    pub(super) end: Option<DateTimeTimeZone>,
     pub(super) original_start_time_zone: Option<String>,
     pub(super) original_start: Option<String>,
     #[serde(deserialize_with = "nullable")]
@@ -67,14 +69,6 @@ pub(in crate::microsoft) struct Event {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Body {
-    pub(super) content_type: Option<String>,
-    #[serde(deserialize_with = "nullable")]
-    pub(super) content: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
 pub(super) struct Location {
     #[serde(deserialize_with = "nullable")]
     pub(super) display_name: String,
@@ -86,25 +80,10 @@ pub(super) struct Location {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Recipient {
-    #[serde(deserialize_with = "nullable")]
-    pub(super) email_address: Address,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Address {
-    pub(super) name: Option<String>,
-    pub(super) address: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
 pub(super) struct Attendee {
     #[serde(rename = "type")]
     pub(super) kind: Option<String>,
-    #[serde(deserialize_with = "nullable")]
-    pub(super) email_address: Address,
+    pub(super) email_address: Option<EmailAddress>,
     pub(super) status: Option<Answered>,
 }
 
@@ -135,37 +114,26 @@ pub(super) struct Calendar {
     pub(super) is_default_calendar: bool,
     #[serde(deserialize_with = "nullable")]
     pub(super) can_edit: bool,
-    pub(super) owner: Option<Address>,
+    pub(super) owner: Option<EmailAddress>,
     #[serde(deserialize_with = "nullable")]
     pub(super) allowed_online_meeting_providers: Vec<String>,
     #[serde(flatten)]
     pub(super) rest: Map<String, Value>,
 }
 
-/// What clocks show in a zone (`dateTimeTimeZone`).
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Time {
-    #[serde(deserialize_with = "nullable")]
-    date_time: String,
-    time_zone: Option<String>,
+/// The instant. What is read is asked for in UTC, so that none is ambiguous.
+pub(super) fn at(time: &DateTimeTimeZone) -> Option<Timestamp> {
+    if let Ok(instant) = time.date_time.parse() {
+        return Some(instant);
+    }
+    let wall: DateTime = time.date_time.parse().ok()?;
+    let zone = time.time_zone.as_deref().unwrap_or("UTC");
+    zones::to_iana(zone)?.rules().to_ambiguous_timestamp(wall).compatible().ok()
 }
 
-impl Time {
-    /// The instant. What is read is asked for in UTC, so that none is ambiguous.
-    pub(super) fn instant(&self) -> Option<Timestamp> {
-        if let Ok(instant) = self.date_time.parse() {
-            return Some(instant);
-        }
-        let wall: DateTime = self.date_time.parse().ok()?;
-        let zone = self.time_zone.as_deref().map_or("UTC", |name| name);
-        zones::to_iana(zone)?.rules().to_ambiguous_timestamp(wall).compatible().ok()
-    }
-
-    /// The day, whatever the zone: whole days come at midnight of every zone that is asked for.
-    pub(super) fn day(&self) -> Option<Date> {
-        self.date_time.get(..10)?.parse().ok()
-    }
+/// The day, whatever the zone: whole days come at midnight of every zone that is asked for.
+pub(super) fn day(time: &DateTimeTimeZone) -> Option<Date> {
+    time.date_time.get(..10)?.parse().ok()
 }
 
 /// An instant, if it ever was.

@@ -26,8 +26,6 @@ pub(super) const SENSITIVITIES: Table = &[
     ("confidential", "confidential"),
 ];
 
-pub(super) const IMPORTANCES: Table = &[("low", "low"), ("normal", "normal"), ("high", "high")];
-
 pub(super) const RESPONSES: Table = &[
     ("none", "none"),
     ("organizer", "organizer"),
