@@ -150,7 +150,8 @@ fn write_pattern(pattern: &RecurrencePattern) -> Result<Value, CallError> {
     let (kind, interval, rest) = match pattern {
         RecurrencePattern::Daily { interval } => ("daily", interval, json!({})),
         RecurrencePattern::Weekly { interval, days, first_day } => {
-            let rest = json!({ "daysOfWeek": names(days)?, "firstDayOfWeek": name(&DAYS, first_day) });
+            let rest =
+                json!({ "daysOfWeek": names(days)?, "firstDayOfWeek": name(&DAYS, first_day) });
             ("weekly", interval, rest)
         }
         RecurrencePattern::AbsoluteMonthly { interval, day } => {
@@ -205,9 +206,9 @@ fn day_of(day: u32, month: Option<u32>) -> Result<u32, CallError> {
         _ => 31,
     };
     let there = (1..=most).contains(&day);
-    there.then_some(day).ok_or_else(|| {
-        invalid("/recurrence/pattern/day", format!("is 1 to {most} in that month"))
-    })
+    there
+        .then_some(day)
+        .ok_or_else(|| invalid("/recurrence/pattern/day", format!("is 1 to {most} in that month")))
 }
 
 /// What Graph said, for an event that now begins on `first` in `zone`.
@@ -243,7 +244,8 @@ mod tests {
     fn what_cannot_repeat_is_refused_where_it_is_wrong() {
         let no_end = json!({ "type": "no_end" });
         let with = |pattern: Value| refused(json!({ "pattern": pattern, "range": no_end }));
-        let range = |range: Value| refused(json!({ "pattern": { "type": "daily" }, "range": range }));
+        let range =
+            |range: Value| refused(json!({ "pattern": { "type": "daily" }, "range": range }));
         assert_eq!(with(json!({ "type": "daily", "interval": 0 })), "/recurrence/pattern/interval");
         assert_eq!(with(json!({ "type": "weekly", "days": [] })), "/recurrence/pattern/days");
         let april = json!({ "type": "absolute_yearly", "month": 4, "day": 31 });

@@ -16,15 +16,15 @@ use crate::microsoft::graph::input::invalid;
 use crate::microsoft::zones;
 
 /// Where a beginning and an end stand in what the caller gave.
-pub(in crate::microsoft) const NAMES: [&str; 2] = ["/start_time", "/end_time"];
+pub(super) const NAMES: [&str; 2] = ["/start_time", "/end_time"];
 
 /// From when to when.
 #[derive(Debug)]
-pub(in crate::microsoft) struct Span {
+pub(super) struct Span {
     /// The beginning, as Graph takes it.
-    pub(in crate::microsoft) start: Value,
+    pub(super) start: Value,
     /// The end, as Graph takes it.
-    pub(in crate::microsoft) end: Value,
+    pub(super) end: Value,
     pub(super) all_day: bool,
     /// The zone both are in, by Graph's name.
     pub(super) zone: String,
@@ -34,7 +34,7 @@ pub(in crate::microsoft) struct Span {
 
 impl Span {
     /// From `start` to `end`, or why there is no such time.
-    pub(in crate::microsoft) fn new(
+    pub(super) fn new(
         start: Moment,
         end: Moment,
         zone: Option<&Zone>,
@@ -43,10 +43,17 @@ impl Span {
     ) -> Result<Self, CallError> {
         if let (Moment::Day(first), Moment::Day(after)) = (start, end) {
             if after <= first {
-                return Err(invalid(end_name, "is the first day after it, so later than its first"));
+                return Err(invalid(
+                    end_name,
+                    "is the first day after it, so later than its first",
+                ));
             }
             let midnights = (first.into(), after.into());
-            return Ok(Self::of(midnights, &zone.map_or("UTC".to_owned(), zones::to_windows), true));
+            return Ok(Self::of(
+                midnights,
+                &zone.map_or("UTC".to_owned(), zones::to_windows),
+                true,
+            ));
         }
         if matches!(start, Moment::Day(_)) != matches!(end, Moment::Day(_)) {
             return Err(invalid(end_name, "is no whole day while the other is, or is one alone"));
@@ -58,7 +65,10 @@ impl Span {
         }
         let Some(zone) = zone else {
             if repeats {
-                return Err(invalid("/time_zone", "is needed: a series keeps its time of day in it"));
+                return Err(invalid(
+                    "/time_zone",
+                    "is needed: a series keeps its time of day in it",
+                ));
             }
             return Ok(Self::of((wall(from, &Zone::utc()), wall(to, &Zone::utc())), "UTC", false));
         };

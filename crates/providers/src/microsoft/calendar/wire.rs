@@ -17,7 +17,7 @@ const NEVER: i16 = 1;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(in crate::microsoft) struct Event {
+pub(super) struct Event {
     #[serde(rename = "@odata.etag")]
     pub(super) etag: Option<String>,
     pub(super) change_key: Option<String>,
@@ -137,7 +137,7 @@ pub(super) fn day(time: &DateTimeTimeZone) -> Option<Date> {
 }
 
 /// An instant, if it ever was.
-pub(super) fn happened(text: Option<&str>) -> Option<Timestamp> {
+pub(in crate::microsoft) fn happened(text: Option<&str>) -> Option<Timestamp> {
     instant(text).filter(|at| jiff::tz::Offset::UTC.to_datetime(*at).year() > NEVER)
 }
 

@@ -1,7 +1,7 @@
 //! Graph's words for what is in a calendar, and ours (contract, sections 5.3 and 13).
 
 /// Graph's word and ours.
-pub(in crate::microsoft) type Table = &'static [(&'static str, &'static str)];
+pub(super) type Table = &'static [(&'static str, &'static str)];
 
 pub(super) const KINDS: Table = &[
     ("singleInstance", "single"),

@@ -35,9 +35,8 @@ pub(crate) fn importance(pointer: &str, ours: &Importance) -> Result<Value, Call
 pub(crate) fn address(pointer: &str, address: &str) -> Result<(), CallError> {
     let plain = !address.chars().any(|c| c.is_whitespace() || c.is_control());
     let parts = address.split_once('@');
-    let whole = parts.is_some_and(|(name, host)| {
-        !name.is_empty() && !host.is_empty() && !host.contains('@')
-    });
+    let whole = parts
+        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
     if plain && whole && address.len() <= LONGEST_ADDRESS {
         Ok(())
     } else {
