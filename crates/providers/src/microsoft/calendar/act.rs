@@ -120,10 +120,7 @@ impl Action<'_> {
         let mut lost = None;
         for _ in 0..TRIES {
             let call = Call::post(self.api, WRITE, path.clone()).explained_by(self.rows);
-            let error = match call.json(&self.body).send().await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
-            };
+            let Err(error) = call.json(&self.body).send().await else { return Ok(()) };
             if lost.is_none() && !outcome_unknown(&error) {
                 return Err(error);
             }

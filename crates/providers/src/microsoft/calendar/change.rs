@@ -44,11 +44,11 @@ pub(in crate::microsoft) async fn update(
     }
     let call = Call::patch(api, WRITE, format!("/me/events/{}", id(event)?));
     let call = call.json(&Value::Object(body)).if_match(version).prefer(super::IN_UTC);
-    let changed: wire::Event = call.read().await?;
+    let event: wire::Event = call.read().await?;
     if changes.online_meeting == Some(true) {
-        return online::linked(api, changed).await;
+        return online::linked(api, event).await;
     }
-    read::event(changed, None)
+    read::event(event, None)
 }
 
 /// Nothing to change is no reason to write to everybody who is invited.
@@ -97,8 +97,8 @@ fn move_it(
         }
         Patch::Keep => {
             if let Some(old) = &now.recurrence {
-                let moved = recurrence::moved(old, span.first_day, &span.zone)?;
-                body.insert("recurrence".to_owned(), moved);
+                let along = recurrence::moved(old, span.first_day, &span.zone)?;
+                body.insert("recurrence".to_owned(), along);
             }
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn calendar(theirs: wire::Calendar) -> Calendar {
         id: theirs.id,
         name: theirs.name,
         color: theirs.color,
-        is_default: theirs.is_default_calendar,
+        is_default: theirs.is_default,
         can_edit: theirs.can_edit,
         owner: theirs.owner.and_then(EmailAddress::person),
         online_meetings: providers.iter().any(|name| name.eq_ignore_ascii_case(TEAMS)),
@@ -47,7 +47,7 @@ pub(super) fn event(theirs: wire::Event, shown_in: Option<&Zone>) -> Result<Even
     let (start_time, end_time) = times(&theirs, &shown_in)?;
     let (online_meeting, locations) = (online(&theirs), places(&theirs));
     let mut extra = beyond(theirs.rest);
-    SAID_TWICE.iter().for_each(|name| drop(extra.remove(*name)));
+    extra.retain(|name, _| !SAID_TWICE.contains(&name.as_str()));
     if let (None, false, Some(name)) =
         (&time_zone, theirs.is_all_day, said(theirs.original_start_time_zone))
     {
@@ -131,8 +131,8 @@ fn places(theirs: &wire::Event) -> Vec<Location> {
     let alone = theirs.location.iter().filter(|_| theirs.locations.is_empty());
     let places = theirs.locations.iter().chain(alone).map(|place| Location {
         name: place.display_name.clone(),
-        email: said(place.location_email_address.clone()),
-        uri: said(place.location_uri.clone()),
+        email: said(place.email.clone()),
+        uri: said(place.uri.clone()),
         extra: beyond(place.rest.clone()),
     });
     places.filter(|place| !place.name.is_empty() || place.email.is_some()).collect()

@@ -84,12 +84,12 @@ struct Schedules {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Schedule {
-    #[serde(default, deserialize_with = "nullable")]
-    schedule_id: String,
+    #[serde(default, rename = "scheduleId", deserialize_with = "nullable")]
+    email: String,
     #[serde(default, deserialize_with = "nullable")]
     availability_view: String,
-    #[serde(default, deserialize_with = "nullable")]
-    schedule_items: Vec<Item>,
+    #[serde(default, rename = "scheduleItems", deserialize_with = "nullable")]
+    items: Vec<Item>,
     #[serde(default)]
     error: Option<Value>,
 }
@@ -122,8 +122,8 @@ impl Schedule {
         });
         Availability {
             slots: slots.collect(),
-            busy: self.schedule_items.into_iter().filter_map(|item| item.read(zone)).collect(),
-            email: self.schedule_id,
+            busy: self.items.into_iter().filter_map(|item| item.read(zone)).collect(),
+            email: self.email,
             error,
         }
     }
@@ -206,8 +206,8 @@ struct Suggestion {
     confidence: f64,
     #[serde(default)]
     organizer_availability: Option<String>,
-    #[serde(default)]
-    suggestion_reason: Option<String>,
+    #[serde(default, rename = "suggestionReason")]
+    reason: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
     attendee_availability: Vec<AttendeeAvailability>,
     meeting_time_slot: Option<Slot>,
@@ -239,7 +239,7 @@ impl Suggestion {
             confidence: self.confidence,
             organizer: known(SHOW_AS, self.organizer_availability, ShowAs::Unknown),
             attendees: attendees.collect(),
-            reason: said(self.suggestion_reason),
+            reason: said(self.reason),
         })
     }
 }

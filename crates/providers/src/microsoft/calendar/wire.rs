@@ -17,6 +17,7 @@ const NEVER: i16 = 1;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 pub(super) struct Event {
     #[serde(rename = "@odata.etag")]
     pub(super) etag: Option<String>,
@@ -72,8 +73,10 @@ pub(super) struct Event {
 pub(super) struct Location {
     #[serde(deserialize_with = "nullable")]
     pub(super) display_name: String,
-    pub(super) location_email_address: Option<String>,
-    pub(super) location_uri: Option<String>,
+    #[serde(rename = "locationEmailAddress")]
+    pub(super) email: Option<String>,
+    #[serde(rename = "locationUri")]
+    pub(super) uri: Option<String>,
     #[serde(flatten)]
     pub(super) rest: Map<String, Value>,
 }
@@ -110,8 +113,8 @@ pub(super) struct Calendar {
     #[serde(deserialize_with = "nullable")]
     pub(super) name: String,
     pub(super) color: Option<String>,
-    #[serde(deserialize_with = "nullable")]
-    pub(super) is_default_calendar: bool,
+    #[serde(rename = "isDefaultCalendar", deserialize_with = "nullable")]
+    pub(super) is_default: bool,
     #[serde(deserialize_with = "nullable")]
     pub(super) can_edit: bool,
     pub(super) owner: Option<EmailAddress>,
