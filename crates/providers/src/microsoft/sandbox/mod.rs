@@ -18,6 +18,8 @@ mod discovery;
 mod faults;
 mod graph;
 mod issue;
+mod mailbox;
+mod mailbox_changes;
 mod mint;
 mod pages;
 mod registration;
@@ -40,6 +42,7 @@ use evergrant_sandbox::{
 use serde_json::{Value, json};
 
 use self::graph::Limits;
+use self::mailbox::Mailboxes;
 use self::mint::Keys;
 use self::registration::Registration;
 use self::scopes::Scopes;
@@ -62,6 +65,7 @@ struct Inner {
     keys: Keys,
     world: Mutex<World>,
     limits: Limits,
+    mailboxes: Mutex<Mailboxes>,
 }
 
 /// What is remembered of a sign-in.
@@ -86,6 +90,7 @@ impl MicrosoftAct {
             keys: Keys::new(),
             world: Mutex::new(World::new(backstage.secret())),
             limits: Limits::default(),
+            mailboxes: Mutex::new(Mailboxes::new(backstage.seed(), backstage.now())),
         }))
     }
 
@@ -103,6 +108,12 @@ impl MicrosoftAct {
 
     fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// All mailboxes. Who also looks into the world does so before, or while holding this; never the
+    /// other way round.
+    fn mailboxes(&self) -> MutexGuard<'_, Mailboxes> {
+        self.0.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stage_world(&self) -> MutexGuard<'_, World> {
@@ -136,6 +147,7 @@ impl Act for MicrosoftAct {
             .route("/oidc/userinfo", any(graph::call))
             .route("/v1.0/{*path}", any(graph::call))
             .route("/beta/{*path}", any(graph::call))
+            .route("/api/v2.0/{*path}", any(graph::upload))
             .with_state(self.clone())
     }
 
@@ -171,6 +183,7 @@ impl Act for MicrosoftAct {
     fn world(&self, origin: &Origin) -> Value {
         let world = self.stage_world();
         let registrations = world.registrations.iter().map(Registration::shown);
+        let changes = [changes::PATHS, mailbox_changes::PATHS].concat();
         json!({
             "tenant": { "id": TENANT_ID, "domain": TENANT_DOMAIN },
             "endpoints": {
@@ -187,7 +200,8 @@ impl Act for MicrosoftAct {
             "registrations": registrations.collect::<Vec<_>>(),
             "users": world.users,
             "users_may_consent": world.users_may_consent,
-            "changes": changes::PATHS,
+            "changes": changes,
+            "limits": self.0.limits.rules(),
             "fault_sites": faults::SITES.iter().map(|site| site.name).collect::<Vec<_>>(),
         })
     }
@@ -216,6 +230,7 @@ impl Act for MicrosoftAct {
         self.devices().reset();
         self.0.sign_ins.reset();
         self.0.limits.reset();
+        *self.mailboxes() = Mailboxes::new(self.backstage().seed(), self.backstage().now());
         *self.stage_world() = World::new(self.backstage().secret());
     }
 }
