@@ -35,10 +35,11 @@ use axum::Router;
 use axum::routing::{any, get, post};
 use evergrant::Request;
 use evergrant_sandbox::{
-    Act, Backstage, Credential, DeviceCodes, Failure, Grants, Origin, Problem, Scene, Site,
+    Act, Backstage, Credential, DeviceCodes, Failure, Grants, Origin, Pass, Problem, Scene, Site,
 };
 use serde_json::{Value, json};
 
+use self::graph::Limits;
 use self::mint::Keys;
 use self::registration::Registration;
 use self::scopes::Scopes;
@@ -60,6 +61,7 @@ struct Inner {
     sign_ins: SignIns,
     keys: Keys,
     world: Mutex<World>,
+    limits: Limits,
 }
 
 /// What is remembered of a sign-in.
@@ -83,6 +85,7 @@ impl MicrosoftAct {
             sign_ins: SignIns::default(),
             keys: Keys::new(),
             world: Mutex::new(World::new(backstage.secret())),
+            limits: Limits::default(),
         }))
     }
 
@@ -142,6 +145,10 @@ impl Act for MicrosoftAct {
 
     fn sites(&self) -> &'static [Site] {
         faults::SITES
+    }
+
+    fn enter(&self, request: &Request) -> Result<Pass, Box<axum::response::Response>> {
+        self.enter_mailbox(request)
     }
 
     fn scene(&self, request: &Request) -> Option<Scene> {
@@ -208,6 +215,7 @@ impl Act for MicrosoftAct {
         self.grants().reset();
         self.devices().reset();
         self.0.sign_ins.reset();
+        self.0.limits.reset();
         *self.stage_world() = World::new(self.backstage().secret());
     }
 }
