@@ -18,6 +18,7 @@ mod discovery;
 mod faults;
 mod graph;
 mod issue;
+mod json;
 mod mint;
 mod pages;
 mod registration;
@@ -39,7 +40,7 @@ use evergrant_sandbox::{
 };
 use serde_json::{Value, json};
 
-use self::graph::Limits;
+use self::graph::{Agenda, Limits};
 use self::mint::Keys;
 use self::registration::Registration;
 use self::scopes::Scopes;
@@ -62,6 +63,7 @@ struct Inner {
     keys: Keys,
     world: Mutex<World>,
     limits: Limits,
+    agenda: Mutex<Agenda>,
 }
 
 /// What is remembered of a sign-in.
@@ -78,13 +80,15 @@ struct Memo {
 impl MicrosoftAct {
     /// The act in a new world.
     pub fn new(backstage: &Backstage) -> Self {
+        let world = World::new(backstage.secret());
         Self(Arc::new(Inner {
+            agenda: Mutex::new(Agenda::new(&world.users, backstage)),
             backstage: backstage.clone(),
             grants: Grants::new(backstage.clone(), CODE_TTL, REFRESH_INACTIVITY),
             devices: DeviceCodes::new(backstage.clone()),
             sign_ins: SignIns::default(),
             keys: Keys::new(),
-            world: Mutex::new(World::new(backstage.secret())),
+            world: Mutex::new(world),
             limits: Limits::default(),
         }))
     }
@@ -187,7 +191,7 @@ impl Act for MicrosoftAct {
             "registrations": registrations.collect::<Vec<_>>(),
             "users": world.users,
             "users_may_consent": world.users_may_consent,
-            "changes": changes::PATHS,
+            "changes": [changes::PATHS, graph::CALENDAR_PATHS].concat(),
             "fault_sites": faults::SITES.iter().map(|site| site.name).collect::<Vec<_>>(),
         })
     }
@@ -216,7 +220,9 @@ impl Act for MicrosoftAct {
         self.devices().reset();
         self.0.sign_ins.reset();
         self.0.limits.reset();
-        *self.stage_world() = World::new(self.backstage().secret());
+        let world = World::new(self.backstage().secret());
+        *self.agenda() = Agenda::new(&world.users, self.backstage());
+        *self.stage_world() = world;
     }
 }
 

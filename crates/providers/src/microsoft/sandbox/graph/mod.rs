@@ -1,9 +1,11 @@
 //! Graph: the gate that every call passes, and the table of what is behind it.
 
+mod calendar;
 mod call;
 mod denied;
 mod ids;
 mod limits;
+mod meetings;
 mod odata;
 mod prefer;
 mod reply;
@@ -17,6 +19,7 @@ use evergrant_sandbox::{Event, Kind, TokenEntry, TokenRefusal};
 use serde_json::Value;
 
 use self::call::{Call, Caller};
+pub(super) use self::calendar::{Agenda, PATHS as CALENDAR_PATHS};
 pub(super) use self::limits::{Limits, Rules};
 pub(super) use self::reply::Reply;
 use self::reply::{Answer, Denied};
@@ -98,6 +101,11 @@ impl MicrosoftAct {
             (_, ["me", rest @ ..]) if is_outlook(rest) => {
                 self.outlook(&self.owner(&call.caller.oid, call)?, rest, call)
             }
+            (_, ["me", "onlinemeetings", rest @ ..]) => self.meetings(None, rest, call),
+            (_, ["users", key, "onlinemeetings", rest @ ..]) => self.meetings(Some(key), rest, call),
+            (_, ["users", key, rest @ ..]) if calendar::is_calendar(rest) => {
+                self.outlook(&self.calendar_owner(key, call)?, rest, call)
+            }
             (_, ["users", key, rest @ ..]) if is_outlook(rest) => {
                 self.outlook(&self.owner(key, call)?, rest, call)
             }
@@ -119,6 +127,7 @@ impl MicrosoftAct {
     /// that were heeded.
     fn outlook(&self, owner: &Owner, rest: &[&str], call: &Call) -> Result<Answer, Denied> {
         let answer = match rest {
+            rest if calendar::is_calendar(rest) => self.calendar(owner, rest, call),
             [unknown, ..] => Err(Denied::segment(unknown)),
             [] => Err(Denied::segment("")),
         }?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::item::{Exception, Form, Item, NEVER, address, attendees, response};
 use super::mailbox::Mailbox;
+use crate::microsoft::sandbox::graph::meetings::Meetings;
 use crate::microsoft::sandbox::world::User;
 
 /// Members of an event that belong to whoever has the copy.
@@ -18,6 +19,7 @@ const PERSONAL: &[&str] =
 #[derive(Debug)]
 pub(in crate::microsoft::sandbox) struct Agenda {
     pub(in super::super) boxes: BTreeMap<String, Mailbox>,
+    pub(in super::super) meetings: Meetings,
 }
 
 impl Agenda {
@@ -27,7 +29,7 @@ impl Agenda {
             let mailbox = Mailbox::new(user, backstage.seed(), backstage.now());
             (user.oid.to_owned(), mailbox)
         });
-        Self { boxes: boxes.collect() }
+        Self { boxes: boxes.collect(), meetings: Meetings::new(backstage.seed()) }
     }
 
     /// The mailbox with this object id, or address.

@@ -1,6 +1,5 @@
 //! An event as a client sends it: what may be written, in which form it is kept.
 
-use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::super::reply::Denied;
@@ -48,7 +47,7 @@ pub(in super::super) struct Draft {
 impl Draft {
     /// Reads the body of a creation or a change.
     pub(in super::super) fn read(body: &Value) -> Result<Self, Denied> {
-        let body = body.as_object().ok_or_else(malformed)?;
+        let body = body.as_object().ok_or_else(Denied::malformed)?;
         let mut draft = Self::default();
         for (name, value) in body {
             let annotates = name.starts_with('@') || name.contains("@odata.");
@@ -165,7 +164,7 @@ pub(in super::super) fn moment(value: &Value) -> Result<Moment, Denied> {
     Moment::read(value).map_err(|unreadable| match unreadable {
         Unreadable::Zone(name) => no_zone(&name),
         Unreadable::Time => {
-            bad("ErrorPropertyValidationFailure", "At least one property failed validation.")
+            Denied::property()
         }
     })
 }
@@ -184,16 +183,16 @@ fn body(value: &Value) -> Result<Value, Denied> {
 fn attendees(value: &Value) -> Result<Value, Denied> {
     let list = value.as_array().ok_or_else(|| wrong("attendees"))?;
     if list.len() > MOST_ATTENDEES {
-        return Err(validation());
+        return Err(Denied::property());
     }
     let read = list.iter().map(|attendee| {
-        let email = given(attendee, "emailAddress").ok_or_else(validation)?;
+        let email = given(attendee, "emailAddress").ok_or_else(Denied::property)?;
         let address = text(email, "address").unwrap_or_default();
         let is_address = address.split_once('@').is_some_and(|(name, host)| {
             !name.is_empty() && !host.is_empty() && !address.contains(char::is_whitespace)
         });
         if !is_address {
-            return Err(bad("ErrorInvalidRecipients", "At least one recipient isn't valid."));
+            return Err(Denied::bad("ErrorInvalidRecipients", "At least one recipient isn't valid."));
         }
         let kind = text(attendee, "type").unwrap_or("required");
         let kind = one_of(&["required", "optional", "resource"], kind).ok_or_else(|| wrong("type"))?;
@@ -249,33 +248,16 @@ fn named_location(name: &str) -> Value {
     })
 }
 
-/// A refusal with 400.
-pub(in super::super) fn bad(code: &str, message: impl Into<String>) -> Denied {
-    Denied::new(StatusCode::BAD_REQUEST, code, message)
-}
-
-/// The refusal of contract 4.2 for properties that do not fit together.
-pub(in super::super) fn validation() -> Denied {
-    bad("ErrorPropertyValidationFailure", "At least one property failed validation.")
-}
-
 /// The refusal of a zone's name.
 pub(in super::super) fn no_zone(name: &str) -> Denied {
     let message = format!(
         "A valid TimeZone value must be specified. The following TimeZone value is not supported: '{name}'."
     );
-    bad("TimeZoneNotSupportedException", message)
-}
-
-/// The refusal of a body that is not JSON.
-pub(in super::super) fn malformed() -> Denied {
-    let message = "Unable to read JSON request payload. Please ensure Content-Type header is set and payload \
-                   is of valid JSON format.";
-    bad("BadRequest", message)
+    Denied::bad("TimeZoneNotSupportedException", message)
 }
 
 fn wrong(name: &str) -> Denied {
-    bad("BadRequest", format!("Cannot convert the value of the property '{name}' to its expected type."))
+    Denied::bad("BadRequest", format!("Cannot convert the value of the property '{name}' to its expected type."))
 }
 
 fn unknown(name: &str) -> Denied {
@@ -283,5 +265,5 @@ fn unknown(name: &str) -> Denied {
         "The property '{name}' does not exist on type 'microsoft.graph.event'. Make sure to only use property \
          names that are defined by the type."
     );
-    bad("BadRequest", message)
+    Denied::bad("BadRequest", message)
 }

@@ -20,11 +20,13 @@ pub(in super::super) struct Look {
     pub(in super::super) as_text: bool,
     /// Without bodies: the token reads the basics only (contract 9).
     pub(in super::super) basic: bool,
+    /// `originalStart` was asked for, which occurrences do not show by themselves.
+    pub(in super::super) selects_original: bool,
     pub(in super::super) now: Timestamp,
 }
 
 impl Mailbox {
-    /// The event of an answer. Members that come only when selected begin with a dot.
+    /// The event of an answer.
     pub(in super::super) fn show(&self, item: &Item, form: Form, look: &Look) -> Value {
         let Some(content) = item.content(form) else { return Value::Null };
         let mut event = content.members;
@@ -79,12 +81,13 @@ impl Mailbox {
         event.extend(rest.as_object().cloned().unwrap_or_default());
         show_body(&mut event, look);
         if let Form::On(day) = form {
-            let original = second(item.regular(day).span.start.instant());
-            let name = if kind == "exception" { "originalStart" } else { ".originalStart" };
-            event.insert(name.to_owned(), json!(original));
+            if kind == "exception" || look.selects_original {
+                let original = second(item.regular(day).span.start.instant());
+                event.insert("originalStart".to_owned(), json!(original));
+            }
         } else if item.recurrence.is_some() {
             let gone = item.cancelled.iter().map(|day| self.id(item, Form::On(*day)));
-            event.insert(".cancelledOccurrences".to_owned(), json!(gone.collect::<Vec<_>>()));
+            event.insert("cancelledOccurrences".to_owned(), json!(gone.collect::<Vec<_>>()));
         }
         Value::Object(event)
     }
