@@ -190,8 +190,9 @@ impl Act for MicrosoftAct {
             },
             "registrations": registrations.collect::<Vec<_>>(),
             "users": world.users,
+            "calendars": self.calendars_shown(),
             "users_may_consent": world.users_may_consent,
-            "changes": [changes::PATHS, graph::CALENDAR_PATHS].concat(),
+            "changes": ([changes::PATHS, graph::CALENDAR_PATHS].concat()),
             "fault_sites": faults::SITES.iter().map(|site| site.name).collect::<Vec<_>>(),
         })
     }

@@ -18,8 +18,8 @@ use evergrant::{Request, Response};
 use evergrant_sandbox::{Event, Kind, TokenEntry, TokenRefusal};
 use serde_json::Value;
 
-use self::call::{Call, Caller};
 pub(super) use self::calendar::{Agenda, PATHS as CALENDAR_PATHS};
+use self::call::{Call, Caller};
 pub(super) use self::limits::{Limits, Rules};
 pub(super) use self::reply::Reply;
 use self::reply::{Answer, Denied};
@@ -102,7 +102,9 @@ impl MicrosoftAct {
                 self.outlook(&self.owner(&call.caller.oid, call)?, rest, call)
             }
             (_, ["me", "onlinemeetings", rest @ ..]) => self.meetings(None, rest, call),
-            (_, ["users", key, "onlinemeetings", rest @ ..]) => self.meetings(Some(key), rest, call),
+            (_, ["users", key, "onlinemeetings", rest @ ..]) => {
+                self.meetings(Some(key), rest, call)
+            }
             (_, ["users", key, rest @ ..]) if calendar::is_calendar(rest) => {
                 self.outlook(&self.calendar_owner(key, call)?, rest, call)
             }

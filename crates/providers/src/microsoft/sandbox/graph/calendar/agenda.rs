@@ -43,10 +43,15 @@ impl Agenda {
 
     /// Brings the organizer's event to the attendees who have a mailbox here. `only` are the
     /// addresses it is brought to; without it, everybody's.
-    pub(in super::super) fn invite(&mut self, item: &Item, now: Timestamp, only: Option<&[String]>) {
+    pub(in super::super) fn invite(
+        &mut self,
+        item: &Item,
+        now: Timestamp,
+        only: Option<&[String]>,
+    ) {
         for attendee in invited(item) {
-            let wanted = only
-                .is_none_or(|only| only.iter().any(|one| one.eq_ignore_ascii_case(&attendee)));
+            let wanted =
+                only.is_none_or(|only| only.iter().any(|one| one.eq_ignore_ascii_case(&attendee)));
             if let Some(mailbox) = self.mailbox_mut(&attendee).filter(|_| wanted)
                 && mailbox.address != item.organizer["address"]
             {
@@ -73,7 +78,12 @@ impl Agenda {
     }
 
     /// Tells them that one occurrence does not take place: it goes from their copies.
-    pub(in super::super) fn withdraw_day(&mut self, item: &Item, day: jiff::civil::Date, now: Timestamp) {
+    pub(in super::super) fn withdraw_day(
+        &mut self,
+        item: &Item,
+        day: jiff::civil::Date,
+        now: Timestamp,
+    ) {
         for attendee in invited(item) {
             if let Some(mailbox) = self.mailbox_mut(&attendee)
                 && let Some(copy) = mailbox.copy_of(&item.uid)
@@ -121,8 +131,12 @@ pub(in super::super) struct Answered<'a> {
 /// The addresses of everybody invited to the event or to one of its occurrences.
 pub(in super::super) fn invited(item: &Item) -> Vec<String> {
     let special = item.exceptions.values().flat_map(|one| attendees(&one.content.members));
-    let mut all: Vec<_> =
-        item.attendees().iter().chain(special).map(|one| address(one).to_ascii_lowercase()).collect();
+    let mut all: Vec<_> = item
+        .attendees()
+        .iter()
+        .chain(special)
+        .map(|one| address(one).to_ascii_lowercase())
+        .collect();
     all.sort();
     all.dedup();
     all
@@ -132,7 +146,8 @@ impl Mailbox {
     /// Takes an invitation or an update of one: what is the organizer's is overwritten, what
     /// belongs to this user stays.
     pub(in super::super) fn receive(&mut self, original: &Item, now: Timestamp) {
-        let before = self.copy_of(&original.uid).and_then(|number| self.items.get(&number)).cloned();
+        let before =
+            self.copy_of(&original.uid).and_then(|number| self.items.get(&number)).cloned();
         let number = before.as_ref().map_or_else(|| self.next(), |before| before.number);
         let mut copy = original.clone();
         copy.number = number;

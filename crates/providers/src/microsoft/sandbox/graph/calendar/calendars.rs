@@ -13,8 +13,19 @@ use crate::microsoft::sandbox::json::one_of;
 static CALENDAR: Kind = Kind {
     name: "microsoft.graph.calendar",
     usual: &[
-        "name", "color", "hexColor", "isDefaultCalendar", "changeKey", "canShare", "canViewPrivateItems", "canEdit",
-        "allowedOnlineMeetingProviders", "defaultOnlineMeetingProvider", "isTallyingResponses", "isRemovable", "owner",
+        "name",
+        "color",
+        "hexColor",
+        "isDefaultCalendar",
+        "changeKey",
+        "canShare",
+        "canViewPrivateItems",
+        "canEdit",
+        "allowedOnlineMeetingProviders",
+        "defaultOnlineMeetingProvider",
+        "isTallyingResponses",
+        "isRemovable",
+        "owner",
     ],
     on_request: &[],
     expandable: &["events", "calendarView"],
@@ -22,8 +33,17 @@ static CALENDAR: Kind = Kind {
     sorts_by_filter: false,
 };
 const COLORS: &[&str] = &[
-    "auto", "lightBlue", "lightGreen", "lightOrange", "lightGray", "lightYellow", "lightTeal", "lightPink",
-    "lightBrown", "lightRed", "maxColor",
+    "auto",
+    "lightBlue",
+    "lightGreen",
+    "lightOrange",
+    "lightGray",
+    "lightYellow",
+    "lightTeal",
+    "lightPink",
+    "lightBrown",
+    "lightRed",
+    "maxColor",
 ];
 /// The one group there is.
 const GROUP: u64 = 1;
@@ -142,7 +162,11 @@ impl Desk<'_> {
     /// The groups of calendars: there is one, and it holds all own calendars.
     pub(super) fn groups(&self, rest: &[&str]) -> Result<Answer, Denied> {
         if self.call.method != Method::GET {
-            return Err(if self.call.caller.has(WRITE) { Denied::method() } else { Denied::access() });
+            return Err(if self.call.caller.has(WRITE) {
+                Denied::method()
+            } else {
+                Denied::access()
+            });
         }
         let agenda = self.act.agenda();
         let mailbox = agenda.mailbox(self.owner.oid).ok_or_else(Denied::no_mailbox)?;

@@ -122,7 +122,14 @@ impl Agenda {
     }
 
     /// Adds attendees to an event, as a forwarded invitation does.
-    pub(super) fn add_attendees(&mut self, oid: &str, item: &Item, form: Form, who: &[Value], now: Timestamp) {
+    pub(super) fn add_attendees(
+        &mut self,
+        oid: &str,
+        item: &Item,
+        form: Form,
+        who: &[Value],
+        now: Timestamp,
+    ) {
         let Some(content) = item.content(form) else { return };
         let mut all = attendees(&content.members).to_vec();
         for one in who {
@@ -185,7 +192,8 @@ fn check_occurrence(item: &Item, day: Date, draft: &Draft, span: &Span) -> Resul
     };
     let (before, after) = item.neighbours(day);
     if before.is_some_and(|before| begins <= before) || after.is_some_and(|after| begins >= after) {
-        let message = "Cannot modify the occurrence: it would cross or overlap an adjacent occurrence.";
+        let message =
+            "Cannot modify the occurrence: it would cross or overlap an adjacent occurrence.";
         return Err(Denied::bad("ErrorOccurrenceCrossingBoundary", message));
     }
     Ok(())

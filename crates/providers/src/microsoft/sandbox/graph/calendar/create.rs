@@ -108,7 +108,8 @@ impl Agenda {
             passcode: mailbox.licence.passcodes,
             external_id: None,
         };
-        let meeting = self.meetings.make(&mailbox.oid, &mailbox.address, mailbox.licence, wanted, now);
+        let meeting =
+            self.meetings.make(&mailbox.oid, &mailbox.address, mailbox.licence, wanted, now);
         item.online = Some(Online {
             join_url: meeting.join_url.clone(),
             dial_in: meeting.dial_in.clone().map(|dial_in| (dial_in.conference, dial_in.toll)),

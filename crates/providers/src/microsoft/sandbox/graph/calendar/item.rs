@@ -134,14 +134,13 @@ impl Item {
         });
         let mut days: BTreeSet<Date> = moved.map(|(day, _)| *day).collect();
         days.extend(
-            recurrence
-                .days()
-                .take_while(|day| self.content.span.on(*day).matched().0 < to)
-                .filter(|day| {
+            recurrence.days().take_while(|day| self.content.span.on(*day).matched().0 < to).filter(
+                |day| {
                     !self.cancelled.contains(day)
                         && !self.exceptions.contains_key(day)
                         && self.content.span.on(*day).overlaps(from, to)
-                }),
+                },
+            ),
         );
         days.into_iter().map(Form::On).collect()
     }

@@ -70,7 +70,8 @@ impl Key {
             Some(match kind {
                 0 => Self::Item(number),
                 1 => {
-                    let day = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).ok()?);
+                    let day = jiff::civil::date(1970, 1, 1)
+                        .checked_add(jiff::Span::new().try_days(days).ok()?);
                     Self::Occurrence(number, generation, day.ok()?)
                 }
                 2 => Self::Calendar(number),

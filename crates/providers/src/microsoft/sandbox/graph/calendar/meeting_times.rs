@@ -46,21 +46,25 @@ impl Desk<'_> {
             return Err(Denied::access());
         }
         // All parameters are optional, and so is the body.
-        let body = if self.call.body.is_empty() { json!({}) } else { Value::Object(self.call.object()?) };
+        let body =
+            if self.call.body.is_empty() { json!({}) } else { Value::Object(self.call.object()?) };
         let length = match text(&body, "meetingDuration") {
             Some(text) => text.parse::<SignedDuration>().ok().filter(SignedDuration::is_positive),
             None => Some(STEP),
         };
-        let length = length.ok_or_else(|| Denied::bad("ErrorInvalidParameter", "The meetingDuration is invalid."))?;
+        let length = length.ok_or_else(|| {
+            Denied::bad("ErrorInvalidParameter", "The meetingDuration is invalid.")
+        })?;
         let constraint = given(&body, "timeConstraint").cloned().unwrap_or_default();
         let windows = self.windows(&constraint)?;
         let domain = text(&constraint, "activityDomain").unwrap_or("work").to_ascii_lowercase();
         let least = number(&body, "minimumAttendeePercentage").unwrap_or(50.0);
         let organizer_optional = switch(&body, "isOrganizerOptional").unwrap_or_default();
-        let (all, reasons) = self.candidates(&body, &windows, length, |organizer, confidence, start, end| {
-            let at_work = is_within(&domain, start, end);
-            (at_work, organizer_optional || organizer == "free", confidence >= least)
-        });
+        let (all, reasons) =
+            self.candidates(&body, &windows, length, |organizer, confidence, start, end| {
+                let at_work = is_within(&domain, start, end);
+                (at_work, organizer_optional || organizer == "free", confidence >= least)
+            });
         let mut all = all;
         all.sort_by(|one, other| {
             other.confidence.total_cmp(&one.confidence).then(one.start.cmp(&other.start))
@@ -104,7 +108,8 @@ impl Desk<'_> {
         let organizer = entries(self.owner.oid).unwrap_or_default();
         let attendees: Vec<Option<Vec<Entry>>> =
             items(body, "attendees").iter().map(|one| entries(address(one))).collect();
-        let mut reasons = Reasons { unknown: attendees.iter().any(Option::is_none), ..Reasons::default() };
+        let mut reasons =
+            Reasons { unknown: attendees.iter().any(Option::is_none), ..Reasons::default() };
         let mut found = Vec::new();
         for (start, last) in windows {
             let mut start = rounded(*start);
@@ -197,7 +202,9 @@ fn confidence(attendees: &[&str]) -> f64 {
 
 /// Whether a time is of the domain: work is done in working hours, `personal` adds the weekend.
 fn is_within(domain: &str, start: Timestamp, end: Timestamp) -> bool {
-    let Some(zone) = Zone::named(WORK_ZONE).filter(|_| domain != "unrestricted") else { return true };
+    let Some(zone) = Zone::named(WORK_ZONE).filter(|_| domain != "unrestricted") else {
+        return true;
+    };
     let (start, end) = (Moment::at(start, &zone).wall, Moment::at(end, &zone).wall);
     let is_weekend = matches!(start.weekday(), Weekday::Saturday | Weekday::Sunday);
     let closing = start.date().at(WORK_HOURS.1, 0, 0, 0);

@@ -27,13 +27,14 @@ pub(super) mod zones;
 use std::sync::{MutexGuard, PoisonError};
 
 use axum::http::Method;
+use serde_json::{Value, json};
 
 pub(in crate::microsoft::sandbox) use self::agenda::Agenda;
-pub(in crate::microsoft::sandbox) use self::plot::PATHS;
 use self::item::{Form, Item};
 use self::key::{Key, NoKey};
-use self::mailbox::Mailbox;
 pub(super) use self::mailbox::Licence;
+use self::mailbox::Mailbox;
+pub(in crate::microsoft::sandbox) use self::plot::PATHS;
 use self::show::Look;
 use self::zones::Zone;
 use super::Owner;
@@ -122,7 +123,8 @@ fn selects(call: &Call, name: &str) -> bool {
 pub(super) fn is_calendar(rest: &[&str]) -> bool {
     let known =
         ["calendar", "calendars", "calendargroups", "calendarview", "events", "findmeetingtimes"];
-    rest.first().is_some_and(|first| known.contains(first))
+    let is_zones = matches!(rest, ["outlook", next] if next.starts_with("supportedtimezones"));
+    is_zones || rest.first().is_some_and(|first| known.contains(first))
 }
 
 impl Desk<'_> {
@@ -130,6 +132,7 @@ impl Desk<'_> {
         self.admit()?;
         let method = &self.call.method;
         match rest {
+            ["outlook", function] if method == Method::GET => self.supported_zones(function),
             ["findmeetingtimes"] if method == Method::POST => self.find_meeting_times(),
             ["calendar", "getschedule"] | ["calendars", _, "getschedule"]
                 if method == Method::POST =>
@@ -176,11 +179,28 @@ impl Desk<'_> {
         }
     }
 
+    /// The names of the zones, in one of the two standards (contract, 4.8).
+    fn supported_zones(&self, function: &str) -> Result<Answer, Denied> {
+        let standard = function
+            .strip_prefix("supportedtimezones")
+            .map(|rest| rest.contains("'iana'"))
+            .ok_or_else(|| Denied::segment(function))?;
+        let names = zones::names(standard).into_iter();
+        let names: Vec<_> =
+            names.map(|name| json!({ "alias": name, "displayName": name })).collect();
+        let context = self.call.context("Collection(microsoft.graph.timeZoneInformation)");
+        Ok(Answer::ok(json!({ "@odata.context": context, "value": names })))
+    }
+
     /// Whether the token allows to read here (contract, 9).
     fn admit(&self) -> Result<(), Denied> {
         let caller = &self.call.caller;
         if caller.is_app || caller.oid == self.owner.oid {
-            return if caller.has(READ) || caller.has(BASIC) { Ok(()) } else { Err(Denied::access()) };
+            return if caller.has(READ) || caller.has(BASIC) {
+                Ok(())
+            } else {
+                Err(Denied::access())
+            };
         }
         let agenda = self.act.agenda();
         let shares = agenda.mailbox(&caller.oid).is_some_and(|mailbox| {
@@ -261,7 +281,7 @@ impl Desk<'_> {
     }
 
     /// The answer with one event.
-    fn entity(&self, mailbox: &Mailbox, item: &Item, form: Form) -> Result<serde_json::Value, Denied> {
+    fn entity(&self, mailbox: &Mailbox, item: &Item, form: Form) -> Result<Value, Denied> {
         let query = self.call.options.query(&view::EVENT)?;
         let shown = query.shape(&view::EVENT, mailbox.show(item, form, &self.look));
         let set = format!("users('{}')/events{}/$entity", mailbox.oid, query.selection());
@@ -270,7 +290,7 @@ impl Desk<'_> {
 }
 
 /// An entity with its context.
-fn with_context(context: String, mut entity: serde_json::Value) -> serde_json::Value {
+fn with_context(context: String, mut entity: Value) -> Value {
     if let Some(members) = entity.as_object_mut() {
         members.insert("@odata.context".to_owned(), context.into());
     }

@@ -66,6 +66,25 @@ struct Changed {
 }
 
 impl MicrosoftAct {
+    /// What a person wants to know of everybody's calendars.
+    pub(in crate::microsoft::sandbox) fn calendars_shown(&self) -> Value {
+        let agenda = self.agenda();
+        let shown = agenda.boxes.values().map(|mailbox| {
+            let gone = mailbox.tombstones.iter().map(
+                |gone| json!({ "id": gone.id, "calendar": gone.calendar, "change": gone.change }),
+            );
+            json!({
+                "events": mailbox.items.len(),
+                "last_change": mailbox.change,
+                "deleted": gone.collect::<Vec<_>>(),
+                "teams": mailbox.licence.teams,
+                "audio_conferencing": mailbox.licence.dial_in,
+            })
+        });
+        let names = agenda.boxes.values().map(|mailbox| mailbox.address.clone());
+        Value::Object(names.zip(shown).collect())
+    }
+
     /// Carries out a change of a user's calendars or meetings, if `change` is one.
     pub(in crate::microsoft::sandbox) fn change_calendar(
         &self,

@@ -11,13 +11,39 @@ use crate::microsoft::sandbox::json::{given, items, member, one_of, text};
 const MOST_ATTENDEES: usize = 500;
 /// What is tolerated in a body but never written (contract 5.3).
 const READ_ONLY: &[&str] = &[
-    "id", "changeKey", "createdDateTime", "lastModifiedDateTime", "iCalUId", "uid", "bodyPreview", "webLink",
-    "originalStart", "originalStartTimeZone", "originalEndTimeZone", "organizer", "isOrganizer", "type",
-    "seriesMasterId", "occurrenceId", "isCancelled", "isDraft", "hasAttachments", "responseStatus", "onlineMeeting",
-    "onlineMeetingUrl", "cancelledOccurrences", "attachments", "calendar", "extensions", "instances",
-    "exceptionOccurrences", "singleValueExtendedProperties", "multiValueExtendedProperties",
+    "id",
+    "changeKey",
+    "createdDateTime",
+    "lastModifiedDateTime",
+    "iCalUId",
+    "uid",
+    "bodyPreview",
+    "webLink",
+    "originalStart",
+    "originalStartTimeZone",
+    "originalEndTimeZone",
+    "organizer",
+    "isOrganizer",
+    "type",
+    "seriesMasterId",
+    "occurrenceId",
+    "isCancelled",
+    "isDraft",
+    "hasAttachments",
+    "responseStatus",
+    "onlineMeeting",
+    "onlineMeetingUrl",
+    "cancelledOccurrences",
+    "attachments",
+    "calendar",
+    "extensions",
+    "instances",
+    "exceptionOccurrences",
+    "singleValueExtendedProperties",
+    "multiValueExtendedProperties",
 ];
-const FLAGS: &[&str] = &["isReminderOn", "responseRequested", "allowNewTimeProposals", "hideAttendees"];
+const FLAGS: &[&str] =
+    &["isReminderOn", "responseRequested", "allowNewTimeProposals", "hideAttendees"];
 const ENUMS: &[(&str, &[&str])] = &[
     ("showAs", &["free", "tentative", "busy", "oof", "workingElsewhere", "unknown"]),
     ("sensitivity", &["normal", "personal", "private", "confidential"]),
@@ -25,8 +51,16 @@ const ENUMS: &[(&str, &[&str])] = &[
 ];
 const PROVIDERS: &[&str] = &["unknown", "skypeForBusiness", "skypeForConsumer", "teamsForBusiness"];
 const LOCATION_TYPES: &[&str] = &[
-    "default", "conferenceRoom", "homeAddress", "businessAddress", "geoCoordinates", "streetAddress", "hotel",
-    "restaurant", "localBusiness", "postalAddress",
+    "default",
+    "conferenceRoom",
+    "homeAddress",
+    "businessAddress",
+    "geoCoordinates",
+    "streetAddress",
+    "hotel",
+    "restaurant",
+    "localBusiness",
+    "postalAddress",
 ];
 
 /// What a body says of an event.
@@ -69,7 +103,9 @@ impl Draft {
             "transactionid" => self.transaction = value.as_str().map(str::to_owned),
             "location" if value.is_null() => self.put("location", location(&json!({}))?),
             "attendees" if value.is_null() => self.put("attendees", json!([])),
-            "body" if value.is_null() => self.put("body", json!({ "contentType": "html", "content": "" })),
+            "body" if value.is_null() => {
+                self.put("body", json!({ "contentType": "html", "content": "" }))
+            }
             "subject" if value.is_null() => self.put("subject", json!("")),
             _ if value.is_null() => {}
             "start" => self.start = Some(moment(value)?),
@@ -94,7 +130,10 @@ impl Draft {
                 self.put("categories", json!(list.ok_or_else(|| wrong(name))?));
             }
             "reminderminutesbeforestart" => {
-                self.put("reminderMinutesBeforeStart", json!(value.as_i64().ok_or_else(|| wrong(name))?));
+                self.put(
+                    "reminderMinutesBeforeStart",
+                    json!(value.as_i64().ok_or_else(|| wrong(name))?),
+                );
             }
             _ => self.take_listed(name, value)?,
         }
@@ -163,9 +202,7 @@ pub(in super::super) fn defaults() -> Map<String, Value> {
 pub(in super::super) fn moment(value: &Value) -> Result<Moment, Denied> {
     Moment::read(value).map_err(|unreadable| match unreadable {
         Unreadable::Zone(name) => no_zone(&name),
-        Unreadable::Time => {
-            Denied::property()
-        }
+        Unreadable::Time => Denied::property(),
     })
 }
 
@@ -192,10 +229,14 @@ fn attendees(value: &Value) -> Result<Value, Denied> {
             !name.is_empty() && !host.is_empty() && !address.contains(char::is_whitespace)
         });
         if !is_address {
-            return Err(Denied::bad("ErrorInvalidRecipients", "At least one recipient isn't valid."));
+            return Err(Denied::bad(
+                "ErrorInvalidRecipients",
+                "At least one recipient isn't valid.",
+            ));
         }
         let kind = text(attendee, "type").unwrap_or("required");
-        let kind = one_of(&["required", "optional", "resource"], kind).ok_or_else(|| wrong("type"))?;
+        let kind =
+            one_of(&["required", "optional", "resource"], kind).ok_or_else(|| wrong("type"))?;
         let name = text(email, "name").filter(|name| !name.is_empty()).unwrap_or(address);
         Ok(json!({
             "type": kind,
@@ -228,7 +269,14 @@ fn location(value: &Value) -> Result<Value, Denied> {
         location["locationType"] =
             json!(one_of(LOCATION_TYPES, kind).ok_or_else(|| wrong("locationType"))?);
     }
-    for name in ["uniqueId", "uniqueIdType", "address", "coordinates", "locationUri", "locationEmailAddress"] {
+    for name in [
+        "uniqueId",
+        "uniqueIdType",
+        "address",
+        "coordinates",
+        "locationUri",
+        "locationEmailAddress",
+    ] {
         if let Some(value) = member(value, name).filter(|value| !value.is_null()) {
             location[name] = value.clone();
         }
@@ -257,7 +305,10 @@ pub(in super::super) fn no_zone(name: &str) -> Denied {
 }
 
 fn wrong(name: &str) -> Denied {
-    Denied::bad("BadRequest", format!("Cannot convert the value of the property '{name}' to its expected type."))
+    Denied::bad(
+        "BadRequest",
+        format!("Cannot convert the value of the property '{name}' to its expected type."),
+    )
 }
 
 fn unknown(name: &str) -> Denied {

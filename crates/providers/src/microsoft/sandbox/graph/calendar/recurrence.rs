@@ -162,7 +162,8 @@ impl Pattern {
             Index::Nth(n) => INDEXES.get(n).copied().unwrap_or("first"),
             Index::Last => "last",
         };
-        let has_days = matches!(self.kind, Kind::Weekly | Kind::RelativeMonthly | Kind::RelativeYearly);
+        let has_days =
+            matches!(self.kind, Kind::Weekly | Kind::RelativeMonthly | Kind::RelativeYearly);
         let has_day_of_month = matches!(self.kind, Kind::AbsoluteMonthly | Kind::AbsoluteYearly);
         let has_month = matches!(self.kind, Kind::AbsoluteYearly | Kind::RelativeYearly);
         let has_index = matches!(self.kind, Kind::RelativeMonthly | Kind::RelativeYearly);

@@ -45,7 +45,8 @@ impl Desk<'_> {
         let given = self.call.parameters()?;
         let body = Value::Object(self.call.object()?);
         let invalid = |message: &str| Denied::bad("ErrorInvalidParameter", message);
-        let schedules = given.get("schedules").and_then(Value::as_array).filter(|all| !all.is_empty());
+        let schedules =
+            given.get("schedules").and_then(Value::as_array).filter(|all| !all.is_empty());
         let schedules = schedules.ok_or_else(|| invalid("The parameter Schedules is required."))?;
         if schedules.len() > MOST {
             return Err(invalid("The number of schedules must not be more than 20."));
@@ -75,10 +76,11 @@ impl Desk<'_> {
                 return failed(name, "There are too many entries in this time window.", "5006");
             }
             let sees = mailbox.oid == self.call.caller.oid
-                || agenda.mailbox(&self.call.caller.oid).is_some_and(|own| {
-                    own.shared.iter().any(|shared| shared.owner == mailbox.oid)
-                });
-            let items: Vec<_> = entries.iter().map(|entry| entry.show(&self.look.zone, sees)).collect();
+                || agenda
+                    .mailbox(&self.call.caller.oid)
+                    .is_some_and(|own| own.shared.iter().any(|shared| shared.owner == mailbox.oid));
+            let items: Vec<_> =
+                entries.iter().map(|entry| entry.show(&self.look.zone, sees)).collect();
             json!({
                 "scheduleId": name,
                 "availabilityView": view(&entries, from, to, interval),

@@ -31,7 +31,9 @@ impl Mailbox {
         let Some(content) = item.content(form) else { return Value::Null };
         let mut event = content.members;
         let (kind, change, modified) = match form {
-            Form::Whole if item.recurrence.is_some() => ("seriesMaster", item.change, item.modified),
+            Form::Whole if item.recurrence.is_some() => {
+                ("seriesMaster", item.change, item.modified)
+            }
             Form::Whole => ("singleInstance", item.change, item.modified),
             Form::On(day) => match item.exceptions.get(&day) {
                 Some(exception) => ("exception", exception.change, exception.modified),
@@ -150,9 +152,19 @@ fn plain_text(html: &str) -> String {
             _ => {}
         }
     }
-    let entities =
-        [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
-    entities.iter().fold(text, |text, (entity, plain)| text.replace(entity, plain)).trim().to_owned()
+    let entities = [
+        ("&nbsp;", " "),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&amp;", "&"),
+    ];
+    entities
+        .iter()
+        .fold(text, |text, (entity, plain)| text.replace(entity, plain))
+        .trim()
+        .to_owned()
 }
 
 fn web_link(id: &str) -> String {

@@ -16,17 +16,55 @@ const LONGEST: i64 = 1825;
 pub(super) static EVENT: Kind = Kind {
     name: "microsoft.graph.event",
     usual: &[
-        "createdDateTime", "lastModifiedDateTime", "changeKey", "categories", "transactionId",
-        "originalStartTimeZone", "originalEndTimeZone", "iCalUId", "reminderMinutesBeforeStart", "isReminderOn",
-        "hasAttachments", "subject", "bodyPreview", "importance", "sensitivity", "isAllDay", "isCancelled",
-        "isOrganizer", "responseRequested", "seriesMasterId", "showAs", "type", "webLink", "onlineMeetingUrl",
-        "isOnlineMeeting", "onlineMeetingProvider", "allowNewTimeProposals", "isDraft", "hideAttendees",
-        "responseStatus", "body", "start", "end", "location", "locations", "recurrence", "attendees", "organizer",
-        "onlineMeeting", "originalStart",
+        "createdDateTime",
+        "lastModifiedDateTime",
+        "changeKey",
+        "categories",
+        "transactionId",
+        "originalStartTimeZone",
+        "originalEndTimeZone",
+        "iCalUId",
+        "reminderMinutesBeforeStart",
+        "isReminderOn",
+        "hasAttachments",
+        "subject",
+        "bodyPreview",
+        "importance",
+        "sensitivity",
+        "isAllDay",
+        "isCancelled",
+        "isOrganizer",
+        "responseRequested",
+        "seriesMasterId",
+        "showAs",
+        "type",
+        "webLink",
+        "onlineMeetingUrl",
+        "isOnlineMeeting",
+        "onlineMeetingProvider",
+        "allowNewTimeProposals",
+        "isDraft",
+        "hideAttendees",
+        "responseStatus",
+        "body",
+        "start",
+        "end",
+        "location",
+        "locations",
+        "recurrence",
+        "attendees",
+        "organizer",
+        "onlineMeeting",
+        "originalStart",
     ],
     on_request: &["cancelledOccurrences"],
     expandable: &[
-        "attachments", "calendar", "extensions", "instances", "exceptionOccurrences", "singleValueExtendedProperties",
+        "attachments",
+        "calendar",
+        "extensions",
+        "instances",
+        "exceptionOccurrences",
+        "singleValueExtendedProperties",
         "multiValueExtendedProperties",
     ],
     most: 1000,
@@ -62,7 +100,8 @@ impl Desk<'_> {
         let mailbox = agenda.mailbox(&place.oid).ok_or_else(Denied::no_mailbox)?;
         let (item, form) = self.find(mailbox, place, id)?;
         if item.recurrence.is_none() || form != Form::Whole {
-            let message = "Your request can't be completed. The event isn't the master of a series.";
+            let message =
+                "Your request can't be completed. The event isn't the master of a series.";
             return Err(Denied::bad("ErrorInvalidRequest", message));
         }
         let set = self.owner.set(&format!("events('{}')/instances", escaped(id)));
@@ -89,7 +128,8 @@ impl Desk<'_> {
         (from, to): (Timestamp, Timestamp),
         set: &str,
     ) -> Result<Answer, Denied> {
-        let forms = |item: &'a Item| item.within(from, to).into_iter().map(move |form| (item, form));
+        let forms =
+            |item: &'a Item| item.within(from, to).into_iter().map(move |form| (item, form));
         let mut found: Vec<_> = items
             .flat_map(forms)
             .filter_map(|(item, form)| Some((item.content(form)?.span.matched().0, item, form)))
@@ -108,7 +148,10 @@ impl Desk<'_> {
             let text = self.call.options.get(name).filter(|text| !text.is_empty());
             let text = text.ok_or_else(|| Denied::bad("ErrorInvalidParameter", needed))?;
             instant(text).ok_or_else(|| {
-                Denied::bad("ErrorInvalidParameter", format!("The value '{text}' of parameter '{name}' is invalid."))
+                Denied::bad(
+                    "ErrorInvalidParameter",
+                    format!("The value '{text}' of parameter '{name}' is invalid."),
+                )
             })
         };
         let (from, to) = (bound("startDateTime")?, bound("endDateTime")?);
@@ -117,7 +160,8 @@ impl Desk<'_> {
             return Err(Denied::bad("ErrorInvalidParameter", message));
         }
         if to.duration_since(from) > SignedDuration::from_hours(LONGEST * 24) {
-            let message = format!("The requested date range is too long: the most is {LONGEST} days.");
+            let message =
+                format!("The requested date range is too long: the most is {LONGEST} days.");
             return Err(Denied::bad("ErrorInvalidRequest", message));
         }
         Ok((from, to))
@@ -127,7 +171,8 @@ impl Desk<'_> {
         match self.call.options.get("search") {
             None => Ok(()),
             Some(_) => {
-                let message = "The parameter $search is not currently supported on the Events resource.";
+                let message =
+                    "The parameter $search is not currently supported on the Events resource.";
                 Err(Denied::bad("SearchEvents", message))
             }
         }

@@ -29,9 +29,7 @@ impl Moment {
     pub(in super::super) fn read(value: &Value) -> Result<Self, Unreadable> {
         let text = member(value, "dateTime").and_then(Value::as_str).ok_or(Unreadable::Time)?;
         let zone = match member(value, "timeZone").and_then(Value::as_str) {
-            Some(name) => {
-                Zone::named(name).ok_or_else(|| Unreadable::Zone(name.to_owned()))?
-            }
+            Some(name) => Zone::named(name).ok_or_else(|| Unreadable::Zone(name.to_owned()))?,
             None => Zone::utc(),
         };
         if let Ok(instant) = text.parse::<Timestamp>() {
@@ -202,7 +200,12 @@ mod tests {
 
     #[test]
     fn instants_are_read_with_and_without_an_offset() {
-        for text in ["2026-10-01T08:00:00Z", "2026-10-01T08:00:00", "2026-10-01T00:00:00-08:00", "2026-10-01T10:00:00 02:00"] {
+        for text in [
+            "2026-10-01T08:00:00Z",
+            "2026-10-01T08:00:00",
+            "2026-10-01T00:00:00-08:00",
+            "2026-10-01T10:00:00 02:00",
+        ] {
             assert_eq!(instant(text).unwrap().to_string(), "2026-10-01T08:00:00Z", "{text}");
         }
         assert!(instant("tomorrow").is_none());

@@ -20,7 +20,8 @@ impl Zone {
     /// The zone of this name, if there is one (contract 4.8).
     pub(in super::super) fn named(name: &str) -> Option<Self> {
         let name = name.trim();
-        let is_utc = ["utc", "tzone://microsoft/utc"].iter().any(|utc| utc.eq_ignore_ascii_case(name));
+        let is_utc =
+            ["utc", "tzone://microsoft/utc"].iter().any(|utc| utc.eq_ignore_ascii_case(name));
         let rules = match WINDOWS.iter().find(|(windows, _)| windows.eq_ignore_ascii_case(name)) {
             _ if is_utc => TimeZone::UTC,
             Some((_, iana)) => TimeZone::get(iana).ok()?,

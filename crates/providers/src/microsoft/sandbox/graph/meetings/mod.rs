@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use self::options::{Draft, bad, participant_of};
 pub(super) use self::store::{Meeting, Meetings, Wanted};
 use super::Owner;
-use super::call::Call;
 use super::calendar::when::stamp;
+use super::call::Call;
 use super::reply::{Answer, Denied};
 use crate::microsoft::sandbox::MicrosoftAct;
 
@@ -34,10 +34,15 @@ impl MicrosoftAct {
         let owner = self.calendar_owner(key, call)?;
         // Meetings take object ids only.
         if owner.oid != key {
-            return Err(Denied::new(StatusCode::NOT_FOUND, "ResourceNotFound", "Resource not found."));
+            return Err(Denied::new(
+                StatusCode::NOT_FOUND,
+                "ResourceNotFound",
+                "Resource not found.",
+            ));
         }
         admit(&owner, call)?;
-        let has_teams = self.agenda().mailbox(owner.oid).is_some_and(|mailbox| mailbox.licence.teams);
+        let has_teams =
+            self.agenda().mailbox(owner.oid).is_some_and(|mailbox| mailbox.licence.teams);
         if !has_teams {
             return Err(forbidden(""));
         }
@@ -144,10 +149,13 @@ impl MicrosoftAct {
         let meeting = all.get_mut(position).ok_or_else(not_found)?;
         if call.method == Method::PATCH {
             let draft = Draft::read(&call.object()?)?;
-            let (start, end) = (draft.start.unwrap_or(meeting.start), draft.end.unwrap_or(meeting.end));
+            let (start, end) =
+                (draft.start.unwrap_or(meeting.start), draft.end.unwrap_or(meeting.end));
             check_times(start, end)?;
             if draft.needs_passcode.is_some_and(|needs| needs != meeting.passcode.is_some()) {
-                return Err(bad("The joinMeetingIdSettings can be set only when a meeting is created."));
+                return Err(bad(
+                    "The joinMeetingIdSettings can be set only when a meeting is created.",
+                ));
             }
             draft.apply(meeting);
         }

@@ -10,32 +10,68 @@ use crate::microsoft::sandbox::json::{given, items, one_of, switch, text};
 use crate::microsoft::sandbox::world::TENANT_ID;
 
 const FLAGS: &[&str] = &[
-    "allowAttendeeToEnableCamera", "allowAttendeeToEnableMic", "allowBreakoutRooms",
-    "allowCopyingAndSharingMeetingContent", "allowParticipantsToChangeName", "allowPowerPointSharing",
-    "allowRecording", "allowTeamworkReactions", "allowTranscription", "allowWhiteboard",
-    "isEndToEndEncryptionEnabled", "isEntryExitAnnounced", "recordAutomatically",
+    "allowAttendeeToEnableCamera",
+    "allowAttendeeToEnableMic",
+    "allowBreakoutRooms",
+    "allowCopyingAndSharingMeetingContent",
+    "allowParticipantsToChangeName",
+    "allowPowerPointSharing",
+    "allowRecording",
+    "allowTeamworkReactions",
+    "allowTranscription",
+    "allowWhiteboard",
+    "isEndToEndEncryptionEnabled",
+    "isEntryExitAnnounced",
+    "recordAutomatically",
 ];
 const ENUMS: &[(&str, &[&str])] = &[
     ("allowedPresenters", &["everyone", "organization", "roleIsPresenter", "organizer"]),
     ("allowMeetingChat", &["enabled", "disabled", "limited"]),
     ("shareMeetingChatHistoryDefault", &["none", "all"]),
-    ("allowedLobbyAdmitters", &["organizerAndCoOrganizersAndPresenters", "organizerAndCoOrganizers"]),
+    (
+        "allowedLobbyAdmitters",
+        &["organizerAndCoOrganizersAndPresenters", "organizerAndCoOrganizers"],
+    ),
     ("allowLiveShare", &["enabled", "disabled"]),
 ];
 const SCOPES: &[&str] = &[
-    "organizer", "organization", "organizationAndFederated", "everyone", "invited", "organizationExcludingGuests",
+    "organizer",
+    "organization",
+    "organizationAndFederated",
+    "everyone",
+    "invited",
+    "organizationExcludingGuests",
 ];
 const ROLES: &[&str] = &["attendee", "presenter", "producer", "coorganizer"];
 /// What is kept as it was sent.
 const KEPT: &[&str] = &[
-    "watermarkProtection", "meetingSpokenLanguageTag", "chatRestrictions", "sensitivityLabelAssignment",
-    "broadcastSettings", "isBroadcast",
+    "watermarkProtection",
+    "meetingSpokenLanguageTag",
+    "chatRestrictions",
+    "sensitivityLabelAssignment",
+    "broadcastSettings",
+    "isBroadcast",
 ];
 /// What is tolerated but not written.
 const READ_ONLY: &[&str] = &[
-    "id", "creationDateTime", "joinUrl", "joinWebUrl", "meetingCode", "videoTeleconferenceId", "audioConferencing",
-    "chatInfo", "joinInformation", "meetingOptionsWebUrl", "meetingTemplateId", "expiryDateTime", "externalId",
-    "autoAdmittedUsers", "outerMeetingAutoAdmittedUsers", "meetingInfo", "meetingType", "attendeeReport",
+    "id",
+    "creationDateTime",
+    "joinUrl",
+    "joinWebUrl",
+    "meetingCode",
+    "videoTeleconferenceId",
+    "audioConferencing",
+    "chatInfo",
+    "joinInformation",
+    "meetingOptionsWebUrl",
+    "meetingTemplateId",
+    "expiryDateTime",
+    "externalId",
+    "autoAdmittedUsers",
+    "outerMeetingAutoAdmittedUsers",
+    "meetingInfo",
+    "meetingType",
+    "attendeeReport",
 ];
 
 /// What a body says.
@@ -52,7 +88,9 @@ pub(super) struct Draft {
 impl Draft {
     pub(super) fn read(body: &Map<String, Value>) -> Result<Self, Denied> {
         let mut draft = Self::default();
-        for (name, value) in body.iter().filter(|(name, value)| !name.contains('@') && !value.is_null()) {
+        for (name, value) in
+            body.iter().filter(|(name, value)| !name.contains('@') && !value.is_null())
+        {
             draft.take(name, value)?;
         }
         Ok(draft)
@@ -118,7 +156,8 @@ fn participant(value: &Value) -> Result<Value, Denied> {
     let id = given(value, "identity").and_then(|identity| given(identity, "user"));
     let id = id.and_then(|user| text(user, "id"));
     let role = text(value, "role").unwrap_or("attendee");
-    let role = one_of(ROLES, role).ok_or_else(|| bad("Invalid value specified for property 'role'."))?;
+    let role =
+        one_of(ROLES, role).ok_or_else(|| bad("Invalid value specified for property 'role'."))?;
     if id.is_none() && role != "attendee" {
         return Err(bad("Only users of the directory can have this role."));
     }

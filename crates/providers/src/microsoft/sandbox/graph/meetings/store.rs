@@ -95,7 +95,9 @@ impl Meetings {
             join_url: join_url(&thread, oid),
             thread,
             join_id: digits(0, 12),
-            passcode: wanted.passcode.then(|| name.chars().filter(char::is_ascii_alphanumeric).take(6).collect()),
+            passcode: wanted
+                .passcode
+                .then(|| name.chars().filter(char::is_ascii_alphanumeric).take(6).collect()),
             dial_in: licence
                 .dial_in
                 .then(|| DialIn { conference, toll: "+1 425 555 0123".to_owned() }),
@@ -124,7 +126,11 @@ fn join_url(thread: &str, oid: &str) -> String {
         }
         escaped
     };
-    format!("https://teams.microsoft.com/l/meetup-join/{}/0?context={}", escape(thread), escape(&context))
+    format!(
+        "https://teams.microsoft.com/l/meetup-join/{}/0?context={}",
+        escape(thread),
+        escape(&context)
+    )
 }
 
 #[cfg(test)]
@@ -143,7 +149,10 @@ mod tests {
         };
         let meeting = Meetings::new(1).make("oid", "upn", licence, wanted, Timestamp::UNIX_EPOCH);
         let url = &meeting.join_url;
-        assert!(url.starts_with("https://teams.microsoft.com/l/meetup-join/19%3ameeting_"), "{url}");
+        assert!(
+            url.starts_with("https://teams.microsoft.com/l/meetup-join/19%3ameeting_"),
+            "{url}"
+        );
         assert!(url.contains("%40thread.v2/0?context=%7b%22Tid%22%3a%22"), "{url}");
         assert!(url.ends_with("%22Oid%22%3a%22oid%22%7d"), "{url}");
         assert!(meeting.join_id.bytes().all(|byte| byte.is_ascii_digit()));
