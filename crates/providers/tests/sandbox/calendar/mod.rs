@@ -106,6 +106,12 @@ pub(crate) fn escape(id: &str) -> String {
     url::form_urlencoded::byte_serialize(id.as_bytes()).collect()
 }
 
+/// An entity without its context, as it stands in a list.
+pub(crate) fn bare(mut entity: Value) -> Value {
+    entity.as_object_mut().unwrap().remove("@odata.context");
+    entity
+}
+
 /// An event at these wall times of a zone.
 pub(crate) fn at(subject: &str, start: &str, end: &str, zone: &str) -> Value {
     json!({
