@@ -126,6 +126,9 @@ fn compare(path: &str, expected: &Value, actual: &Value, found: &mut Vec<String>
             found.extend(added.map(|name| format!("{} is too much", below(name))));
         }
         (Value::Array(expected), Value::Array(actual)) => {
+            if actual.is_empty() && !expected.is_empty() {
+                found.push(format!("{path} is empty"));
+            }
             for (index, (expected, actual)) in expected.iter().zip(actual).enumerate() {
                 compare(&below(&index.to_string()), expected, actual, found);
             }
@@ -212,7 +215,7 @@ async fn answers(scene: &mut Scene<'_>) {
     for name in ["event.accept", "event.tentativelyAccept", "event.decline"] {
         let mut invitation = lunch();
         invitation["organizer"] = json!({ "emailAddress": { "name": "Samantha Booth", "address": "samanthab@contoso.onmicrosoft.com" } });
-        let made = direct(scene.adele.play, ADELE, "events/create", invitation).await;
+        let made = direct(scene.adele.play, ADELE, "events", invitation).await;
         scene.means("AAMkAGI1AAAt9AHjAAA=", &escape(made["id"].as_str().unwrap()));
         scene.example(name, "action.202.response").await;
     }
@@ -222,12 +225,12 @@ async fn free_times(scene: &mut Scene<'_>) {
     for upn in [ADELE, super::MEGAN] {
         let busy =
             at("Busy", "2026-10-15T12:00:00", "2026-10-15T14:00:00", "Pacific Standard Time");
-        direct(scene.adele.play, upn, "events/create", busy).await;
+        direct(scene.adele.play, upn, "events", busy).await;
     }
     scene.example("getschedule", "getschedule.response").await;
     scene.example("findmeetingtimes", "findmeetingtimes.response").await;
     let away = at("Away", "2026-10-15T00:00:00", "2026-10-20T00:00:00", "Pacific Standard Time");
-    direct(scene.adele.play, crate::play::ALEX, "events/create", away).await;
+    direct(scene.adele.play, crate::play::ALEX, "events", away).await;
     let answer = scene.send("findmeetingtimes").await;
     scene.check("findmeetingtimes.empty.response", &answer);
     assert_eq!(answer.json["emptySuggestionsReason"], "attendeesUnavailable");
@@ -327,7 +330,7 @@ async fn every_refusal_of_the_area_is_worded_as_in_the_examples() {
     let mut invitation = lunch();
     invitation["organizer"] =
         json!({ "emailAddress": { "address": "samanthab@contoso.onmicrosoft.com" } });
-    let made = direct(&play, ADELE, "events/create", invitation).await;
+    let made = direct(&play, ADELE, "events", invitation).await;
     let cancel = scene.adele.post(&format!("{}/cancel", event(&made["id"])), json!({})).await;
     scene.check(&of("400.cancel_not_organizer"), &cancel);
 

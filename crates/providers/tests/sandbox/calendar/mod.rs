@@ -31,6 +31,8 @@ impl<'a> Person<'a> {
     }
 
     pub(crate) async fn with(play: &'a Play, upn: &'static str, scope: &str) -> Self {
+        // A token has all that was ever consented to: this one shall have no more than `scope`.
+        play.change(upn, "remove-consent").await;
         let code = play.code(&[("scope", scope), ("login_hint", upn)]).await;
         let token = play.redeem(&code, &[]).await.ok()["access_token"].as_str().unwrap().to_owned();
         Self { play, upn, token }

@@ -93,10 +93,10 @@ async fn changes_are_numbered_and_deletions_remembered() {
 async fn the_director_is_told_what_is_wrong() {
     let play = Play::new();
     for (path, body, status) in [
-        ("nobody@contoso.example/events/create", lunch(), 422),
-        ("adele@contoso.example/events/create", json!({}), 422),
-        ("adele@contoso.example/events/delete", json!({ "id": "AAMkAGI1AAAt9AHjAAA=" }), 404),
-        ("adele@contoso.example/events/delete", json!({ "id": "rubbish" }), 422),
+        ("nobody@contoso.example/events", lunch(), 404),
+        ("adele@contoso.example/events", json!({}), 422),
+        ("adele@contoso.example/events/AAMkAGI1AAAt9AHjAAA=/delete", json!({}), 404),
+        ("adele@contoso.example/events/rubbish/delete", json!({}), 422),
         ("adele@contoso.example/teams", json!({ "licenced": true }), 422),
         ("nobody@contoso.example/teams", json!({ "licensed": true }), 404),
         ("adele@contoso.example/late-join-link", json!({ "minutes": 1 }), 422),
