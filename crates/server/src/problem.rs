@@ -55,7 +55,7 @@ problems! {
         "`errors` names each part that is wrong and why.";
     /// The body is too long.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The request's body is too large",
-        "Send at most 1 MiB.";
+        "`detail` says how long it may be.";
     /// The body is not JSON.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not JSON",
         "Send JSON with `Content-Type: application/json`.";
