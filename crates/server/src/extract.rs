@@ -26,24 +26,32 @@ impl<T: DeserializeOwned, S: Send + Sync, const LIMIT: usize> FromRequest<S> for
         DefaultBodyLimit::max(LIMIT).apply(&mut request);
         match axum::Json::from_request(request, state).await {
             Ok(axum::Json(body)) => Ok(Self(body)),
-            Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::new(
-                Code::UnsupportedMediaType,
-                "The request has no `Content-Type: application/json`.",
-            )),
-            Err(JsonRejection::BytesRejection(error))
-                if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE =>
-            {
-                Err(too_large(LIMIT))
-            }
-            Err(error) => Err(unreadable_body(&error)),
+            Err(rejection) => Err(unreadable(&rejection, LIMIT)),
         }
     }
 }
 
 /// The body is longer than its operation takes.
 pub(crate) fn too_large(limit: usize) -> Problem {
-    let detail = format!("The body is longer than {} MiB.", limit >> 20);
-    Problem::new(Code::BodyTooLarge, detail)
+    let limit = limit >> 20;
+    Problem::new(Code::BodyTooLarge, format!("The body is longer than {limit} MiB."))
+        .remedied_by(format!("Send at most {limit} MiB."))
+}
+
+/// Why a body of at most `limit` bytes could not be read.
+pub(crate) fn unreadable(rejection: &JsonRejection, limit: usize) -> Problem {
+    match rejection {
+        JsonRejection::MissingJsonContentType(_) => Problem::new(
+            Code::UnsupportedMediaType,
+            "The request has no `Content-Type: application/json`.",
+        ),
+        JsonRejection::BytesRejection(error)
+            if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE =>
+        {
+            too_large(limit)
+        }
+        error => unreadable_body(error),
+    }
 }
 
 /// Says where in the body the mistake is, and never what stands there: it may be a password.

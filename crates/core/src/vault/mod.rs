@@ -182,6 +182,11 @@ impl Vault {
         self.parts().seal.ring()
     }
 
+    /// Where work that outlives its caller runs.
+    pub fn tasks(&self) -> &Tasks {
+        &self.parts().tasks
+    }
+
     pub(crate) fn parts(&self) -> &Parts {
         &self.0.parts
     }
