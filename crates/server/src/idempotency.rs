@@ -1,7 +1,5 @@
 //! Requests that have their effect once, by a key that the caller chose.
 
-#![expect(dead_code, reason = "the handlers that create come next")]
-
 use std::future::Future;
 
 use axum::body::{Body, Bytes};
