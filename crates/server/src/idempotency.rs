@@ -72,20 +72,15 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
-    /// The body.
-    pub(crate) fn body(&self) -> &T {
-        &self.body
-    }
-
     /// Has the effect once for this key: the answer of the first time is given again.
     ///
-    /// `purpose` names the operation. `act` runs to its end even if the caller hangs up.
+    /// `purpose` names the operation and the item it is for: one key used for two is two effects. `act` runs to its end even if the caller hangs up.
     pub(crate) async fn run<F, A>(
         self,
         app: &App,
         _owner: UserId,
         id: IntegrationId,
-        purpose: &'static str,
+        purpose: String,
         act: F,
     ) -> Result<Response, Problem>
     where
@@ -93,7 +88,7 @@ impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
         A: Future<Output = Result<Response, Problem>> + Send + 'static,
     {
         let once = match &self.key {
-            Some(key) => Once::from_key(id, purpose, key),
+            Some(key) => Once::from_key(id, &purpose, key),
             None => Once::random(&*app.0.entropy),
         };
         let (tell, told) = oneshot::channel();

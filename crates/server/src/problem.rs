@@ -106,7 +106,7 @@ problems! {
         "Send the request again.";
     /// The grant lacks a permission.
     MissingScope = "missing_scope", FORBIDDEN, "The user has not granted this permission",
-        "Connect again with one of `scopes` besides the present ones: `POST /api/integrations/oauth/initiate/` with `integration` and `scopes`; the integration keeps its id.";
+        "Send the user to `reconnect_url`; or ask for one of `scopes` besides the present ones with `POST /api/integrations/oauth/initiate/`, `integration` and `scopes`. The integration keeps its id.";
     /// A rule of the organisation.
     ConditionalAccess = "conditional_access", FORBIDDEN, "The user's organisation forbids it here and now",
         "The user asks their organisation's administrator which device, place or sign-in it demands.";

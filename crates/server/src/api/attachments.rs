@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use evergrant::capability::{Attachment, NewAttachment};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::live::{Listed, Live, segment};
 use super::mail::MESSAGES;
@@ -39,6 +39,12 @@ pub(crate) async fn attachments(
     Ok(Json(Listed::whole(found)))
 }
 
+/// A file as it is.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "it describes bytes that are never anything else")]
+pub(crate) struct FileBody(Bytes);
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -59,7 +65,7 @@ pub(crate) struct FileQuery {
     path = "/api/integrations/{id}/email-messages/{message}/attachments/",
     tag = "mail",
     params(FileQuery),
-    request_body(content((NewAttachment = "application/json"), (Vec<u8> = "application/octet-stream"))),
+    request_body(content((NewAttachment = "application/json"), (FileBody = "application/octet-stream"))),
     security(("access_key" = [])),
     responses((status = 201, description = "It is attached; `Location` is its address", body = Attachment))
 )]
@@ -115,7 +121,7 @@ async fn plain(
     path = "/api/integrations/{id}/email-messages/{message}/attachments/{attachment}/",
     tag = "mail",
     security(("access_key" = [])),
-    responses((status = 200, description = "The bytes, under the name and media type they were sent with", body = Vec<u8>, content_type = "application/octet-stream"))
+    responses((status = 200, description = "The bytes, under the name and media type they were sent with", body = FileBody, content_type = "application/octet-stream"))
 )]
 pub(crate) async fn attachment(
     State(app): State<App>,

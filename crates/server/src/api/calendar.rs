@@ -158,7 +158,7 @@ pub(crate) async fn create(
         let address = live.address(&[EVENTS, &event.id]);
         Ok(created(address, event.version.as_deref(), &event))
     };
-    asked.run(&app, owner, id, "create event", act).await
+    asked.run(&app, owner, id, "create event".to_owned(), act).await
 }
 
 /// One event
@@ -262,13 +262,14 @@ pub(crate) async fn cancel_event(
     let live = Live::open(&app, principal, Permission::CalendarWrite, id).await?;
     live.calendars()?;
     let owner = live.owner;
+    let purpose = format!("cancel event {event}");
     let act = async move |_, words: Option<CommentBody>| {
         let comment = words.unwrap_or_default().comment;
         let calendars = live.calendars()?;
         live.told(calendars.cancel_event(&live.api, &event, comment.as_deref()).await).await?;
         Ok(done())
     };
-    asked.run(&app, owner, id, "cancel event", act).await
+    asked.run(&app, owner, id, purpose, act).await
 }
 
 /// Answer an invitation
@@ -290,11 +291,12 @@ pub(crate) async fn respond(
     let live = Live::open(&app, principal, Permission::CalendarWrite, id).await?;
     live.calendars()?;
     let owner = live.owner;
+    let purpose = format!("respond to event {event}");
     let act = async move |_, answer: Answer| {
         live.told(live.calendars()?.respond(&live.api, &event, &answer).await).await?;
         Ok(done())
     };
-    asked.run(&app, owner, id, "respond to event", act).await
+    asked.run(&app, owner, id, purpose, act).await
 }
 
 /// It is done, and there is nothing to say about it.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, Object, Ref, RefOr, Required, Response, Schema, Type};
+use utoipa::openapi::{Array, Content, Object, Ref, RefOr, Required, Response, Schema, Type};
 
 use super::routes;
 use crate::problem::{Code, ProblemBody};
@@ -101,26 +101,36 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
             complete(path, operation, true);
         }
     }
+    illustrate(&mut api.components.get_or_insert_default().schemas);
+    api
+}
+
+/// Shows what the bodies of calendar, mail and meetings look like.
+fn illustrate(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     // Whether the file can be read, a test tells.
     let examples: BTreeMap<String, Value> = serde_json::from_str(EXAMPLES).unwrap_or_default();
-    let schemas = &mut api.components.get_or_insert_default().schemas;
     for (name, example) in examples {
+        if let Some(RefOr::T(Schema::Object(list))) = schemas.get_mut(&format!("Listed_{name}")) {
+            list.example = Some(json!({ "results": [example], "next": null }));
+            let items = Array::new(Ref::from_schema_name(&name));
+            list.properties.insert("results".to_owned(), RefOr::T(Schema::Array(items)));
+        }
         match schemas.get_mut(&name) {
             Some(RefOr::T(Schema::Object(schema))) => schema.example = Some(example),
             Some(RefOr::T(Schema::OneOf(schema))) => schema.example = Some(example),
             _ => {}
         }
     }
-    api
 }
 
 /// Adds what is true of every operation: what it may answer, the shape of every problem, and what
 /// its parameters mean.
 fn complete(path: &str, operation: &mut Operation, changing: bool) {
     let parameters = operation.parameters.get_or_insert_default();
-    for name in path.split(['{', '}']).skip(1).step_by(2) {
+    let names = path.split(['{', '}']).skip(1).step_by(2);
+    for (place, name) in names.enumerate() {
         if !has(parameters, name) {
-            parameters.push(RefOr::T(named(name)));
+            parameters.insert(place, RefOr::T(named(name)));
         }
     }
     let has = |name: &str| has(parameters, name);
@@ -144,6 +154,8 @@ fn complete(path: &str, operation: &mut Operation, changing: bool) {
     }
     if has(KEY) {
         common.extend([Code::IdempotencyKeyInUse, Code::IdempotencyKeyReused]);
+        // Even one that takes no body looks whether there is one.
+        common.extend([Code::BodyTooLarge, Code::UnsupportedMediaType]);
     }
     if has(VERSION) {
         common.push(Code::ItemChanged);

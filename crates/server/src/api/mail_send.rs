@@ -78,7 +78,7 @@ pub(crate) async fn send(
         let done = live.told(mail.send(&live.api, once, &message).await).await?;
         Ok(sent(&live, &done))
     };
-    asked.run(&app, owner, id, purpose, act).await
+    asked.run(&app, owner, id, purpose.to_owned(), act).await
 }
 
 /// Send a draft
@@ -99,11 +99,12 @@ pub(crate) async fn send_draft(
     let live = Live::open(&app, principal, Permission::MailSend, id).await?;
     live.mail()?;
     let owner = live.owner;
+    let purpose = format!("send draft {message}");
     let act = async move |_, ()| {
         let done = live.told(live.mail()?.send_draft(&live.api, &message).await).await?;
         Ok(sent(&live, &done))
     };
-    asked.run(&app, owner, id, "send draft", act).await
+    asked.run(&app, owner, id, purpose, act).await
 }
 
 /// Answer a message
@@ -127,12 +128,13 @@ pub(crate) async fn reply(
     let live = Live::open(&app, principal, Permission::MailSend, id).await?;
     live.mail()?;
     let owner = live.owner;
+    let purpose = format!("reply to message {message}");
     let act = async move |once, reply| {
         let done = live.mail()?.reply(&live.api, once, &message, &reply).await;
         let done = live.told(done).await?;
         Ok(sent(&live, &done))
     };
-    asked.run(&app, owner, id, "reply to message", act).await
+    asked.run(&app, owner, id, purpose, act).await
 }
 
 /// Forward a message
@@ -156,10 +158,11 @@ pub(crate) async fn forward(
     let live = Live::open(&app, principal, Permission::MailSend, id).await?;
     live.mail()?;
     let owner = live.owner;
+    let purpose = format!("forward message {message}");
     let act = async move |once, forward| {
         let done = live.mail()?.forward(&live.api, once, &message, &forward).await;
         let done = live.told(done).await?;
         Ok(sent(&live, &done))
     };
-    asked.run(&app, owner, id, "forward message", act).await
+    asked.run(&app, owner, id, purpose, act).await
 }

@@ -42,7 +42,7 @@ pub(crate) async fn create_meeting(
         let meeting = live.told(meeting).await?;
         Ok(created(live.address(&["meetings", &meeting.id]), None, &meeting))
     };
-    asked.run(&app, owner, id, "create meeting", act).await
+    asked.run(&app, owner, id, "create meeting".to_owned(), act).await
 }
 
 /// One online meeting
@@ -106,13 +106,14 @@ pub(crate) async fn cancel_meeting(
     let live = Live::open(&app, principal, Permission::MeetingsWrite, id).await?;
     live.meetings()?;
     let owner = live.owner;
+    let purpose = format!("cancel meeting {meeting}");
     let act = async move |_, words: Option<CommentBody>| {
         let comment = words.unwrap_or_default().comment;
         let meetings = live.meetings()?;
         live.told(meetings.cancel_meeting(&live.api, &meeting, comment.as_deref()).await).await?;
         Ok(done())
     };
-    asked.run(&app, owner, id, "cancel meeting", act).await
+    asked.run(&app, owner, id, purpose, act).await
 }
 
 /// Delete an online meeting
