@@ -112,7 +112,8 @@ async fn why_the_provider_does_not_answer_a_call() {
     let profile = at(&id, "profile/");
     t.acme.answer(Answer::Json(StatusCode::FORBIDDEN, vec![], "The licence has ended"));
     problem!(ProviderRefused, t.alice.get(&profile).await);
-    let wait = vec![("retry-after", "17")];
+    // Longer than callers have patience for.
+    let wait = vec![("retry-after", "77")];
     t.acme.answer(Answer::Json(StatusCode::TOO_MANY_REQUESTS, wait, ""));
     problem!(ProviderThrottled, t.alice.get(&profile).await);
     let state = t.alice.begin(json!({ "provider": BANK })).await;
