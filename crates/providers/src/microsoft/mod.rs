@@ -3,11 +3,13 @@
 //! One registration serves three provider keys that differ in the permissions they ask for.
 
 mod application;
+mod calendar;
 mod claims;
 mod denial;
 mod graph;
 mod identity;
 mod mail;
+mod meetings;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod settings;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use evergrant::capability::{Mail, Profile, Profiles};
+use evergrant::capability::{Calendars, Mail, Meetings, Profile, Profiles};
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, ConsentAsk, Credential, DeviceAsk, Evidence, Failure, Limits,
     Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
@@ -81,7 +83,11 @@ const KEYS: [(&str, &str, &[&str]); 3] = [
             "User.Read",
         ],
     ),
-    ("microsoft_teams", "Microsoft Teams", &["OnlineMeetings.ReadWrite", "User.Read"]),
+    (
+        "microsoft_teams",
+        "Microsoft Teams",
+        &["OnlineMeetings.ReadWrite", "Calendars.ReadWrite", "User.Read"],
+    ),
 ];
 
 /// The providers of this vendor; their registration is entered in `registrations`.
@@ -235,6 +241,15 @@ impl Provider for Microsoft {
 
     fn profiles(&self) -> Option<&dyn Profiles> {
         Some(self)
+    }
+
+    fn calendars(&self) -> Option<&dyn Calendars> {
+        let key = self.manifest.key.as_str();
+        matches!(key, "microsoft_calendar" | "microsoft_teams").then_some(self as &dyn Calendars)
+    }
+
+    fn meetings(&self) -> Option<&dyn Meetings> {
+        (self.manifest.key.as_str() == "microsoft_teams").then_some(self as &dyn Meetings)
     }
 
     fn mail(&self) -> Option<&dyn Mail> {

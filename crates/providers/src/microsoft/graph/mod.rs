@@ -18,7 +18,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 use url::Url;
 
-pub(super) use request::{Call, id, send_unsigned};
+pub(super) use request::{Call, id, read, send_unsigned};
 
 use super::claims;
 

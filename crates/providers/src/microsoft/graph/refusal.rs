@@ -24,9 +24,9 @@ pub(super) struct Asked<'a> {
     pub(super) conditional: bool,
 }
 
-/// A success as it is, anything else as the error it means.
-pub(super) fn check(response: Response, asked: &Asked<'_>) -> Result<Response, CallError> {
-    if response.status().is_success() { Ok(response) } else { Err(refused(&response, asked)) }
+/// Whether an answer is a success, and the error it means otherwise.
+pub(super) fn meaning(response: &Response, asked: &Asked<'_>) -> Result<(), CallError> {
+    if response.status().is_success() { Ok(()) } else { Err(refused(response, asked)) }
 }
 
 /// Whether none of `needs` is among the permissions that were granted. Where it is not known what

@@ -170,8 +170,20 @@ impl<'a> Call<'a> {
         url
     }
 
+    /// Sends it, for those who read more in a refusal than what it means: the answer as it came, and
+    /// the refusal, if it is one.
+    pub(crate) async fn answer(self) -> Result<(Response, Result<(), CallError>), CallError> {
+        let url = self.url();
+        self.answer_from(&url).await
+    }
+
     /// Sends it to an address below the root that the provider gave itself.
     pub(super) async fn send_to(self, url: &str) -> Result<Response, CallError> {
+        let (response, meaning) = self.answer_from(url).await?;
+        meaning.map(|()| response)
+    }
+
+    async fn answer_from(self, url: &str) -> Result<(Response, Result<(), CallError>), CallError> {
         let mut request = http::Request::builder()
             .method(self.method.clone())
             .uri(url)
@@ -217,12 +229,13 @@ impl<'a> Call<'a> {
             rows: self.rows,
             conditional: self.if_match.is_some(),
         };
-        refusal::check(response, &asked)
+        let meaning = refusal::meaning(&response, &asked);
+        Ok((response, meaning))
     }
 }
 
 /// The body of a success as JSON.
-pub(super) fn read<T: DeserializeOwned>(response: &Response) -> Result<T, CallError> {
+pub(crate) fn read<T: DeserializeOwned>(response: &Response) -> Result<T, CallError> {
     serde_json::from_slice(response.body()).map_err(|e| CallError::Unreadable(e.to_string()))
 }
 
@@ -237,7 +250,8 @@ pub(crate) async fn send_unsigned(api: &Api, request: Request) -> Result<Respons
     }
     let response = api.send_unsigned(request).await?;
     let asked = Asked { granted: &[], needs: &[], rows: &[], conditional: false };
-    refusal::check(response, &asked)
+    refusal::meaning(&response, &asked)?;
+    Ok(response)
 }
 
 /// An id as one segment of a path: ids contain `/`, `+` and `=` (contract, section 4.1).
