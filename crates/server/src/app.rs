@@ -106,7 +106,8 @@ impl App {
         id: IntegrationId,
     ) -> Problem {
         let problem = problem.into();
-        if ![Code::ReconnectRequired, Code::ConsentRequired].contains(&problem.code()) {
+        let by_user = [Code::ReconnectRequired, Code::ConsentRequired, Code::MissingScope];
+        if !by_user.contains(&problem.code()) {
             return problem;
         }
         let link = self.0.vault.reconnect_link(owner, id);

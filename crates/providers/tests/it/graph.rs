@@ -147,7 +147,7 @@ impl Desk {
                     () = tokio::task::yield_now() => {}
                 }
             }
-            let next = self.clock.next_wakeup().expect("somebody waits for what never comes");
+            let next = self.clock.next_wakeup().unwrap();
             self.clock.advance(until(self.clock.now(), next));
         }
     }
@@ -155,7 +155,7 @@ impl Desk {
 
 /// The mailbox of the account.
 pub(crate) fn mail(provider: &Arc<dyn Provider>) -> &dyn Mail {
-    provider.mail().expect("this key has mail")
+    provider.mail().unwrap()
 }
 
 /// A recorded exchange.

@@ -31,8 +31,8 @@ fn file(name: &str, bytes: usize) -> NewAttachment {
     }
 }
 
-fn html(text: &str) -> Option<Body> {
-    Some(Body { format: BodyFormat::Html, content: text.to_owned() })
+fn html(text: &str) -> Body {
+    Body { format: BodyFormat::Html, content: text.to_owned() }
 }
 
 /// What is sent in three ways.
@@ -56,7 +56,7 @@ impl Way {
                 let message = NewMessage {
                     to: vec![person("alex@example.com")],
                     subject: "Planning".to_owned(),
-                    body: html("<p>See you.</p>"),
+                    body: Some(html("<p>See you.</p>")),
                     attachments: files,
                     ..NewMessage::default()
                 };
@@ -64,7 +64,7 @@ impl Way {
             }
             Self::Reply => {
                 let reply = Reply {
-                    body: html("<p>Yes.</p>"),
+                    body: Some(html("<p>Yes.</p>")),
                     all: true,
                     cc: vec![person("more@example.com")],
                     attachments: files,
@@ -75,7 +75,7 @@ impl Way {
             Self::Forward => {
                 let forward = Forward {
                     to: vec![person("dana@example.com")],
-                    body: html("<p>FYI.</p>"),
+                    body: Some(html("<p>FYI.</p>")),
                     attachments: files,
                     ..Forward::default()
                 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::response::{IntoResponse, Response};
 use evergrant_store::{Claimed, Effect, EffectAnswer};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use crate::App;
@@ -23,6 +23,8 @@ const KEPT: Duration = Duration::from_hours(24);
 const SOON: Duration = Duration::from_secs(1);
 /// The longest answer that is kept, in bytes.
 const LONGEST_ANSWER: usize = 16 << 20;
+/// What of its headers is given again, besides the media type: what callers go on with.
+const HEADS: [HeaderName; 2] = [header::LOCATION, header::ETAG];
 /// Marks an answer that was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
@@ -80,7 +82,7 @@ async fn have(
                     .get(header::CONTENT_TYPE)
                     .and_then(|value| value.to_str().ok())
                     .map(str::to_owned),
-                body: app.0.vault.seal_reply(&effect.id, &body),
+                body: app.0.vault.seal_reply(&effect.id, &packed(&parts.headers, &body)),
             };
             let noted = store.answer_effect(effect, &kept, KEPT).await.map(drop);
             return Ok(told(noted, Response::from_parts(parts, Body::from(body))));
@@ -102,13 +104,16 @@ fn told<T>(noted: Result<(), evergrant::store::StoreError>, answer: T) -> T {
 
 /// What an effect was answered with, once more.
 fn again(app: &App, effect: &Effect, answer: EffectAnswer) -> Result<Response, Problem> {
-    let body = app.0.vault.open_reply(&effect.id, &answer.body);
-    let body = body.map_err(|e| Problem::new(Code::EncryptionKeyMissing, e.to_string()))?;
+    let kept = app.0.vault.open_reply(&effect.id, &answer.body);
+    let kept = kept.map_err(|e| Problem::new(Code::EncryptionKeyMissing, e.to_string()))?;
+    let (heads, body) =
+        unpacked(&kept).ok_or_else(|| Problem::internal("a kept answer has no head"))?;
     let status = StatusCode::from_u16(answer.status).map_err(Problem::internal)?;
     // What was a problem then is one now: it gets this request's id.
-    let code = (!status.is_success()).then(|| code_of(&body)).flatten();
-    let mut response = Response::new(Body::from(Bytes::copy_from_slice(&body)));
+    let code = (!status.is_success()).then(|| code_of(body)).flatten();
+    let mut response = Response::new(Body::from(Bytes::copy_from_slice(body)));
     *response.status_mut() = status;
+    *response.headers_mut() = heads;
     let headers = response.headers_mut();
     headers.insert(REPLAYED, HeaderValue::from_static("true"));
     if let Some(kind) = answer.content_type.and_then(|kind| HeaderValue::from_str(&kind).ok()) {
@@ -118,6 +123,35 @@ fn again(app: &App, effect: &Effect, answer: EffectAnswer) -> Result<Response, P
         response.extensions_mut().insert(code);
     }
     Ok(response)
+}
+
+/// What is kept of an answer besides its media type: headers, a line each, an empty line, the body.
+fn packed(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(body.len() + 512);
+    for name in HEADS {
+        if let Some(value) = headers.get(&name) {
+            packed.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\n"].concat());
+        }
+    }
+    packed.push(b'\n');
+    packed.extend(body);
+    packed
+}
+
+/// The headers and the body of an answer that was packed.
+fn unpacked(mut packed: &[u8]) -> Option<(HeaderMap, &[u8])> {
+    let mut headers = HeaderMap::new();
+    loop {
+        let end = packed.iter().position(|byte| *byte == b'\n')?;
+        let (line, rest) = (&packed[..end], &packed[end + 1..]);
+        if line.is_empty() {
+            return Some((headers, rest));
+        }
+        let name = HEADS.into_iter().find(|name| line.starts_with(name.as_str().as_bytes()))?;
+        let value = line.get(name.as_str().len() + 2..)?;
+        headers.insert(name, HeaderValue::from_bytes(value).ok()?);
+        packed = rest;
+    }
 }
 
 /// The code of a problem's body.

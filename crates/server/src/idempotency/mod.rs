@@ -11,8 +11,6 @@
 //!    what an earlier try may have had is recognised by it.
 //! 5. A key is the owner's and the integration's.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the handlers that create come next"))]
-
 mod had;
 #[cfg(test)]
 mod tests;
@@ -96,21 +94,16 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
-    /// The body.
-    pub(crate) fn body(&self) -> &T {
-        &self.body
-    }
-
     /// Has the effect once for this key: the answer of the first time is given again.
     ///
-    /// `purpose` names the operation. `act` runs to its end even if the caller hangs up. Without a key
-    /// every request is another effect.
+    /// `purpose` names the operation and the item it is for: one key used for two is another request.
+    /// `act` runs to its end even if the caller hangs up. Without a key every request is another effect.
     pub(crate) async fn run<F, A>(
         self,
         app: &App,
         owner: UserId,
         id: IntegrationId,
-        purpose: &'static str,
+        purpose: String,
         act: F,
     ) -> Result<Response, Problem>
     where
@@ -125,7 +118,7 @@ impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
             let answer = match key {
                 None => act(Once::random(&*app.0.entropy), body).await,
                 Some(key) => {
-                    let once = Once::from_key(id, purpose, &key);
+                    let once = Once::from_key(id, &purpose, &key);
                     let effect = Named { owner, id, purpose, key, digest }.effect(&app);
                     had::once(&app, &effect, || act(once, body)).await
                 }
@@ -141,7 +134,7 @@ impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
 struct Named {
     owner: UserId,
     id: IntegrationId,
-    purpose: &'static str,
+    purpose: String,
     key: String,
     digest: [u8; 32],
 }

@@ -115,9 +115,10 @@ impl Bench {
                 _ => {}
             }
             let count = had.lock().unwrap().len();
-            Ok((StatusCode::CREATED, axum::Json(json!({ "count": count }))).into_response())
+            let found = [("location", "/notes/1/"), ("etag", "\"v1\""), ("age", "0")];
+            Ok((StatusCode::CREATED, found, axum::Json(json!({ "count": count }))).into_response())
         };
-        keyed.run(&self.app, owner, id, purpose, act).await
+        keyed.run(&self.app, owner, id, purpose.to_owned(), act).await
     }
 
     fn count(&self) -> usize {
@@ -184,7 +185,13 @@ async fn the_first_answer_is_given_again_to_the_byte() {
     let t = Bench::new().await;
     let first = told(t.post(Some("k"), json!({ "do": "ok" })).await).await;
     let (answer, other) = (t.post(Some("k"), json!({ "do": "ok" })).await, t.replica().await);
-    assert_eq!(answer.as_ref().unwrap().headers()["content-type"], "application/json");
+    let headers = answer.as_ref().unwrap().headers();
+    for (name, value) in
+        [("content-type", "application/json"), ("location", "/notes/1/"), ("etag", "\"v1\"")]
+    {
+        assert_eq!(headers[name], value);
+    }
+    assert!(!headers.contains_key("age"));
     let again =
         [told(answer).await, told(other.post(Some("k"), json!({ "do": "ok" })).await).await];
     for again in again {
