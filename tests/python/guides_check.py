@@ -3,17 +3,19 @@
 What is run, in the order of the guide, all blocks of a guide in one folder and one environment:
 
     ```python                            every such block, in one namespace
-    <!-- file: NAME --> ```python        written to NAME, for the later blocks to import
+    <!-- file: NAME --> ```python        written to NAME, for the later blocks; any language
+    <!-- copy: NAME from GUIDE -->       the file NAME of another guide
     <!-- run --> ```bash                 must end with 0
     <!-- run, exits: 5, prints: X -->    must end with 5, and print X to stdout or stderr
 
-Other blocks are there to be read. The documented ports are replaced by free ones. After its blocks a guide's
+Blocks that call `node` are left out, and said to be, where there is none. Other blocks are there to be read. The documented ports are replaced by free ones. After its blocks a guide's
 code meets every failure that the sandbox can provoke. Ends with 1 at the first thing that is not as written.
 """
 
 import argparse
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -33,7 +35,10 @@ PORTS = {
     "8410": "EVERGRANT_SANDBOX_HTTP",
     "8443": "EVERGRANT_SANDBOX_HTTPS",
 }
-NOTE = re.compile(r"<!-- (?:(?P<run>run)(?:, exits: (?P<exits>\d+))?(?:, prints: (?P<prints>.+))?|file: (?P<file>\S+)) -->$")
+NOTE = re.compile(
+    r"<!-- (?:(?P<run>run)(?:, exits: (?P<exits>\d+))?(?:, prints: (?P<prints>.+))?|file: (?P<file>\S+)"
+    r"|copy: (?P<copy>\S+) from (?P<source>\S+)) -->$"
+)
 ADELE, ALEX = "adele@contoso.example", "alex@contoso.example"
 
 
@@ -60,8 +65,16 @@ def blocks(text):
             note = NOTE.match(line)
             if note is None:
                 check(f"line {number} is a note that this program knows", False, line)
+            if note["copy"]:
+                yield number, "copy", note, files(GUIDES / note["source"])[note["copy"]]
+                note = None
         elif line.strip():
             note = None
+
+
+def files(guide):
+    """The files that a guide has its reader write, by name."""
+    return {note["file"]: code for *_, note, code in blocks(guide.read_text()) if note and note["file"]}
 
 
 class Folder:
@@ -152,13 +165,13 @@ def follow(guide, place):
     names = {"__name__": guide.stem}
     for line, language, note, code in blocks(guide.read_text()):
         at = f"{guide.name}, line {line}"
-        if language == "python":
+        name = note and (note["file"] or note["copy"])
+        if name:
+            (place.path / name).write_text(place.here(code))
+            print(f"ok    {at}: {name}")
+        elif language == "python":
             # Empty lines before it make a traceback name the guide's own line.
             program = compile("\n" * (line - 1) + place.here(code), str(guide), "exec")
-            if note and note["file"]:
-                (place.path / note["file"]).write_text(place.here(code))
-                print(f"ok    {at}: {note['file']}")
-                continue
             os.environ.clear()
             os.environ.update(place.env)
             exec(program, names)
@@ -166,6 +179,9 @@ def follow(guide, place):
             print(f"ok    {at}: python")
         elif note and note["run"]:
             check(f"{at}: bash", language == "bash", language)
+            if re.search(r"^node ", code, re.M) and not shutil.which("node"):
+                print("skip    there is no node on this machine")
+                continue
             printed = place.bash(code, int(note["exits"] or 0))
             if note["prints"]:
                 check(f"  prints {note['prints']}", note["prints"] in printed, printed)
@@ -327,7 +343,7 @@ def eventually(what, passed, within=90):
 def expiring_tokens(place, modules):
     """The helper when tokens really expire, which takes the sandbox's short ones: all callers, every failure."""
     for name, code in modules.items():
-        (place.path / name).write_text(code)
+        (place.path / name).write_text(place.here(code))
     place.bash("""
         evergrant sandbox --access-ttl 4 > sandbox.log 2>&1 &
         until curl -sf http://127.0.0.1:8410/_sandbox/world > world.json; do sleep 0.1; done
@@ -423,10 +439,8 @@ def main():
             if name in after:
                 after[name](place, known)
     if not chosen.guides or "valid-token.md" in chosen.guides:
-        text = (GUIDES / "valid-token.md").read_text()
         with folder(chosen.evergrant) as place:
-            files = {note["file"]: place.here(code) for *_, note, code in blocks(text) if note and note["file"]}
-            expiring_tokens(place, files)
+            expiring_tokens(place, files(GUIDES / "valid-token.md"))
     print("every guide does what it says")
 
 
