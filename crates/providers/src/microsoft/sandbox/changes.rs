@@ -39,7 +39,13 @@ pub(super) const PATHS: &[&str] = &[
 
 /// Carries out a change; the answer is what was changed, as it is now.
 pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Value, Problem> {
-    match path.trim_end_matches('/').split('/').collect::<Vec<_>>().as_slice() {
+    let steps: Vec<_> = path.trim_end_matches('/').split('/').collect();
+    if let ["users", user, change @ ..] = steps.as_slice()
+        && let Some(outcome) = act.change_calendar(user, change, body)
+    {
+        return outcome;
+    }
+    match steps.as_slice() {
         ["rotate-keys"] => {
             nothing(body)?;
             Ok(json!({ "kid": act.keys().rotate() }))

@@ -136,7 +136,7 @@ pub(super) fn fail(
         (_, None, Some(body)) => (status, axum::Json(body)).into_response(),
         (GRAPH, None, None) => {
             let text = |name| failure.vendor.get(name).and_then(Value::as_str);
-            Reply::new(act, request).scripted(status, text("code"), text("message"))
+            Reply::new(act, request).scripted(status, text("code"), text("message")).map(Body::from)
         }
         (AUTHORIZE | ADMIN_CONSENT, None, None) => {
             let mut page = Page::new("We’re having trouble", "<p>Try again in a while.</p>");

@@ -18,6 +18,7 @@ mod discovery;
 mod faults;
 mod graph;
 mod issue;
+mod json;
 mod mint;
 mod pages;
 mod registration;
@@ -35,10 +36,11 @@ use axum::Router;
 use axum::routing::{any, get, post};
 use evergrant::Request;
 use evergrant_sandbox::{
-    Act, Backstage, Credential, DeviceCodes, Failure, Grants, Origin, Problem, Scene, Site,
+    Act, Backstage, Credential, DeviceCodes, Failure, Grants, Origin, Pass, Problem, Scene, Site,
 };
 use serde_json::{Value, json};
 
+use self::graph::{Agenda, Limits};
 use self::mint::Keys;
 use self::registration::Registration;
 use self::scopes::Scopes;
@@ -60,6 +62,8 @@ struct Inner {
     sign_ins: SignIns,
     keys: Keys,
     world: Mutex<World>,
+    limits: Limits,
+    agenda: Mutex<Agenda>,
 }
 
 /// What is remembered of a sign-in.
@@ -76,13 +80,16 @@ struct Memo {
 impl MicrosoftAct {
     /// The act in a new world.
     pub fn new(backstage: &Backstage) -> Self {
+        let world = World::new(backstage.secret());
         Self(Arc::new(Inner {
+            agenda: Mutex::new(Agenda::new(&world.users, backstage)),
             backstage: backstage.clone(),
             grants: Grants::new(backstage.clone(), CODE_TTL, REFRESH_INACTIVITY),
             devices: DeviceCodes::new(backstage.clone()),
             sign_ins: SignIns::default(),
             keys: Keys::new(),
-            world: Mutex::new(World::new(backstage.secret())),
+            world: Mutex::new(world),
+            limits: Limits::default(),
         }))
     }
 
@@ -144,6 +151,10 @@ impl Act for MicrosoftAct {
         faults::SITES
     }
 
+    fn enter(&self, request: &Request) -> Result<Pass, Box<axum::response::Response>> {
+        self.enter_mailbox(request)
+    }
+
     fn scene(&self, request: &Request) -> Option<Scene> {
         faults::scene(self, request)
     }
@@ -179,8 +190,9 @@ impl Act for MicrosoftAct {
             },
             "registrations": registrations.collect::<Vec<_>>(),
             "users": world.users,
+            "calendars": self.calendars_shown(),
             "users_may_consent": world.users_may_consent,
-            "changes": changes::PATHS,
+            "changes": ([changes::PATHS, graph::CALENDAR_PATHS].concat()),
             "fault_sites": faults::SITES.iter().map(|site| site.name).collect::<Vec<_>>(),
         })
     }
@@ -208,7 +220,10 @@ impl Act for MicrosoftAct {
         self.grants().reset();
         self.devices().reset();
         self.0.sign_ins.reset();
-        *self.stage_world() = World::new(self.backstage().secret());
+        self.0.limits.reset();
+        let world = World::new(self.backstage().secret());
+        *self.agenda() = Agenda::new(&world.users, self.backstage());
+        *self.stage_world() = world;
     }
 }
 

@@ -92,13 +92,18 @@ impl World {
                 "Megan Bowen",
             )
         };
+        let megan = User::new(
+            "megan@contoso.example",
+            "dddddddd-0000-1111-2222-eeeeeeeeeeee",
+            "Megan Bowen",
+        );
         let confidential =
             Registration::confidential("sandbox-client", "Sandbox App", "sandbox-secret");
         let public = Registration::public("sandbox-public", "Sandbox Native App");
         Self {
             id,
             registrations: vec![confidential, public],
-            users: vec![adele, alex, admin],
+            users: vec![adele, alex, admin, megan],
             users_may_consent: true,
         }
     }

@@ -1,0 +1,310 @@
+//! Calendars and their events (contract, 5): the table of calls, and who may make them.
+//!
+//! Pure parts: [`zones`] and [`when`] (moments), [`recurrence`] and [`expand`] (series), [`key`]
+//! (ids), [`item`] (what a calendar holds), [`read`] and [`show`] (the form on the wire). The store
+//! is [`agenda`] over [`mailbox`]; the rest carries out calls.
+
+mod agenda;
+mod calendars;
+mod change;
+mod create;
+mod expand;
+mod item;
+mod key;
+mod mailbox;
+mod meeting_times;
+mod plot;
+mod read;
+mod recurrence;
+mod respond;
+mod schedule;
+mod seed;
+mod show;
+mod view;
+pub(super) mod when;
+pub(super) mod zones;
+
+use std::sync::{MutexGuard, PoisonError};
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+pub(in crate::microsoft::sandbox) use self::agenda::Agenda;
+use self::item::{Form, Item};
+use self::key::{Key, NoKey};
+pub(super) use self::mailbox::Licence;
+use self::mailbox::Mailbox;
+pub(in crate::microsoft::sandbox) use self::plot::PATHS;
+use self::show::Look;
+use self::zones::Zone;
+use super::Owner;
+use super::call::Call;
+use super::reply::{Answer, Denied};
+use crate::microsoft::sandbox::MicrosoftAct;
+
+/// What only reads.
+const READ: &[&str] = &[
+    "Calendars.Read",
+    "Calendars.ReadWrite",
+    "Calendars.Read.Shared",
+    "Calendars.ReadWrite.Shared",
+];
+/// What reads everything but bodies and attachments.
+const BASIC: &[&str] = &["Calendars.ReadBasic", "Calendars.ReadBasic.All"];
+const WRITE: &[&str] = &["Calendars.ReadWrite", "Calendars.ReadWrite.Shared"];
+const READ_SHARED: &[&str] = &["Calendars.Read.Shared", "Calendars.ReadWrite.Shared"];
+const WRITE_SHARED: &[&str] = &["Calendars.ReadWrite.Shared"];
+
+/// One call about calendars: whose, which, and how its answer is to look.
+struct Desk<'a> {
+    act: &'a MicrosoftAct,
+    call: &'a Call,
+    /// The mailbox in the path.
+    owner: &'a Owner,
+    look: Look,
+}
+
+/// Where events are looked for or put.
+#[derive(Debug, Clone)]
+struct Place {
+    /// The object id of the mailbox that has them.
+    oid: String,
+    /// The number of the one calendar; else all of them.
+    calendar: Option<u64>,
+    /// How a context names it.
+    set: String,
+    can_edit: bool,
+}
+
+impl MicrosoftAct {
+    /// Everybody's calendars.
+    pub(in crate::microsoft::sandbox) fn agenda(&self) -> MutexGuard<'_, Agenda> {
+        self.0.agenda.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call about the calendars of `owner`.
+    pub(super) fn calendar(
+        &self,
+        owner: &Owner,
+        rest: &[&str],
+        call: &Call,
+    ) -> Result<Answer, Denied> {
+        let zone = match call.prefer.time_zone.as_deref() {
+            Some(name) => Zone::named(name).ok_or_else(|| read::no_zone(name))?,
+            None => Zone::utc(),
+        };
+        let look = Look {
+            zone,
+            as_text: call.prefer.text_body,
+            basic: !call.caller.has(READ),
+            selects_original: selects(call, "originalStart"),
+            now: self.backstage().now(),
+        };
+        let desk = Desk { act: self, call, owner, look };
+        desk.serve(rest)
+    }
+
+    /// Whose calendars `key` names. Delegated callers also reach those that are shared with them.
+    pub(super) fn calendar_owner(&self, key: &str, call: &Call) -> Result<Owner, Denied> {
+        let key = if key == "me-token-to-replace" { &call.caller.oid } else { key };
+        let world = self.stage_world();
+        let user = world.user(key).ok_or_else(|| Denied::no_user(key))?;
+        Ok(Owner { oid: user.oid, upn: user.upn, name: user.display_name })
+    }
+}
+
+/// Whether `$select` names this property.
+fn selects(call: &Call, name: &str) -> bool {
+    let selected = call.options.get("select").unwrap_or_default();
+    selected.split(',').any(|selected| selected.trim().eq_ignore_ascii_case(name))
+}
+
+/// Whether a path below a user is about calendars.
+pub(super) fn is_calendar(rest: &[&str]) -> bool {
+    let known =
+        ["calendar", "calendars", "calendargroups", "calendarview", "events", "findmeetingtimes"];
+    let is_zones = matches!(rest, ["outlook", next] if next.starts_with("supportedtimezones"));
+    is_zones || rest.first().is_some_and(|first| known.contains(first))
+}
+
+impl Desk<'_> {
+    fn serve(&self, rest: &[&str]) -> Result<Answer, Denied> {
+        self.admit()?;
+        let method = &self.call.method;
+        match rest {
+            ["outlook", function] if method == Method::GET => self.supported_zones(function),
+            ["findmeetingtimes"] if method == Method::POST => self.find_meeting_times(),
+            ["calendar", "getschedule"] | ["calendars", _, "getschedule"]
+                if method == Method::POST =>
+            {
+                self.get_schedule()
+            }
+            ["calendars"] | ["calendargroups", _, "calendars"] => self.calendars(),
+            ["calendargroups", rest @ ..] if !rest.contains(&"calendars") => self.groups(rest),
+            ["calendar"] => self.one_calendar(None),
+            ["calendars", id] | ["calendargroups", _, "calendars", id] => {
+                self.one_calendar(Some(id))
+            }
+            ["calendar", rest @ ..] => self.events(&self.place(None)?, rest),
+            ["calendars", id, rest @ ..] | ["calendargroups", _, "calendars", id, rest @ ..] => {
+                self.events(&self.place(Some(id))?, rest)
+            }
+            _ => self.events(&self.whole(), rest),
+        }
+    }
+
+    /// Events of a place: a list, a view, or one and what is done to it.
+    fn events(&self, place: &Place, rest: &[&str]) -> Result<Answer, Denied> {
+        let method = self.call.method.as_str();
+        match (method, rest) {
+            ("GET", ["events"]) => self.list(place),
+            ("POST", ["events"]) => self.writable(place).and_then(|()| self.create(place)),
+            ("GET", ["calendarview"]) => self.view(place),
+            ("GET", ["events" | "calendarview", id]) => self.show_one(place, id),
+            ("PATCH", ["events" | "calendarview", id]) => {
+                self.writable(place).and_then(|()| self.update(place, id))
+            }
+            ("DELETE", ["events" | "calendarview", id]) => {
+                self.writable(place).and_then(|()| self.delete(place, id))
+            }
+            ("GET", ["events" | "calendarview", id, "instances"]) => self.instances(place, id),
+            ("POST", ["events" | "calendarview", id, action]) => {
+                self.writable(place).and_then(|()| self.act_on(place, id, action))
+            }
+            (_, ["events" | "calendarview" | "findmeetingtimes" | "getschedule", ..]) => {
+                Err(Denied::method())
+            }
+            (_, [unknown, ..]) => Err(Denied::segment(unknown)),
+            (_, []) => Err(Denied::method()),
+        }
+    }
+
+    /// The names of the zones, in one of the two standards (contract, 4.8).
+    fn supported_zones(&self, function: &str) -> Result<Answer, Denied> {
+        let standard = function
+            .strip_prefix("supportedtimezones")
+            .map(|rest| rest.contains("'iana'"))
+            .ok_or_else(|| Denied::segment(function))?;
+        let names = zones::names(standard).into_iter();
+        let names: Vec<_> =
+            names.map(|name| json!({ "alias": name, "displayName": name })).collect();
+        let context = self.call.context("Collection(microsoft.graph.timeZoneInformation)");
+        Ok(Answer::ok(json!({ "@odata.context": context, "value": names })))
+    }
+
+    /// Whether the token allows to read here (contract, 9).
+    fn admit(&self) -> Result<(), Denied> {
+        let caller = &self.call.caller;
+        if caller.is_app || caller.oid == self.owner.oid {
+            return if caller.has(READ) || caller.has(BASIC) {
+                Ok(())
+            } else {
+                Err(Denied::access())
+            };
+        }
+        let agenda = self.act.agenda();
+        let shares = agenda.mailbox(&caller.oid).is_some_and(|mailbox| {
+            mailbox.shared.iter().any(|shared| shared.owner == self.owner.oid)
+        });
+        if shares && caller.has(READ_SHARED) { Ok(()) } else { Err(Denied::access()) }
+    }
+
+    /// Whether the token and the sharing allow to write there.
+    fn writable(&self, place: &Place) -> Result<(), Denied> {
+        let is_own = self.call.caller.is_app || place.oid == self.call.caller.oid;
+        let wanted = if is_own { WRITE } else { WRITE_SHARED };
+        if self.call.caller.has(wanted) && place.can_edit { Ok(()) } else { Err(Denied::access()) }
+    }
+
+    /// All calendars of the mailbox.
+    fn whole(&self) -> Place {
+        let set = self.owner.set("events");
+        Place {
+            oid: self.owner.oid.to_owned(),
+            calendar: None,
+            set,
+            can_edit: self.edits(self.owner.oid),
+        }
+    }
+
+    /// Whether the caller may edit the default calendar of that mailbox.
+    fn edits(&self, oid: &str) -> bool {
+        if self.call.caller.is_app || oid == self.call.caller.oid {
+            return true;
+        }
+        let agenda = self.act.agenda();
+        agenda.mailbox(&self.call.caller.oid).is_some_and(|mailbox| {
+            mailbox.shared.iter().any(|shared| shared.owner == oid && shared.can_edit)
+        })
+    }
+
+    /// The calendar with this id, or the default one; a shared one is its owner's.
+    fn place(&self, id: Option<&str>) -> Result<Place, Denied> {
+        let agenda = self.act.agenda();
+        let mailbox = agenda.mailbox(self.owner.oid).ok_or_else(Denied::no_mailbox)?;
+        let Some(id) = id else {
+            let calendar = Some(mailbox.default_calendar());
+            drop(agenda);
+            let set = self.owner.set("calendar/events");
+            return Ok(Place { calendar, set, ..self.whole() });
+        };
+        let set = self.owner.set(&format!("calendars('{}')/events", escaped(id)));
+        match mailbox.key(id).map_err(no_key)? {
+            Key::Calendar(number) if mailbox.calendars.iter().any(|one| one.number == number) => {
+                drop(agenda);
+                Ok(Place { calendar: Some(number), set, ..self.whole() })
+            }
+            Key::Shared(number) => {
+                let shared = mailbox.shared.iter().find(|shared| shared.number == number);
+                let shared = shared.ok_or_else(Denied::not_found)?;
+                if !self.call.caller.has(READ_SHARED) {
+                    return Err(Denied::access());
+                }
+                Ok(Place {
+                    oid: shared.owner.clone(),
+                    calendar: Some(shared.calendar),
+                    set,
+                    can_edit: shared.can_edit,
+                })
+            }
+            _ => Err(Denied::not_found()),
+        }
+    }
+
+    /// The event with this id, if it is at the place.
+    fn find(&self, mailbox: &Mailbox, place: &Place, id: &str) -> Result<(Item, Form), Denied> {
+        let (item, form) = mailbox.find(id).map_err(no_key)?;
+        if place.calendar.is_some_and(|calendar| calendar != item.calendar) {
+            return Err(Denied::not_found());
+        }
+        Ok((item.clone(), form))
+    }
+
+    /// The answer with one event.
+    fn entity(&self, mailbox: &Mailbox, item: &Item, form: Form) -> Result<Value, Denied> {
+        let query = self.call.options.query(&view::EVENT)?;
+        let shown = query.shape(&view::EVENT, mailbox.show(item, form, &self.look));
+        let set = format!("users('{}')/events{}/$entity", mailbox.oid, query.selection());
+        Ok(with_context(self.call.context(&set), shown))
+    }
+}
+
+/// An entity with its context.
+fn with_context(context: String, mut entity: Value) -> Value {
+    if let Some(members) = entity.as_object_mut() {
+        members.insert("@odata.context".to_owned(), context.into());
+    }
+    entity
+}
+
+/// An id as it stands in a context or an address.
+fn escaped(id: &str) -> String {
+    url::form_urlencoded::byte_serialize(id.as_bytes()).collect()
+}
+
+fn no_key(no: NoKey) -> Denied {
+    match no {
+        NoKey::Malformed => Denied::id_malformed(),
+        NoKey::Foreign => Denied::not_found(),
+    }
+}
