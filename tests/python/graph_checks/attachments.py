@@ -44,8 +44,9 @@ async def small(adele, draft):
     check("it can be read", read.content_type == "text/plain" and read.content_bytes == b"hello", read)
     check("its $value is its bytes", await value(adele, draft.id, made.id) == b"hello")
     spare = await files.post(models.FileAttachment(
-        odata_type="#microsoft.graph.fileAttachment", name="spare.txt", content_bytes=b"hello",
+        odata_type="#microsoft.graph.fileAttachment", name="spare.bin", content_bytes=bytes(2_900_000),
     ))
+    check("one of almost 3 MB, too", spare.size >= 2_900_000, spare.size)
     await files.by_attachment_id(spare.id).delete()
     check("it can be removed", len((await files.get()).value) == 1)
 

@@ -38,11 +38,11 @@ async def folders(adele):
     found = (await get(adele.me.mail_folders, top=100)).value
     names = {folder.display_name for folder in found}
     check("the usual folders are there", {"Inbox", "Drafts", "Sent Items", "Deleted Items"} <= names, names)
-    made = await adele.folder("inbox").child_folders.post(models.MailFolder(display_name="Projects"))
+    made = await adele.folder("inbox").child_folders.post(models.MailFolder(display_name="Ideas"))
     children = (await get(adele.folder("INBOX").child_folders, top=100)).value
     check("a child folder is made and listed", made.id in {folder.id for folder in children}, children)
     check("below its parent", made.parent_folder_id == (await adele.folder("inbox").get()).id, made)
-    error = await refused(adele.folder("inbox").child_folders.post(models.MailFolder(display_name="Projects")))
+    error = await refused(adele.folder("inbox").child_folders.post(models.MailFolder(display_name="Ideas")))
     check("its name is taken then", is_error(error, 409, "ErrorFolderExists"), error)
     await adele.folder(made.id).delete()
 
