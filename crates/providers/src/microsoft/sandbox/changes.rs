@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use super::MicrosoftAct;
 use super::aadsts::Trouble;
+use super::graph::CALENDAR_PATHS;
+use super::mailbox_changes;
 use super::registration::Registration;
 use super::world::{Challenge, Demand};
 
@@ -55,6 +57,10 @@ pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Val
             act.stage_world().users_may_consent = users_may_consent;
             Ok(json!({ "users_may_consent": users_may_consent }))
         }
+        ["limits"] => act.change_limits(body),
+        ["users", user, change @ ("mailbox" | "messages"), rest @ ..] => {
+            act.change_mailbox(user, &[&[*change], rest].concat(), body)
+        }
         ["users", user, "refuse-claims"] => act.refuse_claims(user, &read(body)?),
         ["users", user, change] => {
             nothing(body)?;
@@ -67,7 +73,10 @@ pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Val
         ["registrations", client_id, change @ ..] => {
             act.change_registration(client_id, change, body)
         }
-        _ => Err(Problem::unknown(format!("there are: {}", PATHS.join(", ")))),
+        _ => {
+            let all = [PATHS, mailbox_changes::PATHS, CALENDAR_PATHS].concat();
+            Err(Problem::unknown(format!("there are: {}", all.join(", "))))
+        }
     }
 }
 
@@ -116,7 +125,7 @@ struct Thumbprint {
     thumbprint: String,
 }
 
-fn read<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
+pub(super) fn read<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
     T::deserialize(body).map_err(|error| Problem::unusable(error.to_string()))
 }
 

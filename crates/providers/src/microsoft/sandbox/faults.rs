@@ -38,6 +38,14 @@ pub(super) fn scene(act: &MicrosoftAct, request: &Request) -> Option<Scene> {
     let (first, rest) = (segments.next()?, segments.next().unwrap_or_default());
     let mut fields = BTreeMap::new();
     let site = match (first, rest) {
+        ("api", rest) if rest.starts_with("v2.0/") => {
+            if let Some((oid, client_id)) = act.upload_of(request) {
+                let account = act.stage_world().user(&oid).map(|user| user.upn.to_owned());
+                fields.insert("client_id", client_id);
+                fields.extend(account.map(|account| ("account", account)));
+            }
+            return Some(Scene { site: GRAPH, fields });
+        }
         ("v1.0" | "beta", _) | ("oidc", "userinfo") => {
             let claims = bearer(request.headers()).and_then(SigningKey::claims);
             let claim = |name| claims.as_ref()?.get(name)?.as_str().map(str::to_owned);

@@ -19,6 +19,8 @@ mod faults;
 mod graph;
 mod issue;
 mod json;
+mod mailbox;
+mod mailbox_changes;
 mod mint;
 mod pages;
 mod registration;
@@ -41,6 +43,7 @@ use evergrant_sandbox::{
 use serde_json::{Value, json};
 
 use self::graph::{Agenda, Limits};
+use self::mailbox::Mailboxes;
 use self::mint::Keys;
 use self::registration::Registration;
 use self::scopes::Scopes;
@@ -64,6 +67,7 @@ struct Inner {
     world: Mutex<World>,
     limits: Limits,
     agenda: Mutex<Agenda>,
+    mailboxes: Mutex<Mailboxes>,
 }
 
 /// What is remembered of a sign-in.
@@ -90,6 +94,7 @@ impl MicrosoftAct {
             keys: Keys::new(),
             world: Mutex::new(world),
             limits: Limits::default(),
+            mailboxes: Mutex::new(Mailboxes::new(backstage.seed(), backstage.now())),
         }))
     }
 
@@ -107,6 +112,12 @@ impl MicrosoftAct {
 
     fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// All mailboxes. Who also looks into the world does so before, or while holding this; never the
+    /// other way round.
+    fn mailboxes(&self) -> MutexGuard<'_, Mailboxes> {
+        self.0.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stage_world(&self) -> MutexGuard<'_, World> {
@@ -140,6 +151,7 @@ impl Act for MicrosoftAct {
             .route("/oidc/userinfo", any(graph::call))
             .route("/v1.0/{*path}", any(graph::call))
             .route("/beta/{*path}", any(graph::call))
+            .route("/api/v2.0/{*path}", any(graph::upload))
             .with_state(self.clone())
     }
 
@@ -175,6 +187,7 @@ impl Act for MicrosoftAct {
     fn world(&self, origin: &Origin) -> Value {
         let world = self.stage_world();
         let registrations = world.registrations.iter().map(Registration::shown);
+        let changes = [changes::PATHS, mailbox_changes::PATHS, graph::CALENDAR_PATHS].concat();
         json!({
             "tenant": { "id": TENANT_ID, "domain": TENANT_DOMAIN },
             "endpoints": {
@@ -192,7 +205,8 @@ impl Act for MicrosoftAct {
             "users": world.users,
             "calendars": self.calendars_shown(),
             "users_may_consent": world.users_may_consent,
-            "changes": ([changes::PATHS, graph::CALENDAR_PATHS].concat()),
+            "changes": changes,
+            "limits": self.0.limits.rules(),
             "fault_sites": faults::SITES.iter().map(|site| site.name).collect::<Vec<_>>(),
         })
     }
@@ -221,6 +235,7 @@ impl Act for MicrosoftAct {
         self.devices().reset();
         self.0.sign_ins.reset();
         self.0.limits.reset();
+        *self.mailboxes() = Mailboxes::new(self.backstage().seed(), self.backstage().now());
         let world = World::new(self.backstage().secret());
         *self.agenda() = Agenda::new(&world.users, self.backstage());
         *self.stage_world() = world;

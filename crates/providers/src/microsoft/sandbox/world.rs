@@ -37,6 +37,8 @@ pub(super) struct User {
     pub(super) surname: &'static str,
     pub(super) job_title: &'static str,
     pub(super) enabled: bool,
+    /// Whether there is a mailbox for the account.
+    pub(super) has_mailbox: bool,
     pub(super) needs_admin_consent: bool,
     /// Consented permissions by client id.
     pub(super) consents: BTreeMap<String, BTreeSet<String>>,
@@ -92,9 +94,17 @@ impl World {
                 "Megan Bowen",
             )
         };
+        let dana = User {
+            has_mailbox: false,
+            ..User::new(
+                "dana@contoso.example",
+                "dddddddd-0000-1111-2222-eeeeeeeeeeee",
+                "Dana Swope",
+            )
+        };
         let megan = User::new(
             "megan@contoso.example",
-            "dddddddd-0000-1111-2222-eeeeeeeeeeee",
+            "eeeeeeee-0000-1111-2222-ffffffffffff",
             "Megan Bowen",
         );
         let confidential =
@@ -103,7 +113,7 @@ impl World {
         Self {
             id,
             registrations: vec![confidential, public],
-            users: vec![adele, alex, admin, megan],
+            users: vec![adele, alex, admin, dana, megan],
             users_may_consent: true,
         }
     }
@@ -165,6 +175,7 @@ impl User {
             surname,
             job_title: "Retail Manager",
             enabled: true,
+            has_mailbox: true,
             needs_admin_consent: false,
             consents: BTreeMap::new(),
             tokens_valid_from: None,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::odata::Options;
 use super::prefer::Prefer;
 use super::reply::Denied;
+use crate::microsoft::sandbox::world::User;
 
 /// Collections whose next segment is a key, and so keeps its case.
 const KEYED: &[&str] = &[
@@ -32,7 +33,7 @@ const FUNCTIONS: &[&str] = &["delta", "createuploadsession", "createorget"];
 
 /// A call that has passed the gate.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(in super::super) struct Call {
     pub(super) origin: Origin,
     pub(super) version: String,
     /// The path as it was sent, which a next link repeats.
@@ -84,6 +85,20 @@ impl Call {
         }
     }
 
+    /// A call that a user could make who may do everything, for what others do.
+    pub(in super::super) fn on_behalf(user: &User, method: &str, path: &str, body: &Value) -> Self {
+        let permissions = ["Mail.ReadWrite", "Mail.Send", "Calendars.ReadWrite"];
+        let mut request = Request::new(Bytes::from(body.to_string()));
+        *request.method_mut() = method.parse().unwrap_or_default();
+        let caller = Caller {
+            oid: user.oid.to_owned(),
+            client_id: String::new(),
+            permissions: permissions.map(str::to_owned).to_vec(),
+            is_app: false,
+        };
+        Self { segments: segments(path), ..Self::read(&request, caller) }
+    }
+
     /// Refuses callers whose token has none of `permissions`, as the directory does.
     pub(super) fn require(&self, permissions: &[&str]) -> Result<(), Denied> {
         if self.caller.has(permissions) { Ok(()) } else { Err(Denied::privileges()) }
@@ -117,8 +132,7 @@ impl Call {
         if self.body.is_empty() {
             return Ok(Parameters::default());
         }
-        let lower = |(name, value): (String, Value)| (name.to_ascii_lowercase(), value);
-        Ok(Parameters(self.object()?.into_iter().map(lower).collect()))
+        Ok(Parameters::of(self.object()?))
     }
 
     /// Refuses a change to something that is no longer what `If-Match` names (RFC 9110, 13.1.1).
@@ -146,6 +160,12 @@ impl Call {
 pub(super) struct Parameters(Map<String, Value>);
 
 impl Parameters {
+    /// The members of an object as parameters.
+    pub(super) fn of(object: Map<String, Value>) -> Self {
+        let lower = |(name, value): (String, Value)| (name.to_ascii_lowercase(), value);
+        Self(object.into_iter().map(lower).collect())
+    }
+
     /// A parameter that is there and not null.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(&name.to_ascii_lowercase()).filter(|value| !value.is_null())

@@ -128,6 +128,14 @@ impl Denied {
         Self { retry_after: Some(retry_after), ..denied }
     }
 
+    pub(in super::super) fn code(&self) -> &str {
+        &self.code
+    }
+
+    pub(in super::super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The usual words that go with a status.
     pub(super) fn usual(status: StatusCode) -> Self {
         let (code, message) = match status.as_u16() {

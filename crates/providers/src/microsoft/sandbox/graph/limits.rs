@@ -218,6 +218,11 @@ impl MicrosoftAct {
     }
 
     fn lane(&self, request: &Request) -> Option<(Lane, &'static str)> {
+        if request.uri().path().starts_with("/api/v2.0/") {
+            let (oid, client_id) = self.upload_of(request)?;
+            let upn = self.stage_world().user(&oid)?.upn;
+            return Some((Lane { client_id, mailbox: oid }, upn));
+        }
         let (_, rest) = call::split(request.uri().path());
         let segments = call::segments(rest);
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();

@@ -1,10 +1,12 @@
 //! Graph: the gate that every call passes, and the table of what is behind it.
 
+mod batch;
 mod calendar;
 mod call;
 mod denied;
-mod ids;
+pub(super) mod ids;
 mod limits;
+mod mail;
 mod meetings;
 mod odata;
 mod prefer;
@@ -13,18 +15,22 @@ mod users;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header, request::Parts};
+use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use evergrant::{Request, Response};
 use evergrant_sandbox::{Event, Kind, TokenEntry, TokenRefusal};
 use serde_json::Value;
 
 pub(super) use self::calendar::{Agenda, PATHS as CALENDAR_PATHS};
-use self::call::{Call, Caller};
+pub(super) use self::call::Call;
+use self::call::Caller;
+pub(super) use self::denied::Denied;
 pub(super) use self::limits::{Limits, Rules};
+pub(super) use self::mail::upload;
+pub(super) use self::reply::Answer;
 pub(super) use self::reply::Reply;
-use self::reply::{Answer, Denied};
 use super::MicrosoftAct;
 use super::mint::{GRAPH_ID, GRAPH_RESOURCE};
+use super::world::User;
 
 /// The most bytes of a request (contract, 6.4).
 const LARGEST: usize = 4 << 20;
@@ -46,13 +52,17 @@ const OUTLOOK: &[&str] = &[
 
 /// The mailbox that a call is about.
 #[derive(Debug, Clone)]
-struct Owner {
+pub(super) struct Owner {
     oid: &'static str,
     upn: &'static str,
     name: &'static str,
 }
 
 impl Owner {
+    pub(super) fn of(user: &User) -> Self {
+        Self { oid: user.oid, upn: user.upn, name: user.display_name }
+    }
+
     /// The set of entities below the owner, as a context names it.
     fn set(&self, what: &str) -> String {
         format!("users('{}')/{what}", self.oid)
@@ -76,7 +86,13 @@ impl MicrosoftAct {
             if request.body().len() > LARGEST {
                 return Err(Denied::usual(StatusCode::PAYLOAD_TOO_LARGE));
             }
-            self.dispatch(&Call::read(request, caller))
+            let call = Call::read(request, caller);
+            match call.segments.as_slice() {
+                [batch] if batch == "$batch" && call.method == Method::POST => {
+                    self.batch(request, &call)
+                }
+                _ => self.dispatch(&call),
+            }
         });
         match outcome {
             Ok(answer) => reply.give(answer),
@@ -130,6 +146,9 @@ impl MicrosoftAct {
     fn outlook(&self, owner: &Owner, rest: &[&str], call: &Call) -> Result<Answer, Denied> {
         let answer = match rest {
             rest if calendar::is_calendar(rest) => self.calendar(owner, rest, call),
+            ["messages" | "mailfolders" | "sendmail" | "mailboxsettings", ..] => {
+                self.mail(owner, rest, call)
+            }
             [unknown, ..] => Err(Denied::segment(unknown)),
             [] => Err(Denied::segment("")),
         }?;
@@ -137,6 +156,12 @@ impl MicrosoftAct {
             return Ok(answer);
         }
         Ok(answer.with("preference-applied", call.prefer.applied.join(", ")))
+    }
+
+    /// A call to one's own mailbox that did not come over the wire.
+    pub(super) fn outlook_call(&self, owner: &Owner, call: &Call) -> Result<Answer, Denied> {
+        let segments: Vec<_> = call.segments.iter().map(String::as_str).collect();
+        self.outlook(owner, segments.get(1..).unwrap_or_default(), call)
     }
 
     /// Whose mailbox `key` names. Delegated callers reach only their own.
@@ -147,7 +172,7 @@ impl MicrosoftAct {
         if !call.caller.is_app && user.oid != call.caller.oid {
             return Err(Denied::access());
         }
-        Ok(Owner { oid: user.oid, upn: user.upn, name: user.display_name })
+        Ok(Owner::of(user))
     }
 
     /// Checks the token, as Graph does: form, signature, audience, time, and whether it was revoked.

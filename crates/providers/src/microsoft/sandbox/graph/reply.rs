@@ -19,7 +19,7 @@ const JSON: &str = "application/json;odata.metadata=minimal;odata.streaming=true
 
 /// What a call that succeeds is answered with.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(in super::super) struct Answer {
     status: StatusCode,
     content: Content,
     headers: Vec<(&'static str, String)>,
@@ -41,6 +41,14 @@ impl Answer {
     /// 200 with JSON.
     pub(super) fn ok(body: Value) -> Self {
         Self::new(StatusCode::OK, Content::Json(body))
+    }
+
+    /// The body, if it is JSON.
+    pub(in super::super) fn json(&self) -> Option<&Value> {
+        match &self.content {
+            Content::Json(body) => Some(body),
+            _ => None,
+        }
     }
 
     /// 201 with JSON.

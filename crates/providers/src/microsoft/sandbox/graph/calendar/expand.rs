@@ -277,15 +277,9 @@ mod tests {
             ),
         ];
         for (what, pattern, range, expected) in cases {
-            assert!(
-                days(pattern, range, 100)
-                    .starts_with(&expected.iter().map(|day| (*day).to_owned()).collect::<Vec<_>>()),
-                "{what}: {:?}",
-                days(pattern, range, expected.len())
-            );
-            if range["type"] != "noEnd" {
-                assert_eq!(days(pattern, range, 100).len(), expected.len(), "{what} ends");
-            }
+            // A series with an end is followed past it.
+            let count = if range["type"] == "noEnd" { expected.len() } else { 100 };
+            assert_eq!(days(pattern, range, count), *expected, "{what}");
         }
     }
 

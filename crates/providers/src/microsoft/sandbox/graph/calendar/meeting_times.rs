@@ -1,13 +1,14 @@
 //! When everybody could meet (contract, 5.7).
 
-use jiff::civil::Weekday;
+use jiff::civil::{Time, Weekday};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::reply::{Answer, Denied};
 use super::item::address;
 use super::read::moment;
-use super::schedule::{Entry, WORK_HOURS, WORK_ZONE, busiest};
+use super::recurrence::weekday;
+use super::schedule::{Entry, busiest};
 use super::when::Moment;
 use super::zones::Zone;
 use super::{Desk, READ_SHARED};
@@ -59,10 +60,11 @@ impl Desk<'_> {
         let windows = self.windows(&constraint)?;
         let domain = text(&constraint, "activityDomain").unwrap_or("work").to_ascii_lowercase();
         let least = number(&body, "minimumAttendeePercentage").unwrap_or(50.0);
+        let hours = Hours::read(&self.act.working_hours(self.owner.oid));
         let organizer_optional = switch(&body, "isOrganizerOptional").unwrap_or_default();
         let (all, reasons) =
             self.candidates(&body, &windows, length, |organizer, confidence, start, end| {
-                let at_work = is_within(&domain, start, end);
+                let at_work = hours.as_ref().is_none_or(|hours| hours.hold(&domain, start, end));
                 (at_work, organizer_optional || organizer == "free", confidence >= least)
             });
         let mut all = all;
@@ -200,15 +202,35 @@ fn confidence(attendees: &[&str]) -> f64 {
     attendees.iter().map(worth).sum::<f64>() / count
 }
 
-/// Whether a time is of the domain: work is done in working hours, `personal` adds the weekend.
-fn is_within(domain: &str, start: Timestamp, end: Timestamp) -> bool {
-    let Some(zone) = Zone::named(WORK_ZONE).filter(|_| domain != "unrestricted") else {
-        return true;
-    };
-    let (start, end) = (Moment::at(start, &zone).wall, Moment::at(end, &zone).wall);
-    let is_weekend = matches!(start.weekday(), Weekday::Saturday | Weekday::Sunday);
-    let closing = start.date().at(WORK_HOURS.1, 0, 0, 0);
-    (domain == "personal" || !is_weekend) && start.hour() >= WORK_HOURS.0 && end <= closing
+/// The organizer's working hours.
+struct Hours {
+    days: Vec<Weekday>,
+    opening: Time,
+    closing: Time,
+    zone: Zone,
+}
+
+impl Hours {
+    fn read(value: &Value) -> Option<Self> {
+        let time = |name| text(value, name)?.parse().ok();
+        Some(Self {
+            days: items(value, "daysOfWeek")
+                .iter()
+                .filter_map(|day| weekday(day.as_str()?))
+                .collect(),
+            opening: time("startTime")?,
+            closing: time("endTime")?,
+            zone: Zone::named(text(given(value, "timeZone")?, "name")?)?,
+        })
+    }
+
+    /// Whether a time is of the domain: work is done in working hours, `personal` adds the weekend.
+    fn hold(&self, domain: &str, start: Timestamp, end: Timestamp) -> bool {
+        let (start, end) = (Moment::at(start, &self.zone).wall, Moment::at(end, &self.zone).wall);
+        let is_day = domain == "personal" || self.days.contains(&start.weekday());
+        let is_open = start.time() >= self.opening && end <= start.date().to_datetime(self.closing);
+        domain == "unrestricted" || (is_day && is_open)
+    }
 }
 
 /// The next whole or half hour.

@@ -89,6 +89,9 @@ impl MicrosoftAct {
         rest: &[&str],
         call: &Call,
     ) -> Result<Answer, Denied> {
+        if !self.has_mailbox(owner.oid) {
+            return Err(Denied::no_mailbox());
+        }
         let zone = match call.prefer.time_zone.as_deref() {
             Some(name) => Zone::named(name).ok_or_else(|| read::no_zone(name))?,
             None => Zone::utc(),
@@ -104,12 +107,25 @@ impl MicrosoftAct {
         desk.serve(rest)
     }
 
+    /// Whether the user with this object id or address has a mailbox.
+    fn has_mailbox(&self, key: &str) -> bool {
+        self.stage_world().user(key).is_some_and(|user| user.has_mailbox)
+    }
+
+    /// The working hours in the settings of a user's mailbox.
+    fn working_hours(&self, key: &str) -> Value {
+        let user = self.stage_world().user(key).cloned();
+        let hours =
+            user.and_then(|user| self.mailboxes().of(&user).settings.get("workingHours").cloned());
+        hours.unwrap_or_default()
+    }
+
     /// Whose calendars `key` names. Delegated callers also reach those that are shared with them.
     pub(super) fn calendar_owner(&self, key: &str, call: &Call) -> Result<Owner, Denied> {
         let key = if key == "me-token-to-replace" { &call.caller.oid } else { key };
         let world = self.stage_world();
         let user = world.user(key).ok_or_else(|| Denied::no_user(key))?;
-        Ok(Owner { oid: user.oid, upn: user.upn, name: user.display_name })
+        Ok(Owner::of(user))
     }
 }
 

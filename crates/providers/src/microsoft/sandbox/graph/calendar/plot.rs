@@ -2,20 +2,20 @@
 
 use evergrant_sandbox::Problem;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::item::{Form, Item, NEVER, response};
 use super::key::NoKey;
 use super::mailbox::LateLink;
 use crate::microsoft::sandbox::MicrosoftAct;
+use crate::microsoft::sandbox::changes::read;
 use crate::microsoft::sandbox::graph::reply::Denied;
 
 /// What can be changed, for the page that lists it.
 pub(in crate::microsoft::sandbox) const PATHS: &[&str] = &[
-    "users/{upn}/events/create {event}",
-    "users/{upn}/events/change {\"id\":text,\"event\":{…}}",
-    "users/{upn}/events/delete {\"id\":text}",
+    "users/{upn}/events {event}",
+    "users/{upn}/events/{id}/change {event}",
+    "users/{upn}/events/{id}/delete",
     "users/{upn}/share-calendar {\"with\":upn,\"can_edit\"?:bool}",
     "users/{upn}/teams {\"licensed\":bool}",
     "users/{upn}/audio-conferencing {\"licensed\":bool}",
@@ -52,19 +52,6 @@ struct Sharing {
     can_edit: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Named {
-    id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Changed {
-    id: String,
-    event: Value,
-}
-
 impl MicrosoftAct {
     /// What a person wants to know of everybody's calendars.
     pub(in crate::microsoft::sandbox) fn calendars_shown(&self) -> Value {
@@ -93,9 +80,10 @@ impl MicrosoftAct {
         body: &Value,
     ) -> Option<Result<Value, Problem>> {
         let outcome = match change {
-            ["events", "create"] => self.plot_event(user, body),
-            ["events", "change"] => self.plot_change(user, body),
-            ["events", "delete"] => self.plot_deletion(user, body),
+            ["events"] => self.plot_event(user, body),
+            // An id may have a slash in it.
+            ["events", id @ .., "change"] => self.plot_change(user, &id.join("/"), body),
+            ["events", id @ .., "delete"] => self.plot_deletion(user, &id.join("/")),
             ["share-calendar"] => self.plot_sharing(user, body),
             ["teams" | "audio-conferencing" | "meeting-passcodes" | "late-join-link"] => {
                 self.plot_switch(user, change.first().unwrap_or(&""), body)
@@ -139,6 +127,7 @@ impl MicrosoftAct {
     fn plot_event(&self, user: &str, body: &Value) -> Result<Value, Problem> {
         let now = self.backstage().now();
         let mut agenda = self.agenda();
+        agenda.mailbox(user).ok_or_else(|| no_user(user))?;
         let number = agenda.create(user, None, body, now).map_err(|denied| unusable(&denied))?;
         let mailbox = agenda.mailbox_mut(user).ok_or_else(|| no_user(user))?;
         let organizer = body["organizer"]["emailAddress"].clone();
@@ -149,20 +138,18 @@ impl MicrosoftAct {
         Ok(json!({ "id": item.map(|item| mailbox.id(item, Form::Whole)) }))
     }
 
-    fn plot_change(&self, user: &str, body: &Value) -> Result<Value, Problem> {
-        let Changed { id, event } = read(body)?;
+    fn plot_change(&self, user: &str, id: &str, event: &Value) -> Result<Value, Problem> {
         let now = self.backstage().now();
         let mut agenda = self.agenda();
-        let (item, form) = find(&agenda, user, &id)?;
-        agenda.update(user, &item, form, &event, now).map_err(|denied| unusable(&denied))?;
+        let (item, form) = find(&agenda, user, id)?;
+        agenda.update(user, &item, form, event, now).map_err(|denied| unusable(&denied))?;
         Ok(json!({ "id": id }))
     }
 
-    fn plot_deletion(&self, user: &str, body: &Value) -> Result<Value, Problem> {
-        let Named { id } = read(body)?;
+    fn plot_deletion(&self, user: &str, id: &str) -> Result<Value, Problem> {
         let now = self.backstage().now();
         let mut agenda = self.agenda();
-        let (item, form) = find(&agenda, user, &id)?;
+        let (item, form) = find(&agenda, user, id)?;
         agenda.delete(user, &item, form, now);
         Ok(json!({ "deleted": id }))
     }
@@ -185,10 +172,6 @@ fn find(agenda: &super::Agenda, user: &str, id: &str) -> Result<(Item, Form), Pr
         NoKey::Malformed => Problem::unusable("`id` is no id"),
         NoKey::Foreign => Problem::unknown("there is no such event"),
     })
-}
-
-fn read<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
-    T::deserialize(body).map_err(|error| Problem::unusable(error.to_string()))
 }
 
 fn unusable(denied: &Denied) -> Problem {

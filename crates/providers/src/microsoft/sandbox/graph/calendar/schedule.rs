@@ -16,9 +16,6 @@ use crate::microsoft::sandbox::json::integer;
 const MOST: usize = 20;
 const LONGEST: SignedDuration = SignedDuration::from_hours(62 * 24);
 const MOST_ENTRIES: usize = 1000;
-/// The zone and the hours in which everybody works.
-pub(super) const WORK_ZONE: &str = "W. Europe Standard Time";
-pub(super) const WORK_HOURS: (i8, i8) = (8, 17);
 /// From free to busiest, with their digits; when several overlap, the last one wins.
 const STATUSES: &[(&str, char)] =
     &[("free", '0'), ("workingElsewhere", '4'), ("tentative", '1'), ("busy", '2'), ("oof", '3')];
@@ -68,7 +65,8 @@ impl Desk<'_> {
         let agenda = self.act.agenda();
         let of = |schedule: &Value| {
             let name = schedule.as_str().unwrap_or_default();
-            let Some(mailbox) = agenda.mailbox(name) else {
+            let mailbox = agenda.mailbox(name).filter(|_| self.act.has_mailbox(name));
+            let Some(mailbox) = mailbox else {
                 return failed(name, "The mailbox could not be found.", "5016");
             };
             let entries = mailbox.entries(from, to, &self.look.zone);
@@ -85,7 +83,7 @@ impl Desk<'_> {
                 "scheduleId": name,
                 "availabilityView": view(&entries, from, to, interval),
                 "scheduleItems": items,
-                "workingHours": working_hours(),
+                "workingHours": self.act.working_hours(name),
             })
         };
         let value: Vec<_> = schedules.iter().map(of).collect();
@@ -176,15 +174,5 @@ fn failed(name: &str, message: &str, code: &str) -> Value {
         "availabilityView": "",
         "scheduleItems": null,
         "error": { "message": message, "responseCode": code },
-    })
-}
-
-fn working_hours() -> Value {
-    let hour = |hour: i8| format!("{hour:02}:00:00.0000000");
-    json!({
-        "daysOfWeek": ["monday", "tuesday", "wednesday", "thursday", "friday"],
-        "startTime": hour(WORK_HOURS.0),
-        "endTime": hour(WORK_HOURS.1),
-        "timeZone": { "name": WORK_ZONE },
     })
 }

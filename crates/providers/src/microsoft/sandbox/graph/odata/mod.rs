@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value};
 
 pub(super) use self::filter::Filter;
-pub(super) use self::list::{Page, list};
+pub(super) use self::list::list;
 use super::reply::Denied;
 
 /// A type of entities, as queries know it.
@@ -166,7 +166,10 @@ impl Query {
         let wanted = |name: &str| match &self.select {
             _ if name.contains('@') || name == "id" => true,
             Some(select) => select.contains(&name) || self.expand.contains(&name),
-            None => !kind.on_request.contains(&name),
+            None => {
+                let only_expanded = kind.expandable.contains(&name) && !self.expand.contains(&name);
+                !kind.on_request.contains(&name) && !only_expanded
+            }
         };
         Value::Object(entity.into_iter().filter(|(name, _)| wanted(name)).collect())
     }
