@@ -1,4 +1,5 @@
-//! Makes a provider call: token, sign, send, judge, and one replay with a new token.
+//! Makes a provider call: turn, token, sign, send, judge; one replay with a new token, and repetitions
+//! where they are safe.
 //!
 //! This is the only place that attaches a token to a request, and it refuses to do so for a host
 //! that the provider's manifest does not list.
@@ -11,9 +12,12 @@ use jiff::Timestamp;
 use tracing::Instrument;
 use url::Url;
 
+use crate::budget::{Ask, Budget, Class, Turn};
 use crate::integration::Account;
 use crate::measure;
 use crate::provider::{Actor, Failure, Manifest, Provider, Verdict};
+use crate::repeat::{Next, Sent, Tries, Wait};
+pub use crate::repeat::{Patience, Repeat, Repeated, retry_after};
 use crate::vault::{TokenError, Vault};
 use crate::{
     AccessToken, IntegrationId, MinLife, Request, Response, Transport, TransportError, UserId,
@@ -144,12 +148,19 @@ impl From<TransportError> for CallError {
 #[derive(Debug, Clone)]
 pub struct Gateway {
     vault: Vault,
+    patience: Patience,
 }
 
 impl Gateway {
     /// A gateway that takes its tokens from this vault.
     pub fn new(vault: Vault) -> Self {
-        Self { vault }
+        Self { vault, patience: Patience::default() }
+    }
+
+    /// The same with another patience.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// The API of the owner's integration.
@@ -164,9 +175,13 @@ impl Gateway {
                 format!("The provider {} is no longer configured.", integration.provider),
             ))
         })?;
+        let registration = &provider.manifest().registration;
         Ok(Api {
             owner,
             id,
+            budget: self.vault.budgets().of(registration, &integration.account.id),
+            class: Class::Interactive,
+            patience: self.patience,
             account: integration.account,
             granted: integration.scopes,
             provider: Arc::clone(provider),
@@ -175,24 +190,6 @@ impl Gateway {
         })
     }
 }
-
-/// Whether a request may be sent again when nobody knows what became of it; an extension of the
-/// request ([`http::Request::extensions_mut`]).
-///
-/// Without one a request may be repeated if its method is idempotent (RFC 9110, section 9.2.2), which
-/// `PATCH` counts as here: it is used to set and not to add.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repeat {
-    /// It has its effect once, however often it arrives.
-    Safe,
-    /// It may have its effect again.
-    Never,
-}
-
-/// Marks an answer whose request was sent more than once, in its extensions: an earlier sending may
-/// have had the effect already, so that a deletion may now find nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Repeated;
 
 /// How often a call is sent again with another token.
 struct Replay {
@@ -229,9 +226,19 @@ pub struct Api {
     provider: Arc<dyn Provider>,
     http: Arc<dyn Transport>,
     vault: Vault,
+    budget: Arc<Budget>,
+    class: Class,
+    patience: Patience,
 }
 
 impl Api {
+    /// The same for calls that nobody waits for: they go after those of everybody else in the same
+    /// account, and have more patience.
+    #[must_use]
+    pub fn background(self) -> Self {
+        Self { class: Class::Background, ..self }
+    }
+
     /// The provider's manifest.
     pub fn manifest(&self) -> &Manifest {
         self.provider.manifest()
@@ -287,44 +294,83 @@ impl Api {
         .await
     }
 
-    /// Sends a request with a valid token. An answer that refuses the token is replayed once with a
-    /// new one, since a refused request had no effect.
+    /// Sends a request with a valid token, at its account's turn.
+    ///
+    /// An answer that refuses the token is replayed once with a new one, since a refused request had no
+    /// effect. What was throttled or did not get through is repeated where that is safe ([`Repeat`]) and
+    /// the caller's [`Patience`] lasts; then the provider's last answer is given as it is.
     pub async fn send(&self, mut request: Request) -> Result<Response, CallError> {
         self.check_host(&request)?;
         // It would lead past the check to whatever else is served at the provider's address.
         request.headers_mut().remove(header::HOST);
         let mut replay = self.replay();
-        let mut token = self.vault.token(self.owner, self.id, MinLife::default()).await?;
+        let mut token = self.token().await?;
+        let mut tries = self.tries(&request);
         loop {
-            let (response, verdict) = self.attempt(&mut request, &token).await?;
-            let Verdict::TokenRejected { claims } = verdict else {
-                return Ok(response);
+            let turn = match self.budget.turn(tries.ask).await {
+                Ok(turn) => turn,
+                Err(too_long) => return tries.give_up(too_long),
             };
-            token = replay.next(&self.vault, &token, claims.as_deref()).await?;
+            token = self.still_good(token, &turn).await?;
+            let sent = self.attempt(&mut request, &token).await;
+            drop(turn);
+            match self.after(&mut tries, sent).await {
+                None => {}
+                Some(Ok((_, Verdict::TokenRejected { claims }))) => {
+                    token = replay.next(&self.vault, &token, claims.as_deref()).await?;
+                }
+                Some(done) => return done.map(|(response, _)| response),
+            }
         }
     }
 
     /// Sends a request without a token, to an address that the provider made for it and that is
-    /// itself the permission, such as an upload's.
+    /// itself the permission, such as an upload's; at its account's turn, and repeated as [`Api::send`]
+    /// does.
     pub async fn send_unsigned(&self, request: Request) -> Result<Response, CallError> {
-        Ok(self.http.send(request).await?)
+        let mut tries = self.tries(&request);
+        loop {
+            let turn = match self.budget.turn(tries.ask).await {
+                Ok(turn) => turn,
+                Err(too_long) => return tries.give_up(too_long),
+            };
+            let sent = self.http.send(request.clone()).await;
+            drop(turn);
+            let judged = sent.map(|response| {
+                let verdict = self.provider.judge(&response);
+                (response, verdict)
+            });
+            if let Some(done) = self.after(&mut tries, judged).await {
+                return done.map(|(response, _)| response);
+            }
+        }
     }
 
     /// Runs `op` with a valid token, and once more with a new one if it says that the token was
-    /// refused ([`CallError::TokenRefused`]). For callers with an HTTP client of their own.
+    /// refused ([`CallError::TokenRefused`]), at its account's turn. For callers with an HTTP client of
+    /// their own; [`CallError::Throttled`] with a time pauses the account for everybody.
     pub async fn with_token<T>(
         &self,
         op: impl AsyncFn(&AccessToken) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         let mut replay = self.replay();
-        let mut token = self.vault.token(self.owner, self.id, MinLife::default()).await?;
+        let mut token = self.token().await?;
+        let ask = self.ask(0);
         loop {
-            match op(&token).await {
+            let turn = self.budget.turn(ask).await?;
+            token = self.still_good(token, &turn).await?;
+            let done = op(&token).await;
+            drop(turn);
+            match done {
                 Err(CallError::TokenRefused) => {
                     self.called(Some(&Verdict::TokenRejected { claims: None }));
                     token = replay.next(&self.vault, &token, None).await?;
                 }
                 done => {
+                    if let Err(CallError::Throttled { retry_after: Some(wait) }) = &done {
+                        self.budget.pause(*wait);
+                        measure::paused(&self.manifest().key);
+                    }
                     if done.is_ok() {
                         self.called(Some(&Verdict::Accepted));
                         token.accept();
@@ -339,11 +385,45 @@ impl Api {
         Replay { began: self.vault.parts().clock.now(), replayed: 0 }
     }
 
-    async fn attempt(
+    async fn token(&self) -> Result<AccessToken, CallError> {
+        Ok(self.vault.token(self.owner, self.id, MinLife::default()).await?)
+    }
+
+    /// The token, or another where its life may have ended while it waited for its turn.
+    async fn still_good(&self, token: AccessToken, turn: &Turn) -> Result<AccessToken, CallError> {
+        if turn.waited { self.token().await } else { Ok(token) }
+    }
+
+    fn ask(&self, bytes: u64) -> Ask {
+        let now = self.vault.parts().clock.uptime();
+        let deadline = now + self.patience.of(self.class);
+        Ask { place: self.budget.place(self.class), bytes, deadline }
+    }
+
+    fn tries(&self, request: &Request) -> Tries {
+        let bytes = u64::try_from(request.body().len()).unwrap_or(u64::MAX);
+        Tries::begin(request, self.ask(bytes))
+    }
+
+    /// What came of a sending; `None` once it is time to send again.
+    async fn after(
         &self,
-        request: &mut Request,
-        token: &AccessToken,
-    ) -> Result<(Response, Verdict), CallError> {
+        tries: &mut Tries,
+        sent: Sent,
+    ) -> Option<Result<(Response, Verdict), CallError>> {
+        let parts = self.vault.parts();
+        let key = &self.manifest().key;
+        match tries.next(sent, &self.budget, key, &*parts.clock, &*parts.entropy) {
+            Next::Done(done) => Some(done),
+            Next::Again(Wait::Pause) => None,
+            Next::Again(Wait::Alone(wait)) => {
+                parts.clock.sleep(wait).await;
+                None
+            }
+        }
+    }
+
+    async fn attempt(&self, request: &mut Request, token: &AccessToken) -> Sent {
         self.provider.sign(request, token);
         // Neither path nor query: they name what is the user's.
         let span = tracing::debug_span!(
@@ -390,27 +470,6 @@ impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api").field("id", &self.id).finish_non_exhaustive()
     }
-}
-
-/// The longest `Retry-After` that is believed: a mistake over there must not park us for a day.
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
-
-/// How long a `Retry-After` header asks to wait, in seconds or as a date (RFC 9110, section 10.2.3).
-///
-/// A date is compared with the answer's own `Date`, so that nobody's clock matters. What has passed,
-/// or cannot be read, asks for nothing.
-pub fn retry_after(response: &Response) -> Option<Duration> {
-    let text = |name| Some(response.headers().get(name)?.to_str().ok()?.trim());
-    let value = text(header::RETRY_AFTER)?;
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than fit are a very long time.
-        let seconds = value.parse().map_or(LONGEST_WAIT, Duration::from_secs);
-        return Some(seconds.min(LONGEST_WAIT));
-    }
-    let date = |text: &str| Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp());
-    let wait = date(value)?.duration_since(date(text(header::DATE)?)?);
-    let wait = Duration::try_from(wait).ok().filter(|wait| !wait.is_zero())?;
-    Some(wait.min(LONGEST_WAIT))
 }
 
 /// `path` below `base`, or a refusal.

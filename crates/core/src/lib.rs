@@ -19,6 +19,7 @@
 //!
 //! This crate knows no web framework, no SQL and no vendor.
 
+mod budget;
 pub mod capability;
 pub mod clock;
 pub mod entropy;
@@ -32,6 +33,7 @@ pub mod measure;
 pub mod news;
 pub mod provider;
 mod renewer;
+mod repeat;
 pub mod seal;
 mod secret;
 pub mod spool;
@@ -45,11 +47,12 @@ pub mod vault;
 
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
-pub use gateway::{Api, CallError, Denial, Gateway, Repeat, Repeated};
+pub use gateway::{Api, CallError, Denial, Gateway};
 pub use grant::{AccessToken, Grant, MinLife};
 pub use id::{AttemptId, DebtId, HolderId, IntegrationId, Lineage, UserId};
 pub use integration::{Account, Integration, Status};
 pub use renewer::Renewer;
+pub use repeat::{Patience, Repeat, Repeated};
 pub use secret::Secret;
 pub use tasks::Tasks;
 pub use transport::{

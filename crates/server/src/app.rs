@@ -51,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) keys: Keys,
     pub(crate) config: Config,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) started: Timestamp,
     pub(crate) measured: Requests,
     requests: AtomicU64,
@@ -72,6 +73,7 @@ impl App {
             config: parts.config,
             started: clock.now(),
             clock,
+            entropy: parts.entropy,
             measured: Requests::default(),
             requests: AtomicU64::new(0),
             boot,
@@ -104,7 +106,8 @@ impl App {
         id: IntegrationId,
     ) -> Problem {
         let problem = problem.into();
-        if ![Code::ReconnectRequired, Code::ConsentRequired].contains(&problem.code()) {
+        let by_user = [Code::ReconnectRequired, Code::ConsentRequired, Code::MissingScope];
+        if !by_user.contains(&problem.code()) {
             return problem;
         }
         let link = self.0.vault.reconnect_link(owner, id);

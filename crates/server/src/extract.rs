@@ -3,7 +3,9 @@
 use std::error::Error;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{
+    DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, RawPathParams, Request,
+};
 use evergrant::IntegrationId;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -11,30 +13,44 @@ use serde_path_to_error::Segment;
 
 use crate::problem::{Code, Problem};
 
-/// The longest body a request may have, in bytes.
+/// The longest body a request may have, in bytes, unless its operation takes more.
 const LONGEST_BODY: usize = 1 << 20;
 
-/// A JSON body.
-pub(crate) struct ApiJson<T>(pub(crate) T);
+/// A JSON body of at most `LIMIT` bytes.
+pub(crate) struct ApiJson<T, const LIMIT: usize = LONGEST_BODY>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
+impl<T: DeserializeOwned, S: Send + Sync, const LIMIT: usize> FromRequest<S> for ApiJson<T, LIMIT> {
     type Rejection = Problem;
 
     async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
-        DefaultBodyLimit::max(LONGEST_BODY).apply(&mut request);
+        DefaultBodyLimit::max(LIMIT).apply(&mut request);
         match axum::Json::from_request(request, state).await {
             Ok(axum::Json(body)) => Ok(Self(body)),
-            Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::new(
-                Code::UnsupportedMediaType,
-                "The request has no `Content-Type: application/json`.",
-            )),
-            Err(JsonRejection::BytesRejection(error))
-                if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE =>
-            {
-                Err(Problem::new(Code::BodyTooLarge, "The body is longer than 1 MiB."))
-            }
-            Err(error) => Err(unreadable_body(&error)),
+            Err(rejection) => Err(unreadable(&rejection, LIMIT)),
         }
+    }
+}
+
+/// The body is longer than its operation takes.
+pub(crate) fn too_large(limit: usize) -> Problem {
+    let limit = limit >> 20;
+    Problem::new(Code::BodyTooLarge, format!("The body is longer than {limit} MiB."))
+        .remedied_by(format!("Send at most {limit} MiB."))
+}
+
+/// Why a body of at most `limit` bytes could not be read.
+pub(crate) fn unreadable(rejection: &JsonRejection, limit: usize) -> Problem {
+    match rejection {
+        JsonRejection::MissingJsonContentType(_) => Problem::new(
+            Code::UnsupportedMediaType,
+            "The request has no `Content-Type: application/json`.",
+        ),
+        JsonRejection::BytesRejection(error)
+            if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE =>
+        {
+            too_large(limit)
+        }
+        error => unreadable_body(error),
     }
 }
 
@@ -112,5 +128,24 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
         let text = Path::<String>::from_request_parts(parts, state).await;
         let id = text.ok().and_then(|Path(text)| text.parse().ok());
         Ok(Self(id.unwrap_or(IntegrationId::from_u128(0))))
+    }
+}
+
+/// The integration named in the path, and the provider's items below it, by its own ids. An id that is
+/// not text makes the whole path name nothing, as [`Named`] has it.
+pub(crate) struct Within<const N: usize>(pub(crate) IntegrationId, pub(crate) [String; N]);
+
+impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Within<N> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let nothing = || Self(IntegrationId::from_u128(0), [const { String::new() }; N]);
+        let Ok(named) = RawPathParams::from_request_parts(parts, state).await else {
+            return Ok(nothing());
+        };
+        let mut values = named.iter().map(|(_, value)| value.to_owned());
+        let id = values.next().and_then(|id| id.parse().ok());
+        let items = values.collect::<Vec<_>>().try_into().ok();
+        Ok(id.zip(items).map_or_else(nothing, |(id, items)| Self(id, items)))
     }
 }

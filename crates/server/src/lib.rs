@@ -8,6 +8,7 @@ mod api;
 mod app;
 mod causes;
 mod extract;
+mod idempotency;
 mod keys;
 pub mod measure;
 mod page;

@@ -26,6 +26,20 @@ pub enum Permission {
     TokensRead,
     /// Read account profiles.
     ProfileRead,
+    /// Read calendars, and ask who is free when.
+    CalendarRead,
+    /// Create, change and cancel events, and answer invitations.
+    CalendarWrite,
+    /// Read messages, attachments and a mailbox's settings.
+    MailRead,
+    /// Change, move and delete messages, write drafts, and change a mailbox's settings.
+    MailWrite,
+    /// Send messages in the account's name.
+    MailSend,
+    /// Read online meetings.
+    MeetingsRead,
+    /// Create, change and cancel online meetings.
+    MeetingsWrite,
     /// See the registrations at providers and what the operator is told.
     OperationsRead,
     /// Connect the operator's registration itself, which may reach a whole organisation.
@@ -34,19 +48,37 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::IntegrationsRead,
         Self::IntegrationsWrite,
         Self::TokensRead,
         Self::ProfileRead,
+        Self::CalendarRead,
+        Self::CalendarWrite,
+        Self::MailRead,
+        Self::MailWrite,
+        Self::MailSend,
+        Self::MeetingsRead,
+        Self::MeetingsWrite,
         Self::OperationsRead,
         Self::ApplicationsConnect,
     ];
 
     /// Those about users' own accounts: what a key has that asked for none, or for all. The others
     /// must be asked for by name.
-    pub const USUAL: [Self; 4] =
-        [Self::IntegrationsRead, Self::IntegrationsWrite, Self::TokensRead, Self::ProfileRead];
+    pub const USUAL: [Self; 11] = [
+        Self::IntegrationsRead,
+        Self::IntegrationsWrite,
+        Self::TokensRead,
+        Self::ProfileRead,
+        Self::CalendarRead,
+        Self::CalendarWrite,
+        Self::MailRead,
+        Self::MailWrite,
+        Self::MailSend,
+        Self::MeetingsRead,
+        Self::MeetingsWrite,
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -55,6 +87,13 @@ impl Permission {
             Self::IntegrationsWrite => "integrations:write",
             Self::TokensRead => "tokens:read",
             Self::ProfileRead => "profile:read",
+            Self::CalendarRead => "calendar:read",
+            Self::CalendarWrite => "calendar:write",
+            Self::MailRead => "mail:read",
+            Self::MailWrite => "mail:write",
+            Self::MailSend => "mail:send",
+            Self::MeetingsRead => "meetings:read",
+            Self::MeetingsWrite => "meetings:write",
             Self::OperationsRead => "operations:read",
             Self::ApplicationsConnect => "applications:connect",
         }

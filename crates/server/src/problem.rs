@@ -55,7 +55,7 @@ problems! {
         "`errors` names each part that is wrong and why.";
     /// The body is too long.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The request's body is too large",
-        "Send at most 1 MiB.";
+        "`detail` says how long it may be.";
     /// The body is not JSON.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not JSON",
         "Send JSON with `Content-Type: application/json`.";
@@ -106,7 +106,7 @@ problems! {
         "Send the request again.";
     /// The grant lacks a permission.
     MissingScope = "missing_scope", FORBIDDEN, "The user has not granted this permission",
-        "Connect again with one of `scopes` besides the present ones: `POST /api/integrations/oauth/initiate/` with `integration` and `scopes`; the integration keeps its id.";
+        "Send the user to `reconnect_url`; or ask for one of `scopes` besides the present ones with `POST /api/integrations/oauth/initiate/`, `integration` and `scopes`. The integration keeps its id.";
     /// A rule of the organisation.
     ConditionalAccess = "conditional_access", FORBIDDEN, "The user's organisation forbids it here and now",
         "The user asks their organisation's administrator which device, place or sign-in it demands.";

@@ -34,7 +34,8 @@ async fn try_again_later_is_4() {
     transcript.run(&bench, 4, &["token", &id, "--json"]).await;
     transcript.run(&bench, 4, &["doctor", &id]).await;
     bench.ok(&["token", &id]).await;
-    bench.sandbox.fault("graph", 1, json!({ "status": 503 })).await;
+    // Longer than anybody at a terminal waits: the answer is shown as it is.
+    bench.sandbox.fault("graph", 1, json!({ "status": 503, "retry_after": 60 })).await;
     transcript.run(&bench, 4, &["call", &id, "GET", "/me"]).await;
     transcript.remark("a database that nobody answers for");
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -62,20 +62,24 @@ async fn a_thousand_callers_on_sqlite_cost_one_refresh() {
     one_refresh_for_all(&Bench::new().await, 1).await;
 }
 
+/// The calls that the provider takes for one account at a time.
+const AT_A_TIME: u32 = 4;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_refused_calls_cost_one_refresh() {
+async fn a_thousand_calls_with_a_refused_token_cost_one_refresh() {
     let bench = Bench::new().await;
     let key = bench.user("adele").await;
     let server = bench.serve().await;
     let id = server.connect(&bench, &key).await;
     server.token(&key, &id).await.expect(200);
     bench.sandbox.advance(29 * 60 * 60).await;
-    // Held back until all of them are on their way with the old token.
+    // Held back until as many are on their way with the old token as may be at a time.
     let slow = json!({ "delay_ms": 1_500 });
-    bench.sandbox.fault("graph", 1_000, slow).await;
+    bench.sandbox.fault("graph", AT_A_TIME, slow).await;
     let path = format!("/api/integrations/{id}/profile/");
     let answers = burst(&[&server], &key, &path).await;
     assert!(answers.iter().all(|body| body["email"] == ADELE));
-    assert_eq!(bench.sandbox.count("access_tokens_refused").await, 1_000);
+    // Whoever has a turn before the new token is there is refused, too.
+    assert!(bench.sandbox.count("access_tokens_refused").await >= u64::from(AT_A_TIME));
     assert_eq!(bench.sandbox.count("refreshes").await, 1);
 }

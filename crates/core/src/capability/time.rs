@@ -125,6 +125,28 @@ impl Moment {
             }
         }
     }
+
+    /// The first instant that it means: a day begins at midnight, in UTC where no zone is named.
+    pub fn first_instant(&self, zone: Option<&Zone>) -> Result<Timestamp, MomentError> {
+        match self {
+            Self::Day(day) => midnight(*day, zone),
+            other => other.instant(zone),
+        }
+    }
+
+    /// The instant at which it is over: that of a day is the next midnight.
+    pub fn end_instant(&self, zone: Option<&Zone>) -> Result<Timestamp, MomentError> {
+        match self {
+            Self::Day(day) => midnight(day.tomorrow().map_err(|_| MomentError::Form)?, zone),
+            other => other.instant(zone),
+        }
+    }
+}
+
+/// Where clocks skip midnight, a day begins when they go on.
+fn midnight(day: Date, zone: Option<&Zone>) -> Result<Timestamp, MomentError> {
+    let rules = zone.map_or(TimeZone::UTC, |zone| zone.rules().clone());
+    day.to_zoned(rules).map(|day| day.timestamp()).map_err(|_| MomentError::Form)
 }
 
 impl FromStr for Moment {

@@ -207,6 +207,28 @@ pub fn budget_waited(budget: &str) {
     metrics::counter!(table::BUDGET_WAITS, "budget" => bounded("budget", budget)).increment(1);
 }
 
+/// So many calls of a class more (or fewer) wait for their budget.
+pub(crate) fn budget_waiting(class: &'static str, more: f64) {
+    metrics::gauge!(table::BUDGET_WAITING, "class" => class).increment(more);
+}
+
+/// A call of a class waited for its budget, whether or not its turn came.
+pub(crate) fn budget_wait(class: &'static str, took: Duration) {
+    metrics::histogram!(table::BUDGET_WAIT_SECONDS, "class" => class).record(took);
+}
+
+/// A provider asked to be left alone in one account.
+pub(crate) fn paused(provider: &ProviderKey) {
+    let provider = bounded("provider", provider.as_str());
+    metrics::counter!(table::PAUSES, "provider" => provider).increment(1);
+}
+
+/// A call is sent again, for this cause.
+pub(crate) fn repeated(provider: &ProviderKey, cause: &'static str) {
+    let provider = bounded("provider", provider.as_str());
+    metrics::counter!(table::REPEATS, "provider" => provider, "cause" => cause).increment(1);
+}
+
 /// So many accounts of a provider are connected with this status, one of [`STATUSES`].
 pub fn integrations(provider: &ProviderKey, status: &'static str, count: u32) {
     let provider = bounded("provider", provider.as_str());

@@ -75,6 +75,10 @@ pub(super) const OUTBOX_DEPTH: &str = "evergrant_outbox_depth";
 pub(super) const DAYS_LEFT: &str = "evergrant_registration_days_left";
 pub(super) const SUSPENDED: &str = "evergrant_registration_suspended";
 pub(super) const BUDGET_WAITS: &str = "evergrant_budget_waits_total";
+pub(super) const BUDGET_WAITING: &str = "evergrant_budget_waiting";
+pub(super) const BUDGET_WAIT_SECONDS: &str = "evergrant_budget_wait_seconds";
+pub(super) const PAUSES: &str = "evergrant_pauses_total";
+pub(super) const REPEATS: &str = "evergrant_repeats_total";
 pub(super) const INTEGRATIONS: &str = "evergrant_integrations";
 pub(super) const DATABASE_UP: &str = "evergrant_database_up";
 
@@ -157,8 +161,36 @@ pub const TABLE: &[Metric] = &[
         BUDGET_WAITS,
         Kind::Counter,
         &["budget"],
-        "Calls that had to wait for a rate limit's budget.",
+        "Calls that had to wait, by what was in their way: concurrent, calls or upload, a pause, or the queue of others.",
         Appears::Once("once a call had to wait for its budget"),
+    ),
+    row(
+        BUDGET_WAITING,
+        Kind::Gauge,
+        &["class"],
+        "Calls that wait for their budget now: interactive ones, and background ones, which go after them.",
+        Appears::Once("once a call had to wait for its budget"),
+    ),
+    row(
+        BUDGET_WAIT_SECONDS,
+        Kind::Histogram(WAITING),
+        &["class"],
+        "How long calls waited for their budget, whether or not their turn came.",
+        Appears::Once("once a call had to wait for its budget"),
+    ),
+    row(
+        PAUSES,
+        Kind::Counter,
+        &["provider"],
+        "Times that a provider asked to be left alone, and a whole account was.",
+        Appears::Once("once a provider asked to wait"),
+    ),
+    row(
+        REPEATS,
+        Kind::Counter,
+        &["provider", "cause"],
+        "Calls sent again, by why: throttled, unavailable, unsent or unanswered.",
+        Appears::Once("once a call was sent again"),
     ),
     row(
         INTEGRATIONS,

@@ -62,6 +62,10 @@ fn everything(provider: &ProviderKey, name: &str) {
     super::days_left(name, name, 1.0);
     super::suspended(name, true);
     super::budget_waited(name);
+    super::budget_waiting("background", 1.0);
+    super::budget_wait("background", Duration::ZERO);
+    super::paused(provider);
+    super::repeated(provider, "throttled");
     super::integrations(provider, "active", 1);
     super::database_up(true);
 }
@@ -119,6 +123,8 @@ fn labels_are_bounded_and_every_line_of_the_table_is_measured() {
                     "registration",
                     "credential",
                     "budget",
+                    "class",
+                    "cause",
                     "status"
                 ]
                 .contains(label),

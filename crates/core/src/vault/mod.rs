@@ -50,6 +50,7 @@ use jiff::Timestamp;
 pub use registrations::Registration;
 pub use rotation::Rotated;
 
+use crate::budget::Budgets;
 use crate::grant::{AccessToken, MinLife, renewal_due};
 use crate::news::News;
 use crate::provider::{Actor, Failure, ProviderKey, Providers, Renewal, Replay};
@@ -145,6 +146,8 @@ struct Inner {
     cache: Arc<Cache>,
     flights: Arc<Flights>,
     suspensions: Suspensions,
+    /// Beside the tokens, since every gateway over this vault shares them.
+    budgets: Budgets,
     /// Whether the database is known to be no copy.
     at_home: AtomicBool,
     /// Rings when a grant was stored that may come due before all others.
@@ -162,8 +165,10 @@ impl Vault {
                 rests.rested(id);
             }
         });
+        let budgets = Budgets::new(&parts.providers, Arc::clone(&parts.clock));
         Self(Arc::new(Inner {
             parts,
+            budgets,
             cache,
             flights,
             suspensions: Suspensions::default(),
@@ -180,6 +185,11 @@ impl Vault {
     /// The keys that open what it stores.
     pub fn ring(&self) -> &Ring {
         self.parts().seal.ring()
+    }
+
+    /// Where work that outlives its caller runs.
+    pub fn tasks(&self) -> &Tasks {
+        &self.parts().tasks
     }
 
     pub(crate) fn parts(&self) -> &Parts {
@@ -261,8 +271,13 @@ impl Vault {
         if self.is_copy().await? { Err(TokenError::Copied) } else { Ok(()) }
     }
 
-    /// Forgets tokens that have expired, so that idle integrations cost no memory.
+    pub(crate) fn budgets(&self) -> &Budgets {
+        &self.0.budgets
+    }
+
+    /// Forgets expired tokens and unused budgets, so that idle integrations cost no memory.
     pub(crate) fn sweep(&self) {
+        self.0.budgets.sweep();
         self.0.cache.sweep(|token| self.remaining(token).is_zero());
     }
 

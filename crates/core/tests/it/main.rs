@@ -22,6 +22,7 @@ mod paths;
 mod recovery;
 mod refusal;
 mod renewer;
+mod repeats;
 mod rules;
 mod seal;
 mod simulation;

@@ -1,14 +1,64 @@
 //! The OpenAPI description: what the routes say of themselves, and what is true of all of them.
 
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 use utoipa::OpenApi;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, Ref, RefOr, Response};
+use utoipa::openapi::{Array, Content, Object, Ref, RefOr, Required, Response, Schema, Type};
 
 use super::routes;
 use crate::problem::{Code, ProblemBody};
 
 const PROBLEM: &str = "application/problem+json";
+/// What the bodies of calendar, mail and meetings look like, by the names of their schemas.
+const EXAMPLES: &str = include_str!("examples.json");
+
+/// Operations that ask the provider now, by their tags.
+const LIVE: [&str; 3] = ["calendar", "mail", "meetings"];
+/// What any of them may answer.
+const ASKED: [Code; 20] = [
+    Code::IntegrationNotFound,
+    Code::NotOffered,
+    Code::ItemNotFound,
+    Code::IntegrationPaused,
+    Code::ReconnectRequired,
+    Code::ConsentRequired,
+    Code::Conflict,
+    Code::MissingScope,
+    Code::ConditionalAccess,
+    Code::AccessDenied,
+    Code::MailboxMissing,
+    Code::LicenseMissing,
+    Code::InvalidRequest,
+    Code::InputRefused,
+    Code::ProviderThrottled,
+    Code::ProviderRefused,
+    Code::ProviderUnavailable,
+    Code::RegistrationMisconfigured,
+    Code::EncryptionKeyMissing,
+    Code::DatabaseCopied,
+];
+/// What those that change something may answer besides.
+const CHANGED: [Code; 4] =
+    [Code::ItemConflict, Code::ItemTooLarge, Code::QuotaExceeded, Code::OutcomeUnknown];
+
+/// What parameters mean that several operations have.
+const PARAMETERS: [(&str, &str); 7] = [
+    ("id", "The integration, `int_…`"),
+    ("event", "The event, by the provider's id, percent-encoded"),
+    ("message", "The message, by the provider's id, percent-encoded"),
+    ("attachment", "The attachment, by the provider's id, percent-encoded"),
+    ("meeting", "The meeting, by the provider's id, percent-encoded"),
+    (
+        KEY,
+        "The caller's own name for this request: the same again has its effect once, and gets the first answer",
+    ),
+    (VERSION, "The `version` that is meant; if it is another one by now, nothing happens"),
+];
+const KEY: &str = "Idempotency-Key";
+const VERSION: &str = "If-Match";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,6 +71,9 @@ const PROBLEM: &str = "application/problem+json";
     tags(
         (name = "connect", description = "Connect an account at a provider"),
         (name = "integrations", description = "Connected accounts"),
+        (name = "calendar", description = "Calendars and events, at the provider"),
+        (name = "mail", description = "Folders, messages, attachments and settings of a mailbox, at the provider"),
+        (name = "meetings", description = "Online meetings, at the provider"),
         (name = "token", description = "Access tokens that work"),
         (name = "operation", description = "Health, registrations and notices"),
     )
@@ -39,15 +92,48 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     api.components
         .get_or_insert_default()
         .add_security_scheme("access_key", SecurityScheme::Http(key));
-    for path in api.paths.paths.values_mut() {
-        let operations = [&mut path.get, &mut path.post, &mut path.patch, &mut path.delete];
-        operations.into_iter().flatten().for_each(complete);
+    for (path, item) in &mut api.paths.paths {
+        for operation in [&mut item.get].into_iter().flatten() {
+            complete(path, operation, false);
+        }
+        let changing = [&mut item.post, &mut item.patch, &mut item.delete];
+        for operation in changing.into_iter().flatten() {
+            complete(path, operation, true);
+        }
     }
+    illustrate(&mut api.components.get_or_insert_default().schemas);
     api
 }
 
-/// Adds what every operation may answer, and the shape of every problem.
-fn complete(operation: &mut Operation) {
+/// Shows what the bodies of calendar, mail and meetings look like.
+fn illustrate(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
+    // Whether the file can be read, a test tells.
+    let examples: BTreeMap<String, Value> = serde_json::from_str(EXAMPLES).unwrap_or_default();
+    for (name, example) in examples {
+        if let Some(RefOr::T(Schema::Object(list))) = schemas.get_mut(&format!("Listed_{name}")) {
+            list.example = Some(json!({ "results": [example], "next": null }));
+            let items = Array::new(Ref::from_schema_name(&name));
+            list.properties.insert("results".to_owned(), RefOr::T(Schema::Array(items)));
+        }
+        match schemas.get_mut(&name) {
+            Some(RefOr::T(Schema::Object(schema))) => schema.example = Some(example),
+            Some(RefOr::T(Schema::OneOf(schema))) => schema.example = Some(example),
+            _ => {}
+        }
+    }
+}
+
+/// Adds what is true of every operation: what it may answer, the shape of every problem, and what
+/// its parameters mean.
+fn complete(path: &str, operation: &mut Operation, changing: bool) {
+    let parameters = operation.parameters.get_or_insert_default();
+    let names = path.split(['{', '}']).skip(1).step_by(2);
+    for (place, name) in names.enumerate() {
+        if !has(parameters, name) {
+            parameters.insert(place, RefOr::T(named(name)));
+        }
+    }
+    let has = |name: &str| has(parameters, name);
     let mut common = vec![Code::Internal];
     if operation.security.is_some() {
         common.extend([
@@ -59,6 +145,28 @@ fn complete(operation: &mut Operation) {
     }
     if operation.request_body.is_some() {
         common.extend([Code::BodyTooLarge, Code::UnsupportedMediaType, Code::InvalidRequest]);
+    }
+    if operation.tags.iter().flatten().any(|tag| LIVE.contains(&tag.as_str())) {
+        common.extend(ASKED);
+        if changing {
+            common.extend(CHANGED);
+        }
+    }
+    if has(KEY) {
+        common.extend([Code::IdempotencyKeyInUse, Code::IdempotencyKeyReused]);
+        // Even one that takes no body looks whether there is one.
+        common.extend([Code::BodyTooLarge, Code::UnsupportedMediaType]);
+    }
+    if has(VERSION) {
+        common.push(Code::ItemChanged);
+    }
+    for parameter in parameters {
+        if let RefOr::T(parameter) = parameter
+            && parameter.description.is_none()
+        {
+            let meaning = PARAMETERS.iter().find(|(name, _)| *name == parameter.name);
+            parameter.description = meaning.map(|(_, meaning)| (*meaning).to_owned());
+        }
     }
     let responses = &mut operation.responses.responses;
     for code in common {
@@ -82,6 +190,23 @@ fn complete(operation: &mut Operation) {
             *content = problem_body();
         }
     }
+}
+
+fn has(parameters: &[RefOr<Parameter>], name: &str) -> bool {
+    parameters.iter().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.name == name,
+        RefOr::Ref(_) => false,
+    })
+}
+
+/// A part of the path.
+fn named(name: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .schema(Some(Object::with_type(Type::String)))
+        .build()
 }
 
 fn problem_body() -> RefOr<Content> {

@@ -1,15 +1,24 @@
 //! The routes. One file per group of operations.
 
+mod attachments;
 mod browser;
+mod calendar;
 mod connect;
 mod consent;
 mod description;
 mod doctor;
 mod health;
 mod integrations;
+mod live;
+mod mail;
+mod mail_send;
+mod mail_settings;
+mod meetings;
 mod operations;
 mod profile;
+mod times;
 mod token;
+mod versions;
 mod ways;
 
 use std::future::poll_fn;
@@ -69,6 +78,26 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(integrations::list))
         .routes(routes!(integrations::show, integrations::edit, integrations::disconnect))
         .routes(routes!(profile::profile))
+        .routes(routes!(calendar::calendars))
+        .routes(routes!(calendar::events, calendar::create))
+        .routes(routes!(calendar::event, calendar::edit_event, calendar::delete_event))
+        .routes(routes!(calendar::cancel_event))
+        .routes(routes!(calendar::respond))
+        .routes(routes!(times::availability))
+        .routes(routes!(times::meeting_times))
+        .routes(routes!(mail::folders))
+        .routes(routes!(mail::messages, mail_send::send))
+        .routes(routes!(mail::message, mail::edit_message, mail::delete_message))
+        .routes(routes!(mail_send::send_draft))
+        .routes(routes!(mail_send::reply))
+        .routes(routes!(mail_send::forward))
+        .routes(routes!(mail::move_message))
+        .routes(routes!(attachments::attachments, attachments::attach))
+        .routes(routes!(attachments::attachment, attachments::delete_attachment))
+        .routes(routes!(mail_settings::settings, mail_settings::edit_settings))
+        .routes(routes!(meetings::create_meeting))
+        .routes(routes!(meetings::meeting, meetings::edit_meeting, meetings::delete_meeting))
+        .routes(routes!(meetings::cancel_meeting))
         .routes(routes!(token::token, token::replace))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

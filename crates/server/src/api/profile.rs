@@ -1,9 +1,9 @@
 use axum::Json;
 use axum::extract::State;
-use evergrant::{CallError, TokenError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::live::Live;
 use crate::App;
 use crate::extract::Named;
 use crate::principal::{Permission, Principal};
@@ -51,19 +51,8 @@ pub(crate) async fn profile(
     principal: Principal,
     Named(id): Named,
 ) -> Result<Json<ProfileBody>, Problem> {
-    let owner = principal.may(Permission::ProfileRead)?;
-    let api = app.0.gateway.open(owner, id).await?;
-    let profiles = api.provider().profiles().ok_or_else(|| CallError::NotOffered {
-        provider: api.manifest().label.clone(),
-        capability: "profile",
-    })?;
-    let profile = match profiles.profile(&api).await {
-        Ok(profile) => profile,
-        Err(CallError::Token(error @ TokenError::ReconnectRequired { .. })) => {
-            return Err(app.with_links(error, owner, id).await);
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let live = Live::open(&app, principal, Permission::ProfileRead, id).await?;
+    let profile = live.told(live.profiles()?.profile(&live.api).await).await?;
     Ok(Json(ProfileBody {
         id: profile.id,
         name: profile.name,

@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use crate::desk::Desk;
+use crate::shelf::Shelf;
 
 pub(crate) const CALENDAR: &str = "acme_calendar";
 pub(crate) const BANK: &str = "acme_bank";
@@ -35,6 +36,7 @@ struct Book {
     down: Option<AuthError>,
     misconfigured: Option<Failure>,
     answers: VecDeque<Answer>,
+    shelf: Shelf,
 }
 
 /// How Acme's API answers its next call.
@@ -46,6 +48,21 @@ pub(crate) enum Answer {
 impl Acme {
     fn with<T>(&self, f: impl FnOnce(&mut Book) -> T) -> T {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What its account holds.
+    pub(crate) fn shelf<T>(&self, f: impl FnOnce(&mut Shelf) -> T) -> T {
+        self.with(|book| f(&mut book.shelf))
+    }
+
+    /// How it refuses the next call for the account's calendar, mail or meetings.
+    pub(crate) fn deny(&self, error: evergrant::CallError) {
+        self.shelf(|shelf| shelf.denials.push_back(error));
+    }
+
+    /// What was done with the account's things, since the last time this was read.
+    pub(crate) fn done(&self) -> Vec<String> {
+        self.shelf(|shelf| std::mem::take(&mut shelf.done))
     }
 
     /// All of its providers.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use evergrant::capability::{Profile, Profiles};
+use evergrant::capability::{Calendars, Mail, Meetings, Profile, Profiles};
 use evergrant::gateway::retry_after;
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, ConsentAsk, DeviceAsk, Evidence, Failure, Manifest, Provider,
@@ -154,6 +154,18 @@ impl Provider for Desk {
     }
 
     fn profiles(&self) -> Option<&dyn Profiles> {
+        matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
+    }
+
+    fn calendars(&self) -> Option<&dyn Calendars> {
+        matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
+    }
+
+    fn mail(&self) -> Option<&dyn Mail> {
+        matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
+    }
+
+    fn meetings(&self) -> Option<&dyn Meetings> {
         matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
     }
 }

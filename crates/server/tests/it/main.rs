@@ -7,8 +7,13 @@
 )]
 
 mod acme;
+mod acme_calendar;
+mod acme_mail;
+mod acme_meetings;
 mod app;
+mod attachments;
 mod browser;
+mod calendar;
 mod caller;
 mod connect;
 mod consent;
@@ -17,11 +22,15 @@ mod doctor;
 mod hardening;
 mod integrations;
 mod keys;
+mod live;
+mod mail;
 mod matrix;
+mod meetings;
 mod operations;
 mod problems;
 mod reference;
 mod requests;
+mod shelf;
 mod token;
 mod ways;
 

@@ -13,8 +13,11 @@ use serde_json::{Value, json};
 use crate::acme::CALENDAR;
 use crate::app::{TestApp, at};
 use crate::caller::{Answer, Caller};
+use crate::reference::API;
+use crate::shelf::segment;
 
-/// One operation, the permission it takes, and a body it accepts.
+/// One operation, the permission it takes, and a body it accepts: JSON, or the name of a schema whose
+/// example it is.
 pub(crate) struct Operation {
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
@@ -33,6 +36,13 @@ const fn operation(
 
 const READ: Option<Permission> = Some(Permission::IntegrationsRead);
 const WRITE: Option<Permission> = Some(Permission::IntegrationsWrite);
+const CALENDAR_READ: Option<Permission> = Some(Permission::CalendarRead);
+const CALENDAR_WRITE: Option<Permission> = Some(Permission::CalendarWrite);
+const MAIL_READ: Option<Permission> = Some(Permission::MailRead);
+const MAIL_WRITE: Option<Permission> = Some(Permission::MailWrite);
+const MAIL_SEND: Option<Permission> = Some(Permission::MailSend);
+const MEETINGS_READ: Option<Permission> = Some(Permission::MeetingsRead);
+const MEETINGS_WRITE: Option<Permission> = Some(Permission::MeetingsWrite);
 const OPERATIONS_READ: Option<Permission> = Some(Permission::OperationsRead);
 const ONE: &str = "/api/integrations/{id}/";
 
@@ -49,7 +59,6 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     operation("GET", "/api/integrations/", READ, None),
     operation("GET", ONE, READ, None),
     operation("PATCH", ONE, WRITE, Some(r#"{"label":"Work"}"#)),
-    operation("DELETE", ONE, WRITE, None),
     operation("GET", "/api/integrations/{id}/profile/", Some(Permission::ProfileRead), None),
     operation("GET", "/api/integrations/{id}/token/", Some(Permission::TokensRead), None),
     operation("POST", "/api/integrations/{id}/token/", Some(Permission::TokensRead), Some(r#"{"refused":"old"}"#)),
@@ -58,19 +67,68 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     operation("GET", "/api/integrations/{id}/doctor/", READ, None),
     operation("GET", "/api/registrations/", OPERATIONS_READ, None),
     operation("GET", "/api/notices/", OPERATIONS_READ, None),
+    operation("GET", "/api/integrations/{id}/calendars/", CALENDAR_READ, None),
+    operation("GET", "/api/integrations/{id}/calendar-events/", CALENDAR_READ, None),
+    operation("POST", "/api/integrations/{id}/calendar-events/", CALENDAR_WRITE, Some("NewEvent")),
+    operation("GET", "/api/integrations/{id}/calendar-events/{event}/", CALENDAR_READ, None),
+    operation("PATCH", "/api/integrations/{id}/calendar-events/{event}/", CALENDAR_WRITE, Some("EventChanges")),
+    operation("POST", "/api/integrations/{id}/calendar-events/{event}/cancel/", CALENDAR_WRITE, Some(r#"{"comment":"No."}"#)),
+    operation("POST", "/api/integrations/{id}/calendar-events/{event}/respond/", CALENDAR_WRITE, Some("Answer")),
+    operation("DELETE", "/api/integrations/{id}/calendar-events/{event}/", CALENDAR_WRITE, None),
+    operation("POST", "/api/integrations/{id}/availability/", CALENDAR_READ, Some("AvailabilityAsk")),
+    operation("POST", "/api/integrations/{id}/meeting-times/", CALENDAR_READ, Some("SuggestionsAsk")),
+    operation("GET", "/api/integrations/{id}/folders/", MAIL_READ, None),
+    operation("GET", "/api/integrations/{id}/email-messages/", MAIL_READ, None),
+    operation("POST", "/api/integrations/{id}/email-messages/", MAIL_SEND, Some("NewMessage")),
+    operation("GET", "/api/integrations/{id}/email-messages/{message}/", MAIL_READ, None),
+    operation("PATCH", "/api/integrations/{id}/email-messages/{message}/", MAIL_WRITE, Some("MessageChanges")),
+    operation("POST", "/api/integrations/{id}/email-messages/{message}/send/", MAIL_SEND, None),
+    operation("POST", "/api/integrations/{id}/email-messages/{message}/reply/", MAIL_SEND, Some("Reply")),
+    operation("POST", "/api/integrations/{id}/email-messages/{message}/forward/", MAIL_SEND, Some("Forward")),
+    operation("POST", "/api/integrations/{id}/email-messages/{message}/move/", MAIL_WRITE, Some(r#"{"folder":"archive"}"#)),
+    operation("GET", "/api/integrations/{id}/email-messages/{message}/attachments/", MAIL_READ, None),
+    operation("POST", "/api/integrations/{id}/email-messages/{message}/attachments/", MAIL_WRITE, Some("NewAttachment")),
+    operation("GET", "/api/integrations/{id}/email-messages/{message}/attachments/{attachment}/", MAIL_READ, None),
+    operation("DELETE", "/api/integrations/{id}/email-messages/{message}/attachments/{attachment}/", MAIL_WRITE, None),
+    operation("DELETE", "/api/integrations/{id}/email-messages/{message}/", MAIL_WRITE, None),
+    operation("GET", "/api/integrations/{id}/mailbox-settings/", MAIL_READ, None),
+    operation("PATCH", "/api/integrations/{id}/mailbox-settings/", MAIL_WRITE, Some("MailboxSettingsChanges")),
+    operation("POST", "/api/integrations/{id}/meetings/", MEETINGS_WRITE, Some("NewMeeting")),
+    operation("GET", "/api/integrations/{id}/meetings/{meeting}/", MEETINGS_READ, None),
+    operation("PATCH", "/api/integrations/{id}/meetings/{meeting}/", MEETINGS_WRITE, Some("MeetingChanges")),
+    operation("POST", "/api/integrations/{id}/meetings/{meeting}/cancel/", MEETINGS_WRITE, Some(r#"{"comment":"No."}"#)),
+    operation("DELETE", "/api/integrations/{id}/meetings/{meeting}/", MEETINGS_WRITE, None),
+    operation("DELETE", ONE, WRITE, None),
 ];
 
 impl Operation {
     async fn ask(&self, caller: &Caller, id: &str) -> Answer {
-        let body: Option<Value> = self.body.map(|body| serde_json::from_str(body).unwrap());
+        let body: Option<Value> = self.body.map(|body| {
+            let schema = || Some(API["components"]["schemas"].get(body)?["example"].clone());
+            serde_json::from_str(body).ok().or_else(schema).unwrap()
+        });
         let method = self.method.parse().unwrap();
-        caller.send(method, &self.path.replace("{id}", id), body.as_ref()).await
+        // What takes an item away, or changes what can be done with it, has one of its own.
+        let number = match self.path.rsplit('/').nth(1) {
+            _ if self.method == "DELETE" => 2,
+            Some("cancel" | "send") => 3,
+            _ => 1,
+        };
+        let path = self.path.replace("{id}", id);
+        let items =
+            [("event", "evt"), ("message", "msg"), ("attachment", "att"), ("meeting", "mtg")];
+        let path = items.iter().fold(path, |path, (name, kind)| {
+            // An attachment is taken from a message that stays.
+            let number =
+                if *name == "message" && path.ends_with("{attachment}/") { 1 } else { number };
+            path.replace(&format!("{{{name}}}"), &segment(kind, number))
+        });
+        caller.send(method, &path, body.as_ref()).await
     }
 
+    /// Those of one integration; the last one ends it.
     fn by_id() -> impl Iterator<Item = &'static Self> {
-        let last = |o: &&Self| o.method == "DELETE";
-        let matrix = || OPERATIONS.iter().filter(|o| o.path.contains("{id}"));
-        matrix().filter(move |o| !last(o)).chain(matrix().filter(last))
+        OPERATIONS.iter().filter(|o| o.path.contains("{id}"))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::response::IntoResponse;
-use evergrant::ConnectError;
+use evergrant::{ConnectError, Denial};
 use evergrant_server::problem::{Code, Problem};
 use http::{Method, Request, StatusCode};
 use serde_json::json;
@@ -13,6 +13,7 @@ use crate::acme::{
     Answer, BANK, CALENDAR, LIFE, needs_administrator, outage, revoked, secret_expired,
 };
 use crate::app::{CALLBACK, INITIATE, LIST, TestApp, at};
+use crate::shelf::{refusal, segment};
 use crate::snapshot;
 
 /// Checks that an answer is this problem, and compares it with the problem's snapshot.
@@ -111,7 +112,8 @@ async fn why_the_provider_does_not_answer_a_call() {
     let profile = at(&id, "profile/");
     t.acme.answer(Answer::Json(StatusCode::FORBIDDEN, vec![], "The licence has ended"));
     problem!(ProviderRefused, t.alice.get(&profile).await);
-    let wait = vec![("retry-after", "17")];
+    // Longer than callers have patience for.
+    let wait = vec![("retry-after", "77")];
     t.acme.answer(Answer::Json(StatusCode::TOO_MANY_REQUESTS, wait, ""));
     problem!(ProviderThrottled, t.alice.get(&profile).await);
     let state = t.alice.begin(json!({ "provider": BANK })).await;
@@ -120,6 +122,52 @@ async fn why_the_provider_does_not_answer_a_call() {
     let bank = t.alice.post(CALLBACK, body).await.expect(201).json();
     let bank = at(bank["id"].as_str().unwrap(), "profile/");
     problem!(NotOffered, t.alice.get(&bank).await);
+}
+
+#[tokio::test]
+async fn why_the_provider_denies_a_call() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    let calendars = at(&id, "calendars/");
+    let deny = async |denial, code, message| {
+        t.acme.deny(refusal(denial, code, message));
+        t.alice.get(&calendars).await
+    };
+    let needed = vec!["calendar.write".to_owned()];
+    let message = "The user has not granted calendar.write.";
+    let scope = deny(Denial::MissingScope { needed }, "missing_scope", message).await;
+    problem!(MissingScope, scope);
+    let rule = "A rule of the organisation asks for a managed device.";
+    problem!(ConditionalAccess, deny(Denial::ConditionalAccess, "device_needed", rule).await);
+    let whose = "The calendar belongs to somebody else.";
+    problem!(AccessDenied, deny(Denial::Forbidden, "not_shared", whose).await);
+    let none = "The account has no mailbox.";
+    problem!(MailboxMissing, deny(Denial::NoMailbox, "no_mailbox", none).await);
+    let licence = "The account has no licence for Acme Calendar.";
+    problem!(LicenseMissing, deny(Denial::NoLicense, "no_license", licence).await);
+    let item = at(&id, "calendar-events/elsewhere/");
+    problem!(ItemNotFound, t.alice.get(&item).await);
+    let input = "The end is before the beginning.";
+    problem!(InputRefused, deny(Denial::Input, "invalid_time", input).await);
+}
+
+#[tokio::test]
+async fn why_a_change_does_not_happen() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    let event = at(&id, &format!("calendar-events/{}/", segment("evt", 1)));
+    let stale = t.alice.with("if-match", "\"v0\"");
+    problem!(ItemChanged, stale.patch(&event, json!({ "subject": "Other" })).await);
+    let deny = async |denial, code, message| {
+        t.acme.deny(refusal(denial, code, message));
+        t.alice.patch(&event, json!({ "subject": "Other" })).await
+    };
+    let over = "An event that is over cannot be moved.";
+    problem!(ItemConflict, deny(Denial::Conflict, "is_over", over).await);
+    let large = "The event is larger than 4 MB.";
+    problem!(ItemTooLarge, deny(Denial::TooLarge, "too_large", large).await);
+    let full = "The mailbox is full.";
+    problem!(QuotaExceeded, deny(Denial::QuotaExceeded, "mailbox_full", full).await);
 }
 
 #[tokio::test]

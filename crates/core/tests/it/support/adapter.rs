@@ -59,6 +59,12 @@ impl Adapter {
         self
     }
 
+    /// The same provider, which does not allow everything.
+    pub(crate) fn limited(mut self, limits: Limits) -> Self {
+        self.manifest.limits = limits;
+        self
+    }
+
     /// The same provider, connected by a form.
     pub(crate) fn form(key: &str) -> Self {
         let mut adapter = Self::new(key, Rotation::Fixed, Renewal::OnDemand);

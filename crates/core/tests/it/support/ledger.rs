@@ -35,6 +35,17 @@ pub(crate) enum Fault {
     Panic,
 }
 
+/// What comes of one call to the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// This status, and a `Retry-After`.
+    Status(u16, Option<u64>),
+    /// No connection.
+    Unsent,
+    /// The answer is lost on its way.
+    Unanswered,
+}
+
 /// One refresh token that was issued.
 #[derive(Debug)]
 pub(crate) struct Issued {
@@ -81,6 +92,8 @@ pub(crate) struct Ledger {
     pub(crate) api_refuses: bool,
     /// The API answers with this instead.
     pub(crate) api_status: Option<u16>,
+    /// What comes of the API's next calls instead.
+    pub(crate) api_next: VecDeque<Next>,
     /// Codes that were not redeemed yet: the account and the PKCE challenge.
     pub(crate) codes: BTreeMap<String, (String, String)>,
     pub(crate) families: Vec<Family>,
@@ -112,6 +125,7 @@ impl Ledger {
             standing: None,
             api_refuses: false,
             api_status: None,
+            api_next: VecDeque::new(),
             codes: BTreeMap::new(),
             families: Vec::new(),
             refresh_tokens: BTreeMap::new(),

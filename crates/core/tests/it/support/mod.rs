@@ -9,7 +9,7 @@ mod wire;
 mod world;
 
 pub(crate) use adapter::Adapter;
-pub(crate) use ledger::{Fault, Rotation};
+pub(crate) use ledger::{Fault, Next, Rotation};
 pub(crate) use line::Cut;
 pub(crate) use process::Process;
 pub(crate) use stage::{Stage, begin};

@@ -12,7 +12,7 @@ use evergrant::testing::TestClock;
 use evergrant::{Clock, Request, Response, Transport, TransportError};
 use serde_json::{Value, json};
 
-use super::ledger::{Fault, Ledger};
+use super::ledger::{Fault, Ledger, Next};
 use super::world::{Turnstile, World};
 
 /// Carries requests to the [`World`]; a dead process's wire never answers again.
@@ -63,7 +63,7 @@ impl Wire {
         answer
     }
 
-    fn call(&self, request: &Request) -> Response {
+    fn call(&self, request: &Request) -> Result<Response, TransportError> {
         let bearer = request.headers().get("authorization");
         let secret = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let uptime = self.clock.uptime();
@@ -71,7 +71,25 @@ impl Wire {
             let alive = secret.is_some_and(|secret| ledger.alive(secret, uptime));
             let status = if alive && !ledger.api_refuses { 200 } else { 401 };
             ledger.calls.push(request.clone());
-            respond(ledger.api_status.unwrap_or(status), &Value::Null)
+            let lost = || ("api.test".to_owned(), "scripted".to_owned());
+            match ledger.api_next.pop_front() {
+                None => Ok(respond(ledger.api_status.unwrap_or(status), &Value::Null)),
+                Some(Next::Status(status, wait)) => {
+                    let mut response = respond(status, &Value::Null);
+                    if let Some(wait) = wait {
+                        response.headers_mut().insert("retry-after", wait.into());
+                    }
+                    Ok(response)
+                }
+                Some(Next::Unsent) => {
+                    let (host, detail) = lost();
+                    Err(TransportError::Unsent { host, detail })
+                }
+                Some(Next::Unanswered) => {
+                    let (host, detail) = lost();
+                    Err(TransportError::Unanswered { host, detail })
+                }
+            }
         })
     }
 }
@@ -81,7 +99,7 @@ impl Transport for Wire {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         if request.uri().host() != Some("login.test") {
             self.step().await;
-            return Ok(self.call(&request));
+            return self.call(&request);
         }
         let ask = serde_json::from_slice(request.body()).expect("the adapter sends JSON");
         self.world.with(|ledger| {
