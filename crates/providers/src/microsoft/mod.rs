@@ -3,20 +3,23 @@
 //! One registration serves three provider keys that differ in the permissions they ask for.
 
 mod application;
+mod calendar;
 mod claims;
 mod denial;
 mod graph;
 mod identity;
+mod meetings;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod settings;
 mod words;
+mod zones;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use evergrant::capability::{Profile, Profiles};
+use evergrant::capability::{Calendars, Meetings, Profile, Profiles};
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, ConsentAsk, Credential, DeviceAsk, Evidence, Failure, Limits,
     Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
@@ -76,7 +79,11 @@ const KEYS: [(&str, &str, &[&str]); 3] = [
             "User.Read",
         ],
     ),
-    ("microsoft_teams", "Microsoft Teams", &["OnlineMeetings.ReadWrite", "User.Read"]),
+    (
+        "microsoft_teams",
+        "Microsoft Teams",
+        &["OnlineMeetings.ReadWrite", "Calendars.ReadWrite", "User.Read"],
+    ),
 ];
 
 /// The providers of this vendor; their registration is entered in `registrations`.
@@ -230,6 +237,15 @@ impl Provider for Microsoft {
 
     fn profiles(&self) -> Option<&dyn Profiles> {
         Some(self)
+    }
+
+    fn calendars(&self) -> Option<&dyn Calendars> {
+        let key = self.manifest.key.as_str();
+        matches!(key, "microsoft_calendar" | "microsoft_teams").then_some(self as &dyn Calendars)
+    }
+
+    fn meetings(&self) -> Option<&dyn Meetings> {
+        (self.manifest.key.as_str() == "microsoft_teams").then_some(self as &dyn Meetings)
     }
 }
 

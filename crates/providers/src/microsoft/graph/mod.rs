@@ -1,13 +1,24 @@
-//! Calls to Graph: signing, judging, errors, and the account's profile (contract, sections 4 and 5.1).
+//! Calls to Graph: signing, judging, and the account's profile (contract, sections 4 and 5.1).
+//!
+//! [`Call`] puts a request together and reads its answer, [`refusal`] says what an answer that is no
+//! success means, [`list`] follows lists page by page.
+
+pub(super) mod input;
+pub(super) mod list;
+pub(super) mod refusal;
+mod request;
+pub(super) mod wire;
+pub(super) mod words;
 
 use evergrant::capability::Profile;
 use evergrant::gateway::retry_after;
 use evergrant::provider::Verdict;
 use evergrant::{AccessToken, Api, CallError, Request, Response};
 use http::{HeaderValue, StatusCode, header};
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
+
+pub(super) use request::{Call, id, read, send_unsigned};
 
 use super::claims;
 
@@ -46,8 +57,7 @@ pub(super) fn judge(response: &Response) -> Verdict {
 
 /// `GET /me`.
 pub(super) async fn profile(api: &Api) -> Result<Profile, CallError> {
-    let response = api.get("/me").await?;
-    let raw: Map<String, Value> = read(&response)?;
+    let raw: Map<String, Value> = Call::get(api, &["User.Read"], "/me").read().await?;
     let text = |name: &str| raw.get(name).and_then(Value::as_str).map(str::to_owned);
     let username = text("userPrincipalName");
     Ok(Profile {
@@ -59,56 +69,4 @@ pub(super) async fn profile(api: &Api) -> Result<Profile, CallError> {
         username,
         raw,
     })
-}
-
-/// The body of a success, or the error that came instead.
-pub(super) fn read<T: for<'de> Deserialize<'de>>(response: &Response) -> Result<T, CallError> {
-    if response.status().is_success() {
-        return serde_json::from_slice(response.body())
-            .map_err(|e| CallError::Unreadable(e.to_string()));
-    }
-    let status = response.status();
-    match judge(response) {
-        Verdict::Throttled { retry_after } => return Err(CallError::Throttled { retry_after }),
-        Verdict::Unavailable => {
-            return Err(CallError::Unavailable {
-                detail: format!("it answered {}", status.as_u16()),
-                retry_after: retry_after(response),
-            });
-        }
-        _ => {}
-    }
-    let ErrorBody { error } = serde_json::from_slice(response.body()).unwrap_or_default();
-    let header = response.headers().get("request-id").and_then(|v| v.to_str().ok());
-    Err(CallError::Refused {
-        status,
-        code: error.code,
-        message: error.message,
-        request_id: error
-            .inner
-            .and_then(|inner| inner.request_id)
-            .or_else(|| header.map(str::to_owned)),
-    })
-}
-
-/// Contract, section 4.2: `innerError` comes in two spellings, code and message may be empty.
-#[derive(Default, Deserialize)]
-struct ErrorBody {
-    error: GraphError,
-}
-
-#[derive(Default, Deserialize)]
-struct GraphError {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
-    #[serde(default, rename = "innerError", alias = "innererror")]
-    inner: Option<InnerError>,
-}
-
-#[derive(Deserialize)]
-struct InnerError {
-    #[serde(default, rename = "request-id")]
-    request_id: Option<String>,
 }

@@ -1,0 +1,133 @@
+//! Lists, page by page (contract, section 4.5).
+
+use evergrant::capability::{Cursor, Page};
+use evergrant::{Api, CallError};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::Call;
+use super::request::read;
+
+/// The most pages of one list; only a list that leads back into itself is longer.
+const MOST_PAGES: usize = 10_000;
+
+/// One answer of a list.
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+struct Part<T> {
+    #[serde(default = "Vec::new", deserialize_with = "super::wire::nullable")]
+    value: Vec<T>,
+    #[serde(default, rename = "@odata.nextLink")]
+    next: Option<String>,
+}
+
+impl Call<'_> {
+    /// One page: the first, or the one `cursor` leads to. The rest of the call must be the same, since
+    /// its preferences go with every page.
+    pub(crate) async fn page<T: DeserializeOwned>(
+        self,
+        cursor: Option<&Cursor>,
+    ) -> Result<Page<T>, CallError> {
+        let api = self.api;
+        let response = match cursor {
+            None => self.send().await?,
+            Some(cursor) if leads_to(api, &cursor.0, &self.path) => self.send_to(&cursor.0).await?,
+            Some(_) => {
+                return Err(CallError::Invalid {
+                    pointer: "/cursor".to_owned(),
+                    problem: "does not lead to this list; take it from the page before".to_owned(),
+                });
+            }
+        };
+        let Part { value, next } = read(&response)?;
+        // A token goes there with the next page.
+        if let Some(next) = next.as_deref().filter(|next| below(api, next).is_none()) {
+            let host = Url::parse(next).ok().and_then(|url| url.host_str().map(str::to_owned));
+            return Err(CallError::ForeignHost { host: host.unwrap_or_default() });
+        }
+        Ok(Page { results: value, next: next.map(Cursor) })
+    }
+}
+
+/// The whole list; `call` makes the same call again for each page.
+pub(crate) async fn all<'a, T: DeserializeOwned>(
+    call: impl Fn() -> Call<'a>,
+) -> Result<Vec<T>, CallError> {
+    let mut results = Vec::new();
+    let mut cursor: Option<Cursor> = None;
+    for _ in 0..MOST_PAGES {
+        let page = call().page(cursor.as_ref()).await?;
+        results.extend(page.results);
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(results),
+        }
+    }
+    Err(CallError::Unreadable("a list without an end".to_owned()))
+}
+
+/// The path of `link` below the root, if it lies there.
+fn below(api: &Api, link: &str) -> Option<String> {
+    let (base, link) = (&api.manifest().base_url, Url::parse(link).ok()?);
+    let rest = link.path().strip_prefix(base.path().trim_end_matches('/'))?;
+    let there = link.origin() == base.origin() && rest.starts_with('/');
+    let plain = link.username().is_empty() && link.password().is_none();
+    (there && plain).then(|| rest.to_owned())
+}
+
+/// Whether `link` goes on with the list at `path`.
+fn leads_to(api: &Api, link: &str, path: &str) -> bool {
+    let account = api.account();
+    let mine = |segment: &str| {
+        account.id.to_ascii_lowercase().ends_with(&format!(".{segment}"))
+            || account.username.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(segment))
+    };
+    below(api, link).is_some_and(|link| segments(&link, mine) == segments(path, mine))
+}
+
+/// A path's segments in one form: the provider writes `messages('a')` for `messages/a`, and
+/// `users/…` for `me`.
+fn segments(path: &str, mine: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut segments = Vec::new();
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        let segment = decoded(segment).to_ascii_lowercase();
+        match segment.strip_suffix("')").and_then(|segment| segment.split_once("('")) {
+            Some((name, key)) => segments.extend([name.to_owned(), key.to_owned()]),
+            None => segments.push(segment),
+        }
+    }
+    if segments.len() > 1 && segments[0] == "users" && mine(&segments[1]) {
+        segments.splice(0..2, ["me".to_owned()]);
+    }
+    segments
+}
+
+/// Percent-decoded (RFC 3986, section 2.1); what cannot be stays as it is.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let hex = (first == b'%').then(|| after.get(..2)).flatten();
+        let hex = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        bytes.push(hex.unwrap_or(first));
+        rest = if hex.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_list_has_one_form_however_its_address_is_written() {
+        let form = |path: &str| segments(path, |who| who == "o-1");
+        let list = form("/me/mailFolders/a%2Fb%3D/messages");
+        assert_eq!(form("/me/mailfolders('a%2fb=')/messages"), list);
+        assert_eq!(form("/users/o-1/mailFolders('a%2Fb%3D')/messages"), list);
+        assert_eq!(form("/users('O-1')/mailFolders('a%2Fb%3D')/messages"), list);
+        assert_ne!(form("/users/o-2/mailFolders('a%2Fb%3D')/messages"), list);
+        assert_ne!(form("/me/mailFolders/a/b%3D/messages"), list);
+    }
+}
