@@ -8,6 +8,7 @@ mod claims;
 mod denial;
 mod graph;
 mod identity;
+mod mail;
 mod meetings;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use evergrant::capability::{Calendars, Meetings, Profile, Profiles};
+use evergrant::capability::{Calendars, Mail, Meetings, Profile, Profiles};
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, ConsentAsk, Credential, DeviceAsk, Evidence, Failure, Limits,
     Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
@@ -54,6 +55,9 @@ const LIMITS: Limits = Limits {
     upload_window: Duration::from_mins(5),
 };
 
+/// The key that reads and writes mail.
+const MAIL: &str = "microsoft_outlook";
+
 /// Key, label and permissions of each thing that can be connected.
 const KEYS: [(&str, &str, &[&str]); 3] = [
     (
@@ -68,7 +72,7 @@ const KEYS: [(&str, &str, &[&str]); 3] = [
         ],
     ),
     (
-        "microsoft_outlook",
+        MAIL,
         "Microsoft Outlook",
         &[
             "Mail.Read",
@@ -242,6 +246,10 @@ impl Provider for Microsoft {
     fn calendars(&self) -> Option<&dyn Calendars> {
         let key = self.manifest.key.as_str();
         matches!(key, "microsoft_calendar" | "microsoft_teams").then_some(self as &dyn Calendars)
+    }
+
+    fn mail(&self) -> Option<&dyn Mail> {
+        (self.manifest.key.as_str() == MAIL).then_some(&mail::Mailbox)
     }
 
     fn meetings(&self) -> Option<&dyn Meetings> {

@@ -72,7 +72,6 @@ fn refused(response: &Response, asked: &Asked<'_>) -> CallError {
         Some(Kind::Changed | Kind::Conflict) => Denial::Conflict,
         Some(Kind::NotFound) => Denial::ItemNotFound,
         Some(Kind::NoMailbox) => Denial::NoMailbox,
-        Some(Kind::NoLicense) => Denial::NoLicense,
         Some(Kind::Input) => Denial::Input,
         Some(Kind::TooLarge) => Denial::TooLarge,
         Some(Kind::Quota) => Denial::QuotaExceeded,

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use evergrant::{Allowance, Api, CallError, Repeat, Request, Response};
-use http::{HeaderValue, Method, header};
+use evergrant::{Allowance, Api, CallError, Repeat, Repeated, Request, Response};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -26,6 +26,7 @@ pub(crate) struct Call<'a> {
     prefer: Vec<String>,
     body: Option<Result<Vec<u8>, serde_json::Error>>,
     if_match: Option<String>,
+    removes: bool,
     repeat: Option<Repeat>,
     allowance: Option<Allowance>,
 }
@@ -47,6 +48,7 @@ impl<'a> Call<'a> {
             prefer: vec!["IdType=\"ImmutableId\"".to_owned()],
             body: None,
             if_match: None,
+            removes: false,
             repeat: None,
             allowance: None,
         }
@@ -85,7 +87,7 @@ impl<'a> Call<'a> {
         needs: &'static [&'static str],
         path: impl Into<String>,
     ) -> Self {
-        Self::new(api, Method::DELETE, needs, path)
+        Self::new(api, Method::DELETE, needs, path).removing()
     }
 
     /// With a parameter, such as `$select`.
@@ -120,6 +122,14 @@ impl<'a> Call<'a> {
     #[must_use]
     pub(crate) fn repeatable(mut self) -> Self {
         self.repeat = Some(Repeat::Safe);
+        self
+    }
+
+    /// Says that it removes what its path names: where it was sent more than once, finding nothing is
+    /// a success, since an earlier sending may have removed it.
+    #[must_use]
+    pub(crate) fn removing(mut self) -> Self {
+        self.removes = true;
         self
     }
 
@@ -175,7 +185,7 @@ impl<'a> Call<'a> {
 
     async fn answer_from(self, url: &str) -> Result<(Response, Result<(), CallError>), CallError> {
         let mut request = http::Request::builder()
-            .method(self.method)
+            .method(self.method.clone())
             .uri(url)
             .header(header::ACCEPT, "application/json")
             .header("prefer", self.prefer.join(", "));
@@ -187,7 +197,12 @@ impl<'a> Call<'a> {
             request = request.header(header::IF_MATCH, version);
         }
         let body = match self.body {
-            None => Bytes::new(),
+            None => {
+                if self.method == Method::POST {
+                    request = request.header(header::CONTENT_LENGTH, "0");
+                }
+                Bytes::new()
+            }
             Some(body) => {
                 request = request.header(header::CONTENT_TYPE, "application/json");
                 Bytes::from(body.map_err(|e| CallError::Unreadable(e.to_string()))?)
@@ -203,6 +218,11 @@ impl<'a> Call<'a> {
             request.extensions_mut().insert(allowance);
         }
         let response = self.api.send(request).await?;
+        let gone = response.status() == StatusCode::NOT_FOUND
+            && response.extensions().get::<Repeated>().is_some();
+        if gone && self.removes {
+            return Ok((response, Ok(())));
+        }
         let asked = Asked {
             granted: self.api.granted(),
             needs: self.needs,

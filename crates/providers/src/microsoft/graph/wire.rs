@@ -1,9 +1,12 @@
 //! What all of Graph's JSON has in common: members may be null, and words come in any case.
 
-use evergrant::capability::{Body, BodyFormat, Person};
+use evergrant::capability::{Body, BodyFormat, Moment, Person};
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+
+use crate::microsoft::zones;
 
 /// How important something is.
 pub(crate) const IMPORTANCE: &[(&str, &str)] =
@@ -66,6 +69,20 @@ pub(crate) struct DateTimeTimeZone {
     pub(crate) date_time: String,
     #[serde(default)]
     pub(crate) time_zone: Option<String>,
+}
+
+impl DateTimeTimeZone {
+    /// The instant, with the offset that holds then in its zone; what clocks show where the zone is
+    /// not known.
+    pub(crate) fn moment(&self) -> Option<Moment> {
+        let wall: DateTime = self.date_time.trim_end_matches('Z').parse().ok()?;
+        let zone = self.time_zone.as_deref().and_then(zones::to_iana);
+        let moment = zone.and_then(|zone| {
+            let at = zone.rules().to_ambiguous_timestamp(wall).compatible().ok()?;
+            Some(Moment::within(at, &zone))
+        });
+        Some(moment.unwrap_or(Moment::Wall(wall)))
+    }
 }
 
 /// `null` is the default, as a member that is left out is.

@@ -14,8 +14,6 @@ pub(crate) enum Kind {
     Forbidden,
     /// There is no mailbox.
     NoMailbox,
-    /// There is no licence.
-    NoLicense,
     /// There is no such item.
     NotFound,
     /// The item changed meanwhile.
