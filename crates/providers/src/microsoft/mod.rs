@@ -248,12 +248,12 @@ impl Provider for Microsoft {
         matches!(key, "microsoft_calendar" | "microsoft_teams").then_some(self as &dyn Calendars)
     }
 
-    fn mail(&self) -> Option<&dyn Mail> {
-        (self.manifest.key.as_str() == MAIL).then_some(&mail::Mailbox)
-    }
-
     fn meetings(&self) -> Option<&dyn Meetings> {
         (self.manifest.key.as_str() == "microsoft_teams").then_some(self as &dyn Meetings)
+    }
+
+    fn mail(&self) -> Option<&dyn Mail> {
+        (self.manifest.key.as_str() == MAIL).then_some(&mail::Mailbox)
     }
 }
 

@@ -5,7 +5,11 @@
 mod answers;
 mod client;
 mod declared;
+mod graph;
 mod id_token;
+mod mail;
+mod mail_once;
+mod mailbox;
 mod microsoft;
 mod reference;
 mod script;
