@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use url::Url;
 struct World {
     stage: Stage,
     url: Url,
+    http: Arc<dyn Transport>,
     database: String,
     keys: String,
     user: UserId,
@@ -62,7 +64,7 @@ async fn world() -> World {
     let user = UserId::new(&*clock, &*entropy);
     let integration = connect(&vault, &*http, user).await;
     let keys = keys.expose().to_owned();
-    World { stage, url, database, keys, user, integration, folder }
+    World { stage, url, http, database, keys, user, integration, folder }
 }
 
 async fn connect(vault: &Vault, http: &dyn Transport, user: UserId) -> String {
@@ -70,30 +72,41 @@ async fn connect(vault: &Vault, http: &dyn Transport, user: UserId) -> String {
     let redirect_uri = "http://localhost/callback".parse().unwrap();
     let ask = Begin { provider, way: Way::Direct, redirect_uri, scopes: None, integration: None };
     let begun = vault.begin(user, ask.clone()).await.unwrap();
-    let Next::Authorize(mut page) = begun.next else { panic!("a page to sign in at") };
-    page.query_pairs_mut()
-        .append_pair("prompt", "none")
-        .append_pair("login_hint", "adele@contoso.example");
-    let answer =
-        http.send(http::Request::get(page.as_str()).body(Bytes::new()).unwrap()).await.unwrap();
-    let back: Url = answer.headers()["location"].to_str().unwrap().parse().unwrap();
+    let Next::Authorize(page) = begun.next else { panic!("a page to sign in at") };
+    let back = sign_in(http, page).await;
     let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
     let proof = Proof::Code { code: code.into(), iss: None };
     vault.finish(Some(user), &ask.provider, &begun.state, proof).await.unwrap().id.to_string()
 }
 
+/// What a user does on the page. Gives the address the browser is sent back to.
+async fn sign_in(http: &dyn Transport, mut page: Url) -> Url {
+    page.query_pairs_mut()
+        .append_pair("prompt", "none")
+        .append_pair("login_hint", "adele@contoso.example");
+    let answer =
+        http.send(http::Request::get(page.as_str()).body(Bytes::new()).unwrap()).await.unwrap();
+    answer.headers()["location"].to_str().unwrap().parse().unwrap()
+}
+
 impl World {
-    async fn run(&self, program: &'static str) -> (bool, String) {
+    fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(self.folder.path())
-            .args([self.user.to_string(), self.integration.clone()])
+            .arg(self.user.to_string())
             .env("MICROSOFT_CLIENT_ID", "sandbox-client")
             .env("MICROSOFT_CLIENT_SECRET", "sandbox-secret")
             .env("EVERGRANT_MICROSOFT_LOGIN_URL", self.url.as_str())
             .env("EVERGRANT_MICROSOFT_GRAPH_URL", self.url.as_str())
             .env("EVERGRANT_DATABASE_URL", &self.database)
             .env("EVERGRANT_ENCRYPTION_KEYS", &self.keys);
+        command
+    }
+
+    async fn run(&self, program: &'static str) -> (bool, String) {
+        let mut command = self.command(program);
+        command.arg(&self.integration);
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8(text).unwrap())
@@ -124,8 +137,38 @@ async fn valid_token_says_when_the_user_must_reconnect() {
     assert!(!ok && text.contains("reconnect"), "{text}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn teams_meeting_goes_from_the_sign_in_to_the_join_link() {
+    let world = world().await;
+    let mut command = world.command(env!("CARGO_BIN_EXE_teams_meeting"));
+    let mut program = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(program.stdout.take().unwrap());
+    let mut page = String::new();
+    out.read_line(&mut page).unwrap();
+    let Ok(page) = page.trim().parse() else {
+        panic!("{:?}", program.wait_with_output());
+    };
+    let back = sign_in(&*world.http, page).await;
+    writeln!(program.stdin.take().unwrap(), "{back}").unwrap();
+    let mut text = String::new();
+    out.read_to_string(&mut text).unwrap();
+    let output = program.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(text.starts_with("join: https://teams.microsoft.com/"), "{text}");
+    assert!(text.contains("\nid: ") && !text.contains("none"), "{text}");
+}
+
 #[test]
 fn each_example_is_short_enough_to_be_read_at_once() {
-    let lines = include_str!("../valid_token.rs").lines().count();
-    assert!(lines <= 40, "{lines} lines");
+    let examples =
+        [(include_str!("../valid_token.rs"), 40), (include_str!("../teams_meeting.rs"), 70)];
+    for (text, most) in examples {
+        let lines = text.lines().count();
+        assert!(lines <= most, "{lines} lines");
+    }
 }

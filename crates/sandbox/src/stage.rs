@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -52,6 +52,8 @@ impl Stage {
         routers
             .fold(control::routes(self.clone()), Router::merge)
             .fallback(nothing_here)
+            // The stage reads bodies itself, up to its own limit.
+            .layer(DefaultBodyLimit::disable())
             .layer(from_fn_with_state(self.clone(), perform))
     }
 
