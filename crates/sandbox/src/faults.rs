@@ -22,7 +22,8 @@ pub struct Fault {
     /// The site it strikes at.
     #[serde(rename = "where")]
     pub site: String,
-    /// The request fields that must be equal; `path` is a prefix. All requests, if empty.
+    /// The request fields that must be equal; `path` is a prefix, or an ending after a `*`. All
+    /// requests, if empty.
     #[serde(rename = "match", default)]
     pub matching: BTreeMap<String, String>,
     /// How often it still strikes.
@@ -257,7 +258,10 @@ impl Fault {
         self.site == scene.site
             && self.matching.iter().all(|(field, wanted)| match field.as_str() {
                 "method" => request.method().as_str().eq_ignore_ascii_case(wanted),
-                "path" => request.uri().path().starts_with(wanted.as_str()),
+                "path" => match wanted.strip_prefix('*') {
+                    Some(ending) => request.uri().path().ends_with(ending),
+                    None => request.uri().path().starts_with(wanted.as_str()),
+                },
                 field => scene.fields.get(field).is_some_and(|is| is.eq_ignore_ascii_case(wanted)),
             })
     }

@@ -44,7 +44,7 @@ async fn a_missing_permission_is_named_with_the_link_that_asks_for_it() {
 
 #[tokio::test]
 async fn an_account_without_a_mailbox_is_told_so() {
-    let desk = Desk::of_account("microsoft_outlook", "grady@contoso.example").await;
+    let desk = Desk::of_account("microsoft_outlook", "dana@contoso.example").await;
     let refused = desk.get("/email-messages/?limit=1").await.expect(403);
     must_be(&refused, "mailbox_missing", "mailbox");
 }
@@ -85,7 +85,7 @@ async fn a_withdrawn_consent_and_a_policy_send_the_user_to_the_right_place() {
         assert_eq!(refused["code"], code, "{number}: {refused}");
         assert!(refused["reconnect_url"].is_string(), "{refused}");
         if number == 53_003 {
-            assert_eq!(refused["reason"], "conditional_access", "{refused}");
+            assert_eq!(refused["reason"], "blocked_by_policy", "{refused}");
         }
     }
 }

@@ -38,9 +38,9 @@ async fn a_message_is_sent_once_whichever_answer_is_lost() {
     {
         let subject = format!("number {number}");
         let matching = match *step {
-            "draft" => json!({ "method": "POST", "path": "/v1.0/me/messages", "exact": "true" }),
-            "attach" => json!({ "method": "POST", "ending": "/attachments" }),
-            _ => json!({ "method": "POST", "ending": "/send" }),
+            "draft" => json!({ "method": "POST", "path": "*/me/messages" }),
+            "attach" => json!({ "method": "POST", "path": "*/attachments" }),
+            _ => json!({ "method": "POST", "path": "*/send" }),
         };
         desk.fault(matching, 1, deed.clone()).await;
         let sent = desk.post("/email-messages/", &message(&subject)).await;
@@ -64,10 +64,11 @@ async fn a_key_sends_once_even_if_the_first_outcome_was_never_known() {
     let desk = Desk::of("microsoft_outlook").await;
     let alex = desk.also("microsoft_outlook", ALEX).await;
     let key = [("idempotency-key", "the-only-one")];
-    let send = || desk.call(Method::POST, "/email-messages/", &message("once"), &key);
+    let once = message("once");
+    let send = || desk.call(Method::POST, "/email-messages/", &once, &key);
     // It is sent, and then nothing of the mailbox answers any more.
     desk.fault(
-        json!({ "method": "POST", "ending": "/send" }),
+        json!({ "method": "POST", "path": "*/send" }),
         1,
         json!({ "drop_after_commit": true }),
     )
@@ -84,7 +85,7 @@ async fn a_key_sends_once_even_if_the_first_outcome_was_never_known() {
     assert!(unknown["retry_after"].is_u64(), "{unknown}");
     desk.bench.sandbox.forget_faults().await;
     desk.fault(
-        json!({ "method": "POST", "ending": "/send" }),
+        json!({ "method": "POST", "path": "*/send" }),
         1,
         json!({ "drop_after_commit": true }),
     )
@@ -108,7 +109,7 @@ async fn a_reply_is_sent_once_when_its_answer_is_lost() {
     let id: String =
         url::form_urlencoded::byte_serialize(received["id"].as_str().unwrap().as_bytes()).collect();
     alex.fault(
-        json!({ "method": "POST", "ending": "/send" }),
+        json!({ "method": "POST", "path": "*/send" }),
         1,
         json!({ "drop_after_commit": true }),
     )
@@ -169,7 +170,7 @@ async fn a_mailbox_of_thousands_is_read_to_its_end() {
     let folders = folders["results"].as_array().unwrap();
     let total: u64 = folders.iter().map(|folder| folder["total"].as_u64().unwrap()).sum();
     assert!(total > 2_000, "{total}");
-    let all = whole(&desk, "/email-messages/?limit=500").await;
+    let all = whole(&desk, "/email-messages/?limit=200").await;
     assert_eq!(all.len() as u64, total);
     let ids: std::collections::BTreeSet<_> =
         all.iter().map(|message| message["id"].as_str().unwrap()).collect();

@@ -75,7 +75,8 @@ async fn without_a_licence_it_says_so_and_leaves_nothing_behind() {
 async fn the_same_key_twice_is_one_meeting() {
     let desk = Desk::of("microsoft_teams").await;
     let key = [("idempotency-key", "planning-2027-03-03")];
-    let once = || desk.call(reqwest::Method::POST, "/meetings/", &planning(), &key);
+    let planned = planning();
+    let once = || desk.call(reqwest::Method::POST, "/meetings/", &planned, &key);
     let (first, again) = (once().await, once().await);
     first.expect(201);
     assert_eq!(again.status, 201);

@@ -86,8 +86,8 @@ async fn whole(desk: &Desk, path: &str) -> Vec<Value> {
         let page = desk.server.get(&desk.key, &next).await.expect(200);
         results.extend(page["results"].as_array().unwrap().iter().cloned());
         match page["next"].as_str() {
-            // It is the address in full.
-            Some(url) => url.strip_prefix(&desk.server.api).unwrap_or(url).clone_into(&mut next),
+            // It is the address in full, by the server's public name.
+            Some(url) => url[url.find("/api/").unwrap()..].clone_into(&mut next),
             None => return results,
         }
     }
