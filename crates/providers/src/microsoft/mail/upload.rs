@@ -8,7 +8,7 @@ use bytes::Bytes;
 use evergrant::capability::{Attachment, NewAttachment};
 use evergrant::gateway::Denial;
 use evergrant::provider::Actor;
-use evergrant::{Allowance, Api, CallError, Request, Response};
+use evergrant::{Allowance, Api, CallError, Repeat, Request, Response};
 use http::{Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
@@ -141,6 +141,8 @@ fn part(url: &str, content: &Bytes, from: usize) -> Result<Request, CallError> {
         let value = value.parse().map_err(|_| no_address())?;
         request.headers_mut().insert(name, value);
     }
+    // A part that had arrived would be refused; the upload itself knows how far it came.
+    request.extensions_mut().insert(Repeat::Never);
     *request.body_mut() = content.slice(from..end);
     Ok(request)
 }
