@@ -36,6 +36,8 @@ fn link() -> String {
 /// The event of that meeting.
 fn its_event(changes: Value) -> Value {
     let of = json!({
+        "start": { "dateTime": "2026-10-02T21:30:34.2444915", "timeZone": "UTC" },
+        "end": { "dateTime": "2026-10-02T22:00:34.2464912", "timeZone": "UTC" },
         "isOnlineMeeting": true, "onlineMeeting": { "joinUrl": link() }, "subject": "User Token Meeting",
     });
     event(with(of, changes))

@@ -221,7 +221,7 @@ impl<'a> Call<'a> {
         let gone = response.status() == StatusCode::NOT_FOUND
             && response.extensions().get::<Repeated>().is_some();
         if gone && self.removes {
-            return Ok(response);
+            return Ok((response, Ok(())));
         }
         let asked = Asked {
             granted: self.api.granted(),
