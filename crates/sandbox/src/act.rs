@@ -1,6 +1,7 @@
 //! What a vendor's part brings to the stage.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use axum::Router;
 use axum::response::Response;
@@ -30,6 +31,13 @@ pub trait Act: Send + Sync + 'static {
     /// Where faults can be scripted.
     fn sites(&self) -> &'static [Site];
 
+    /// Asked as soon as a request arrives, before any scripted delay: an act that limits how much
+    /// goes on at a time counts it here. The pass is kept until the answer is ready.
+    fn enter(&self, request: &Request) -> Result<Pass, Box<Response>> {
+        let _ = request;
+        Ok(Pass::default())
+    }
+
     /// Which site `request` calls, if any, and what of it a fault can be matched against.
     fn scene(&self, request: &Request) -> Option<Scene>;
 
@@ -50,6 +58,23 @@ pub trait Act: Send + Sync + 'static {
 
     /// Makes the world new.
     fn reset(&self);
+}
+
+/// The right of a request to go on; what it holds is dropped once the answer is ready.
+#[derive(Default)]
+pub struct Pass(Option<Box<dyn Send>>);
+
+impl Pass {
+    /// A pass that keeps `held` until the answer is ready.
+    pub fn holding(held: impl Send + 'static) -> Self {
+        Self(Some(Box::new(held)))
+    }
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pass").field(&self.0.is_some()).finish()
+    }
 }
 
 /// A place of an act where faults can strike.

@@ -110,6 +110,20 @@ pub struct Summary {
     pub total: Counts,
     /// Codes and tokens by account.
     pub accounts: BTreeMap<String, Counts>,
+    /// Calls by mailbox, where the vendor limits them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub mailboxes: BTreeMap<String, Traffic>,
+}
+
+/// What went on at a place whose vendor limits how much may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// Calls that were let in.
+    pub calls: u64,
+    /// The most of them at a time.
+    pub peak: u64,
+    /// Calls that were turned away since there were too many.
+    pub refused: u64,
 }
 
 /// How often what happened to codes and tokens.
@@ -165,6 +179,27 @@ impl Ledger {
     /// The counts of one account.
     pub fn account(&self, account: &str) -> Counts {
         self.book(|book| book.summary.accounts.get(account).copied().unwrap_or_default())
+    }
+
+    /// The calls of one mailbox.
+    pub fn traffic(&self, mailbox: &str) -> Traffic {
+        self.book(|book| book.summary.mailboxes.get(mailbox).copied().unwrap_or_default())
+    }
+
+    /// Writes down a call that was let in, as one of `under_way` at this time.
+    pub fn let_in(&self, mailbox: &str, under_way: u64) {
+        self.book(|book| {
+            let traffic = book.summary.mailboxes.entry(mailbox.to_owned()).or_default();
+            traffic.calls += 1;
+            traffic.peak = traffic.peak.max(under_way);
+        });
+    }
+
+    /// Writes down a call that was turned away since there were too many.
+    pub fn turned_away(&self, mailbox: &str) {
+        self.book(|book| {
+            book.summary.mailboxes.entry(mailbox.to_owned()).or_default().refused += 1;
+        });
     }
 
     /// Writes down what happened to a code or a token.

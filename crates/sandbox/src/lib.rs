@@ -30,7 +30,7 @@ mod origin;
 mod problem;
 mod stage;
 
-pub use act::{Act, Credential, Scene, Site};
+pub use act::{Act, Credential, Pass, Scene, Site};
 pub use authority::AuthorityError;
 pub use backstage::{Backstage, StageConfig};
 pub use client_key::{Assertion, ClientKey, ClientKeyError};
@@ -43,7 +43,7 @@ pub use grants::{
 pub use html::{Page, escape};
 pub use inprocess::InProcess;
 pub use jwt::{SigningKey, TokenRefusal};
-pub use ledger::{Counts, Event, Kind, Ledger, Seen, Summary, TokenEntry};
+pub use ledger::{Counts, Event, Kind, Ledger, Seen, Summary, TokenEntry, Traffic};
 pub use listen::{Listen, ListenError, Listening};
 pub use origin::{Origin, Scheme};
 pub use problem::Problem;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::faults::{Break, Faults};
-use crate::{Act, Backstage, Credential, Fault, Ledger, Origin, Problem, Seen, control};
+use crate::{Act, Backstage, Credential, Fault, Ledger, Origin, Pass, Problem, Seen, control};
 
 /// The most that is read of a request's body.
 const BODY_LIMIT: usize = 8 << 20;
@@ -168,7 +168,15 @@ async fn perform(State(stage): State<Stage>, request: Request, next: Next) -> Re
     };
     let request = evergrant::Request::from_parts(parts, body);
     let scene = stage.0.acts.iter().find_map(|act| Some((act, act.scene(&request)?)));
-    let fault = scene.as_ref().and_then(|(_, scene)| stage.0.faults.strike(scene, &request));
+    // A request that is turned away at the door meets no fault: those wait for one that gets in.
+    let entered = match &scene {
+        Some((act, _)) => act.enter(&request),
+        None => Ok(Pass::default()),
+    };
+    let fault = match (&scene, &entered) {
+        (Some((_, scene)), Ok(_)) => stage.0.faults.strike(scene, &request),
+        _ => None,
+    };
     let number = stage.ledger().arrived(Seen {
         number: 0,
         at: stage.now(),
@@ -179,6 +187,13 @@ async fn perform(State(stage): State<Stage>, request: Request, next: Next) -> Re
         status: None,
         fault: fault.as_ref().map(|fault| fault.id.clone()),
     });
+    let _pass = match entered {
+        Ok(pass) => pass,
+        Err(refusal) => {
+            stage.ledger().answered(number, refusal.status().as_u16());
+            return *refusal;
+        }
+    };
     let deed = fault.map(|fault| fault.deed).unwrap_or_default();
     if let Some(wait) = deed.delay() {
         stage.0.backstage.delay(wait).await;

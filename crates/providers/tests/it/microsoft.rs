@@ -269,7 +269,7 @@ async fn a_registration_is_granted_access_to_one_organisation() {
 }
 
 /// An id token as Microsoft signs them, and the keys it is checked with.
-fn signed(tenant: &str) -> (String, String) {
+pub(crate) fn signed(tenant: &str) -> (String, String) {
     use aws_lc_rs::rsa::{KeyPair, KeySize};
     use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
     use base64::Engine as _;

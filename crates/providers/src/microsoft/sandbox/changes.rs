@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::MicrosoftAct;
 use super::aadsts::Trouble;
+use super::mailbox_changes;
 use super::registration::Registration;
 use super::world::{Challenge, Demand};
 
@@ -49,6 +50,10 @@ pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Val
             act.stage_world().users_may_consent = users_may_consent;
             Ok(json!({ "users_may_consent": users_may_consent }))
         }
+        ["limits"] => act.change_limits(body),
+        ["users", user, change @ ("mailbox" | "messages" | "changes"), rest @ ..] => {
+            act.change_mailbox(user, &[&[*change], rest].concat(), body)
+        }
         ["users", user, "refuse-claims"] => act.refuse_claims(user, &read(body)?),
         ["users", user, change] => {
             nothing(body)?;
@@ -61,7 +66,10 @@ pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Val
         ["registrations", client_id, change @ ..] => {
             act.change_registration(client_id, change, body)
         }
-        _ => Err(Problem::unknown(format!("there are: {}", PATHS.join(", ")))),
+        _ => {
+            let all = [PATHS, mailbox_changes::PATHS].concat();
+            Err(Problem::unknown(format!("there are: {}", all.join(", "))))
+        }
     }
 }
 
@@ -110,7 +118,7 @@ struct Thumbprint {
     thumbprint: String,
 }
 
-fn read<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
+pub(super) fn read<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
     T::deserialize(body).map_err(|error| Problem::unusable(error.to_string()))
 }
 

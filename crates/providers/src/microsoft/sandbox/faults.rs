@@ -38,6 +38,14 @@ pub(super) fn scene(act: &MicrosoftAct, request: &Request) -> Option<Scene> {
     let (first, rest) = (segments.next()?, segments.next().unwrap_or_default());
     let mut fields = BTreeMap::new();
     let site = match (first, rest) {
+        ("api", rest) if rest.starts_with("v2.0/") => {
+            if let Some((oid, client_id)) = act.upload_of(request) {
+                let account = act.stage_world().user(&oid).map(|user| user.upn.to_owned());
+                fields.insert("client_id", client_id);
+                fields.extend(account.map(|account| ("account", account)));
+            }
+            return Some(Scene { site: GRAPH, fields });
+        }
         ("v1.0" | "beta", _) | ("oidc", "userinfo") => {
             let claims = bearer(request.headers()).and_then(SigningKey::claims);
             let claim = |name| claims.as_ref()?.get(name)?.as_str().map(str::to_owned);
@@ -136,7 +144,7 @@ pub(super) fn fail(
         (_, None, Some(body)) => (status, axum::Json(body)).into_response(),
         (GRAPH, None, None) => {
             let text = |name| failure.vendor.get(name).and_then(Value::as_str);
-            Reply::new(act, request).scripted(status, text("code"), text("message"))
+            Reply::new(act, request).scripted(status, text("code"), text("message")).map(Body::from)
         }
         (AUTHORIZE | ADMIN_CONSENT, None, None) => {
             let mut page = Page::new("We’re having trouble", "<p>Try again in a while.</p>");

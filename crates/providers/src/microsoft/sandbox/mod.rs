@@ -18,6 +18,8 @@ mod discovery;
 mod faults;
 mod graph;
 mod issue;
+mod mailbox;
+mod mailbox_changes;
 mod mint;
 mod pages;
 mod registration;
@@ -32,13 +34,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
 use evergrant::Request;
 use evergrant_sandbox::{
-    Act, Backstage, Credential, DeviceCodes, Failure, Grants, Origin, Problem, Scene, Site,
+    Act, Backstage, Credential, DeviceCodes, Failure, Grants, Origin, Pass, Problem, Scene, Site,
 };
 use serde_json::{Value, json};
 
+use self::graph::Limits;
+use self::mailbox::Mailboxes;
 use self::mint::Keys;
 use self::registration::Registration;
 use self::scopes::Scopes;
@@ -60,6 +65,8 @@ struct Inner {
     sign_ins: SignIns,
     keys: Keys,
     world: Mutex<World>,
+    limits: Limits,
+    mailboxes: Mutex<Mailboxes>,
 }
 
 /// What is remembered of a sign-in.
@@ -83,6 +90,8 @@ impl MicrosoftAct {
             sign_ins: SignIns::default(),
             keys: Keys::new(),
             world: Mutex::new(World::new(backstage.secret())),
+            limits: Limits::default(),
+            mailboxes: Mutex::new(Mailboxes::new(backstage.seed(), backstage.now())),
         }))
     }
 
@@ -100,6 +109,12 @@ impl MicrosoftAct {
 
     fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    /// All mailboxes. Who also looks into the world does so before, or while holding this; never the
+    /// other way round.
+    fn mailboxes(&self) -> MutexGuard<'_, Mailboxes> {
+        self.0.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn stage_world(&self) -> MutexGuard<'_, World> {
@@ -130,9 +145,15 @@ impl Act for MicrosoftAct {
             .route("/{tenant}/adminconsent", get(admin::page).post(admin::answered))
             .route("/{tenant}/login", post(sign_in::log_in))
             .route("/{tenant}/consent", post(sign_in::consent))
-            .route("/oidc/userinfo", any(graph::call))
-            .route("/v1.0/{*path}", any(graph::call))
-            .route("/beta/{*path}", any(graph::call))
+            .merge(
+                Router::new()
+                    .route("/oidc/userinfo", any(graph::call))
+                    .route("/v1.0/{*path}", any(graph::call))
+                    .route("/beta/{*path}", any(graph::call))
+                    .route("/api/v2.0/{*path}", any(graph::upload))
+                    // Graph has limits of its own, and words for them.
+                    .layer(DefaultBodyLimit::disable()),
+            )
             .with_state(self.clone())
     }
 
@@ -142,6 +163,10 @@ impl Act for MicrosoftAct {
 
     fn sites(&self) -> &'static [Site] {
         faults::SITES
+    }
+
+    fn enter(&self, request: &Request) -> Result<Pass, Box<axum::response::Response>> {
+        self.enter_mailbox(request)
     }
 
     fn scene(&self, request: &Request) -> Option<Scene> {
@@ -164,6 +189,7 @@ impl Act for MicrosoftAct {
     fn world(&self, origin: &Origin) -> Value {
         let world = self.stage_world();
         let registrations = world.registrations.iter().map(Registration::shown);
+        let changes = [changes::PATHS, mailbox_changes::PATHS].concat();
         json!({
             "tenant": { "id": TENANT_ID, "domain": TENANT_DOMAIN },
             "endpoints": {
@@ -180,7 +206,8 @@ impl Act for MicrosoftAct {
             "registrations": registrations.collect::<Vec<_>>(),
             "users": world.users,
             "users_may_consent": world.users_may_consent,
-            "changes": changes::PATHS,
+            "changes": changes,
+            "limits": self.0.limits.rules(),
             "fault_sites": faults::SITES.iter().map(|site| site.name).collect::<Vec<_>>(),
         })
     }
@@ -208,6 +235,8 @@ impl Act for MicrosoftAct {
         self.grants().reset();
         self.devices().reset();
         self.0.sign_ins.reset();
+        self.0.limits.reset();
+        *self.mailboxes() = Mailboxes::new(self.backstage().seed(), self.backstage().now());
         *self.stage_world() = World::new(self.backstage().secret());
     }
 }

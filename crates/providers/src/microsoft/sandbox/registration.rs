@@ -7,8 +7,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// The application permissions of every confidential registration here.
-const ROLES: &[&str] =
-    &["Calendars.ReadWrite", "Mail.Send", "Organization.Read.All", "User.Read.All"];
+const ROLES: &[&str] = &[
+    "Calendars.ReadWrite",
+    "Mail.ReadWrite",
+    "Mail.Send",
+    "Organization.Read.All",
+    "User.Read.All",
+];
 
 /// An app registration.
 #[derive(Debug, Clone)]

@@ -37,6 +37,8 @@ pub(super) struct User {
     pub(super) surname: &'static str,
     pub(super) job_title: &'static str,
     pub(super) enabled: bool,
+    /// Whether there is a mailbox for the account.
+    pub(super) has_mailbox: bool,
     pub(super) needs_admin_consent: bool,
     /// Consented permissions by client id.
     pub(super) consents: BTreeMap<String, BTreeSet<String>>,
@@ -92,13 +94,21 @@ impl World {
                 "Megan Bowen",
             )
         };
+        let dana = User {
+            has_mailbox: false,
+            ..User::new(
+                "dana@contoso.example",
+                "dddddddd-0000-1111-2222-eeeeeeeeeeee",
+                "Dana Swope",
+            )
+        };
         let confidential =
             Registration::confidential("sandbox-client", "Sandbox App", "sandbox-secret");
         let public = Registration::public("sandbox-public", "Sandbox Native App");
         Self {
             id,
             registrations: vec![confidential, public],
-            users: vec![adele, alex, admin],
+            users: vec![adele, alex, admin, dana],
             users_may_consent: true,
         }
     }
@@ -160,6 +170,7 @@ impl User {
             surname,
             job_title: "Retail Manager",
             enabled: true,
+            has_mailbox: true,
             needs_admin_consent: false,
             consents: BTreeMap::new(),
             tokens_valid_from: None,

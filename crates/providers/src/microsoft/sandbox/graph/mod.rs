@@ -1,73 +1,126 @@
 //! Graph: the gate that every call passes, and the table of what is behind it.
 
+mod batch;
+mod call;
+mod denied;
+pub(super) mod ids;
+mod limits;
+mod mail;
+mod odata;
+mod prefer;
 mod reply;
 mod users;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header, request::Parts};
-use axum::response::Response;
-use evergrant::Request;
-use evergrant_sandbox::{Event, Kind, Origin, TokenEntry, TokenRefusal};
-use serde_json::Value;
+use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
+use evergrant::{Request, Response};
+use evergrant_sandbox::{Event, Kind, TokenEntry, TokenRefusal};
+use serde_json::{Value, json};
 
-use self::reply::Denied;
+pub(super) use self::call::Call;
+use self::call::Caller;
+pub(super) use self::denied::Denied;
+pub(super) use self::limits::{Limits, Rules};
+pub(super) use self::mail::upload;
+pub(super) use self::reply::Answer;
 pub(super) use self::reply::Reply;
 use super::MicrosoftAct;
 use super::mint::{GRAPH_ID, GRAPH_RESOURCE};
+use super::world::User;
 
-/// A call that has passed the gate.
-struct Call {
-    origin: Origin,
-    version: String,
-    /// The path behind the version: lower case but for keys, which are case-sensitive.
-    segments: Vec<String>,
-    query: Option<String>,
-    caller: Caller,
+/// The most bytes of a request (contract, 6.4).
+const LARGEST: usize = 4 << 20;
+/// What belongs to a mailbox, and so to its limits.
+const OUTLOOK: &[&str] = &[
+    "messages",
+    "mailfolders",
+    "sendmail",
+    "mailboxsettings",
+    "translateexchangeids",
+    "calendar",
+    "calendars",
+    "calendargroups",
+    "calendarview",
+    "events",
+    "findmeetingtimes",
+    "outlook",
+];
+
+/// The mailbox that a call is about.
+#[derive(Debug, Clone)]
+pub(super) struct Owner {
+    oid: &'static str,
+    upn: &'static str,
+    name: &'static str,
 }
 
-/// Whose token it is, and what it allows.
-#[derive(Debug)]
-struct Caller {
-    oid: String,
-    permissions: Vec<String>,
-    /// Without a user: an application on its own behalf.
-    is_app: bool,
-}
+impl Owner {
+    pub(super) fn of(user: &User) -> Self {
+        Self { oid: user.oid, upn: user.upn, name: user.display_name }
+    }
 
-/// Every request to Graph.
-pub(super) async fn call(State(act): State<MicrosoftAct>, head: Parts, body: Bytes) -> Response {
-    let request = Request::from_parts(head, body);
-    let reply = Reply::new(&act, &request);
-    let outcome = act.admit(&request).and_then(|caller| {
-        let call = Call::read(&request, caller);
-        let segments: Vec<_> = call.segments.iter().map(String::as_str).collect();
-        act.dispatch(request.method().as_str(), &segments, &call)
-    });
-    match outcome {
-        Ok(Some(body)) => reply.json(StatusCode::OK, &body),
-        Ok(None) => reply.empty(),
-        Err(denied) => reply.deny(&denied),
+    /// The owner as a sender or recipient.
+    fn recipient(&self) -> Value {
+        json!({ "emailAddress": { "name": self.name, "address": self.upn } })
+    }
+
+    /// The set of entities below the owner, as a context names it.
+    fn set(&self, what: &str) -> String {
+        format!("users('{}')/{what}", self.oid)
     }
 }
 
+/// Every request to Graph.
+pub(super) async fn call(
+    State(act): State<MicrosoftAct>,
+    head: Parts,
+    body: Bytes,
+) -> axum::response::Response {
+    act.call_graph(&Request::from_parts(head, body)).map(Body::from)
+}
+
 impl MicrosoftAct {
-    fn dispatch(
-        &self,
-        method: &str,
-        segments: &[&str],
-        call: &Call,
-    ) -> Result<Option<Value>, Denied> {
-        match (method, segments) {
+    /// The answer to one request, which may be an item of a batch.
+    fn call_graph(&self, request: &Request) -> Response {
+        let reply = Reply::new(self, request);
+        let outcome = self.admit(request).and_then(|caller| {
+            if request.body().len() > LARGEST {
+                return Err(Denied::usual(StatusCode::PAYLOAD_TOO_LARGE));
+            }
+            let call = Call::read(request, caller);
+            match call.segments.as_slice() {
+                [batch] if batch == "$batch" && call.method == Method::POST => {
+                    self.batch(request, &call)
+                }
+                _ => self.dispatch(&call),
+            }
+        });
+        match outcome {
+            Ok(answer) => reply.give(answer),
+            Err(denied) => reply.deny(&denied),
+        }
+    }
+
+    fn dispatch(&self, call: &Call) -> Result<Answer, Denied> {
+        let segments: Vec<_> = call.segments.iter().map(String::as_str).collect();
+        let method = call.method.as_str();
+        match (method, segments.as_slice()) {
             (_, ["me", ..]) if call.caller.is_app => Err(Denied::delegated_only()),
-            ("GET", ["organization"]) => users::organizations(call).map(Some),
-            ("GET", ["organization", id]) => users::organization(id, call).map(Some),
-            ("GET" | "POST", ["oidc", "userinfo"]) => self.userinfo(call).map(Some),
-            ("GET", ["me"]) => self.show_user(&call.caller.oid, call).map(Some),
-            ("GET", ["users", key]) => self.show_user(key, call).map(Some),
-            ("POST", ["me", "revokesigninsessions"]) => self.revoke(call).map(Some),
+            ("GET", ["organization"]) => users::organizations(call).map(Answer::ok),
+            ("GET", ["organization", id]) => users::organization(id, call).map(Answer::ok),
+            ("GET" | "POST", ["oidc", "userinfo"]) => self.userinfo(call).map(Answer::ok),
+            ("GET", ["me"]) => self.show_user(&call.caller.oid, call).map(Answer::ok),
+            ("GET", ["users", key]) => self.show_user(key, call).map(Answer::ok),
+            ("POST", ["me", "revokesigninsessions"]) => self.revoke(call).map(Answer::ok),
             ("POST", ["users", key, "revokesigninsessions"]) if self.is_caller(key, call) => {
-                self.revoke(call).map(Some)
+                self.revoke(call).map(Answer::ok)
+            }
+            (_, ["me", rest @ ..]) if is_outlook(rest) => {
+                self.outlook(&self.owner(&call.caller.oid, call)?, rest, call)
+            }
+            (_, ["users", key, rest @ ..]) if is_outlook(rest) => {
+                self.outlook(&self.owner(key, call)?, rest, call)
             }
             (
                 _,
@@ -83,30 +136,73 @@ impl MicrosoftAct {
         }
     }
 
+    /// What belongs to a mailbox: mail, calendar, settings. The success repeats the preferences
+    /// that were heeded.
+    fn outlook(&self, owner: &Owner, rest: &[&str], call: &Call) -> Result<Answer, Denied> {
+        let answer = match rest {
+            ["messages" | "mailfolders" | "sendmail" | "mailboxsettings", ..] => {
+                self.mail(owner, rest, call)
+            }
+            [unknown, ..] => Err(Denied::segment(unknown)),
+            [] => Err(Denied::segment("")),
+        }?;
+        if call.prefer.applied.is_empty() {
+            return Ok(answer);
+        }
+        Ok(answer.with("preference-applied", call.prefer.applied.join(", ")))
+    }
+
+    /// A call to one's own mailbox that did not come over the wire.
+    pub(super) fn outlook_call(&self, owner: &Owner, call: &Call) -> Result<Answer, Denied> {
+        let segments: Vec<_> = call.segments.iter().map(String::as_str).collect();
+        self.outlook(owner, segments.get(1..).unwrap_or_default(), call)
+    }
+
+    /// Whose mailbox `key` names. Delegated callers reach only their own.
+    fn owner(&self, key: &str, call: &Call) -> Result<Owner, Denied> {
+        let key = if key == "me-token-to-replace" { &call.caller.oid } else { key };
+        let world = self.stage_world();
+        let user = world.user(key).ok_or_else(|| Denied::no_user(key))?;
+        if !call.caller.is_app && user.oid != call.caller.oid {
+            return Err(Denied::access());
+        }
+        Ok(Owner::of(user))
+    }
+
     /// Checks the token, as Graph does: form, signature, audience, time, and whether it was revoked.
     fn admit(&self, request: &Request) -> Result<Caller, Denied> {
-        let token =
-            bearer(request.headers()).ok_or_else(|| Denied::token("Access token is empty."))?;
+        self.identify(request)
+            .inspect_err(|(denied, claims)| {
+                let Some(claims) = claims else { return };
+                let claim =
+                    |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+                self.backstage().ledger().record(TokenEntry {
+                    at: self.backstage().now(),
+                    event: Event::Refused,
+                    kind: Kind::Access,
+                    token: claim("uti"),
+                    client: claim("appid"),
+                    account: claim("upn"),
+                    grant: None,
+                    generation: None,
+                    why: Some(denied.message.clone()),
+                });
+            })
+            .map_err(|(denied, _)| denied)
+    }
+
+    /// The same without writing it down; what the token claims comes with a refusal.
+    fn identify(&self, request: &Request) -> Result<Caller, (Denied, Option<Value>)> {
+        let token = bearer(request.headers())
+            .ok_or_else(|| (Denied::token("Access token is empty."), None))?;
         let claims = self.keys().verify(token).map_err(|refusal| {
-            Denied::token(match refusal {
+            let message = match refusal {
                 TokenRefusal::Malformed => "CompactToken parsing failed with error code: 80049217",
                 TokenRefusal::Signature => "Access token validation failure. Invalid signature.",
-            })
+            };
+            (Denied::token(message), None)
         })?;
-        self.check(&claims).inspect_err(|denied| {
-            let claim = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-            self.backstage().ledger().record(TokenEntry {
-                at: self.backstage().now(),
-                event: Event::Refused,
-                kind: Kind::Access,
-                token: claim("uti"),
-                client: claim("appid"),
-                account: claim("upn"),
-                grant: None,
-                generation: None,
-                why: Some(denied.message.clone()),
-            });
-        })
+        self.check(&claims).map_err(|denied| (denied, Some(claims)))
     }
 
     fn check(&self, claims: &Value) -> Result<Caller, Denied> {
@@ -127,7 +223,8 @@ impl MicrosoftAct {
             let listed = claims.get("roles").and_then(Value::as_array);
             let roles = listed.into_iter().flatten().filter_map(Value::as_str);
             let permissions = roles.map(str::to_owned).collect();
-            return Ok(Caller { oid: text("oid").to_owned(), permissions, is_app: true });
+            let (oid, client_id) = (text("oid").to_owned(), text("appid").to_owned());
+            return Ok(Caller { oid, client_id, permissions, is_app: true });
         }
         let user = world.user(text("oid")).filter(|user| user.enabled).ok_or_else(stale)?;
         let (epoch, met) = text("aio").split_once('.').unwrap_or_default();
@@ -141,6 +238,7 @@ impl MicrosoftAct {
         }
         Ok(Caller {
             oid: user.oid.to_owned(),
+            client_id: text("appid").to_owned(),
             permissions: text("scp").split(' ').map(str::to_owned).collect(),
             is_app: false,
         })
@@ -153,34 +251,8 @@ impl MicrosoftAct {
     }
 }
 
-impl Call {
-    fn read(request: &Request, caller: Caller) -> Self {
-        let path = request.uri().path().trim_matches('/');
-        let (version, rest) = match path.split_once('/') {
-            Some((version @ ("v1.0" | "beta"), rest)) => (version, rest),
-            _ => ("v1.0", path),
-        };
-        Self {
-            origin: Origin::of(request),
-            version: version.to_owned(),
-            segments: segments(rest),
-            query: request.uri().query().map(str::to_owned),
-            caller,
-        }
-    }
-
-    /// Refuses callers whose token has none of `permissions`.
-    fn require(&self, permissions: &[&str]) -> Result<(), Denied> {
-        let held = |wanted: &&str| self.caller.permissions.iter().any(|held| held == wanted);
-        if permissions.iter().any(held) { Ok(()) } else { Err(Denied::privileges()) }
-    }
-
-    /// A system query option, with or without the dollar sign.
-    fn option(&self, name: &str) -> Option<String> {
-        let pairs = url::form_urlencoded::parse(self.query.as_deref()?.as_bytes());
-        let is_it = |key: &str| key.strip_prefix('$').unwrap_or(key).eq_ignore_ascii_case(name);
-        pairs.into_iter().find(|(key, _)| is_it(key)).map(|(_, value)| value.into_owned())
-    }
+fn is_outlook(rest: &[&str]) -> bool {
+    rest.first().is_some_and(|first| OUTLOOK.contains(first))
 }
 
 /// The token of an `Authorization` header, if there is something in it.
@@ -188,44 +260,4 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
-}
-
-/// The segments of a path. A key may stand in parentheses, `users('…')`; names are compared in
-/// lower case, keys are left as they are.
-fn segments(path: &str) -> Vec<String> {
-    let mut segments = Vec::new();
-    for part in path.split('/').filter(|part| !part.is_empty()) {
-        let part = decode(part);
-        let is_key = matches!(segments.last().map(String::as_str), Some("users" | "organization"));
-        match part.split_once("('").and_then(|(name, key)| Some((name, key.strip_suffix("')")?))) {
-            Some((name, key)) => segments.extend([name.to_ascii_lowercase(), key.to_owned()]),
-            None if is_key => segments.push(part),
-            None => segments.push(part.to_ascii_lowercase()),
-        }
-    }
-    segments
-}
-
-/// Percent-decoding of a path, where a plus sign is itself.
-fn decode(part: &str) -> String {
-    let escaped = part.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
-    url::form_urlencoded::parse(escaped.as_bytes())
-        .next()
-        .map(|(text, _)| text.into_owned())
-        .unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::segments;
-
-    #[test]
-    fn keys_keep_their_case_in_both_spellings() {
-        assert_eq!(
-            segments("Users/A%2BB/RevokeSignInSessions"),
-            ["users", "A+B", "revokesigninsessions"]
-        );
-        assert_eq!(segments("users('A=b')/x"), ["users", "A=b", "x"]);
-        assert_eq!(segments("ME"), ["me"]);
-    }
 }

@@ -2,99 +2,84 @@
 
 use std::fmt::Write as _;
 
-use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use evergrant::Request;
+use bytes::Bytes;
+use evergrant::{Request, Response};
 use evergrant_sandbox::Origin;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::MicrosoftAct;
 use super::super::mint::GRAPH_ID;
+pub(super) use super::denied::Denied;
 
-/// Why a call is not carried out.
+const JSON: &str = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
+
+/// What a call that succeeds is answered with.
 #[derive(Debug)]
-pub(super) struct Denied {
+pub(in super::super) struct Answer {
     status: StatusCode,
-    code: String,
-    pub(super) message: String,
-    /// What a claims challenge asks for.
-    claims: Option<String>,
+    content: Content,
+    headers: Vec<(&'static str, String)>,
 }
 
-impl Denied {
-    pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), claims: None }
+#[derive(Debug)]
+enum Content {
+    Nothing,
+    Json(Value),
+    /// Something of another media type.
+    Other(String, Vec<u8>),
+}
+
+impl Answer {
+    fn new(status: StatusCode, content: Content) -> Self {
+        Self { status, content, headers: Vec::new() }
     }
 
-    /// The token is from before something that continuous access evaluation watches.
-    pub(super) fn challenged(not_before: i64) -> Self {
-        let claims = json!({
-            "access_token": { "nbf": { "essential": true, "value": not_before.to_string() } },
-        });
-        let message = "Continuous access evaluation resulted in challenge with result: \
-                       InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp";
-        Self { claims: Some(claims.to_string()), ..Self::token(message) }
+    /// 200 with JSON.
+    pub(super) fn ok(body: Value) -> Self {
+        Self::new(StatusCode::OK, Content::Json(body))
     }
 
-    /// Only a user has a self.
-    pub(super) fn delegated_only() -> Self {
-        let message = "/me request is only valid with delegated authentication flow.";
-        Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
+    /// The body, if it is JSON.
+    pub(in super::super) fn json(&self) -> Option<&Value> {
+        match &self.content {
+            Content::Json(body) => Some(body),
+            _ => None,
+        }
     }
 
-    /// The token is not accepted.
-    pub(super) fn token(message: &str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message)
+    /// 201 with JSON.
+    pub(super) fn created(body: Value) -> Self {
+        Self::new(StatusCode::CREATED, Content::Json(body))
     }
 
-    /// The token does not allow it.
-    pub(super) fn privileges() -> Self {
-        let message = "Insufficient privileges to complete the operation.";
-        Self::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message)
+    /// An answer without a body: 202, 204, or a 201 that only says where.
+    pub(super) fn empty(status: StatusCode) -> Self {
+        Self::new(status, Content::Nothing)
     }
 
-    /// There is nothing of this name.
-    pub(super) fn segment(name: &str) -> Self {
-        let message = format!("Resource not found for the segment '{name}'.");
-        Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
+    /// 202: it will be done.
+    pub(super) fn accepted() -> Self {
+        Self::empty(StatusCode::ACCEPTED)
     }
 
-    /// It exists, but not for this method.
-    pub(super) fn method() -> Self {
-        let message = "Specified HTTP method is not allowed for the request target.";
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest", message)
+    /// 204: it is done.
+    pub(super) fn done() -> Self {
+        Self::empty(StatusCode::NO_CONTENT)
     }
 
-    /// The usual words that go with a status.
-    fn usual(status: StatusCode) -> Self {
-        let (code, message) = match status.as_u16() {
-            401 => {
-                ("InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
-            }
-            403 => ("ErrorAccessDenied", "Access is denied. Check credentials and try again."),
-            404 => ("ErrorItemNotFound", "The specified object was not found in the store."),
-            409 => (
-                "ErrorIrresolvableConflict",
-                "The send or update operation could not be performed because the change key passed in the request does not match the current change key for the item.",
-            ),
-            410 => ("SyncStateNotFound", "The sync state generation is not found."),
-            429 => ("TooManyRequests", "Too many requests"),
-            500 => (
-                "ErrorInternalServerError",
-                "An internal server error occurred. The operation failed.",
-            ),
-            503 => (
-                "serviceNotAvailable",
-                "The service is temporarily unavailable. Please try again later.",
-            ),
-            400..=499 => ("BadRequest", "Bad request."),
-            _ => ("UnknownError", ""),
-        };
-        Self::new(status, code, message)
+    /// 200 with something that is not JSON.
+    pub(super) fn raw(media_type: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
+        Self::new(StatusCode::OK, Content::Other(media_type.into(), body.into()))
+    }
+
+    /// With a header.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 }
 
@@ -119,15 +104,30 @@ impl Reply {
         }
     }
 
-    pub(super) fn json(&self, status: StatusCode, body: &Value) -> Response {
-        let mut response = (status, Json(body)).into_response();
-        self.add_headers(&mut response, true);
-        response
-    }
-
-    pub(super) fn empty(&self) -> Response {
-        let mut response = StatusCode::NO_CONTENT.into_response();
-        self.add_headers(&mut response, false);
+    /// The whole answer.
+    pub(super) fn give(&self, answer: Answer) -> Response {
+        let mut response = Response::default();
+        *response.status_mut() = answer.status;
+        self.add_headers(&mut response);
+        match answer.content {
+            // An empty answer that may have a body says that it has none.
+            Content::Nothing if answer.status != StatusCode::NO_CONTENT => {
+                set(&mut response, "content-length", "0");
+            }
+            Content::Nothing => {}
+            Content::Json(body) => {
+                set(&mut response, "content-type", JSON);
+                set(&mut response, "odata-version", "4.0");
+                *response.body_mut() = Bytes::from(body.to_string());
+            }
+            Content::Other(media_type, body) => {
+                set(&mut response, "content-type", &media_type);
+                *response.body_mut() = Bytes::from(body);
+            }
+        }
+        for (name, value) in answer.headers {
+            set(&mut response, name, &value);
+        }
         response
     }
 
@@ -143,7 +143,10 @@ impl Reply {
                 },
             },
         });
-        let mut response = self.json(denied.status, &body);
+        let mut response = self.give(Answer::new(denied.status, Content::Json(body)));
+        if let Some(seconds) = denied.retry_after {
+            set(&mut response, "retry-after", &seconds.to_string());
+        }
         if denied.status == StatusCode::UNAUTHORIZED {
             let mut challenge = format!(
                 "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", client_id=\"{GRAPH_ID}\"",
@@ -171,9 +174,7 @@ impl Reply {
         message: Option<&str>,
     ) -> Response {
         if status.is_success() || status.is_redirection() {
-            let mut response = status.into_response();
-            self.add_headers(&mut response, false);
-            return response;
+            return self.give(Answer::empty(status));
         }
         let mut denied = Denied::usual(status);
         if let Some(code) = code {
@@ -185,13 +186,7 @@ impl Reply {
         self.deny(&denied)
     }
 
-    fn add_headers(&self, response: &mut Response, has_body: bool) {
-        if has_body {
-            let json = "application/json;odata.metadata=minimal;odata.streaming=true;\
-                        IEEE754Compatible=false;charset=utf-8";
-            set(response, "content-type", json);
-            set(response, "odata-version", "4.0");
-        }
+    fn add_headers(&self, response: &mut Response) {
         set(response, "cache-control", "no-cache");
         set(response, "request-id", &self.request_id);
         set(response, "client-request-id", &self.client_request_id);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::MicrosoftAct;
 use super::super::mint::{GRAPH_ID, pairwise};
 use super::super::world::{TENANT_DOMAIN, TENANT_ID, User};
-use super::Call;
+use super::call::Call;
 use super::reply::Denied;
 
 /// What comes without `$select`, in this order.
@@ -42,7 +42,7 @@ impl MicrosoftAct {
             call.require(&["User.ReadBasic.All"])?;
         }
         let all = properties(&user);
-        let selected = call.option("select");
+        let selected = call.options.get("select");
         let names: Vec<_> = match &selected {
             Some(selected) => selected.split(',').map(str::trim).collect(),
             None => DEFAULT.to_vec(),

@@ -1,0 +1,304 @@
+//! Messages.
+
+use std::cell::OnceCell;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{Mailbox, folder_id, preview, seed, text, to_html, to_text};
+use crate::microsoft::sandbox::graph::ids::{Class, Id, change_key};
+
+/// A message.
+#[derive(Debug)]
+pub(in super::super) struct Message {
+    pub(in super::super) serial: u64,
+    mailbox: u32,
+    pub(in super::super) folder: u64,
+    /// How often it has changed its place.
+    pub(in super::super) place: u32,
+    /// The number of its last change, and of its creation.
+    pub(in super::super) changed: u64,
+    pub(in super::super) born: u64,
+    pub(in super::super) received: Timestamp,
+    is_read: bool,
+    /// What clients see of it, but for its id. Of a seeded message it is written when somebody
+    /// looks: most of thousands are only counted.
+    content: OnceCell<Value>,
+    seeded: Option<seed::Seeded>,
+    pub(in super::super) attachments: Vec<Attachment>,
+}
+
+/// An attachment.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Attachment {
+    pub(in super::super) serial: u64,
+    /// Its members, but for its id and its content.
+    pub(in super::super) about: Map<String, Value>,
+    /// The content of a file.
+    pub(in super::super) bytes: Option<Vec<u8>>,
+}
+
+/// How a message is shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in super::super) struct View {
+    pub(in super::super) immutable_ids: bool,
+    /// Bodies as plain text.
+    pub(in super::super) text_body: bool,
+    /// Without what `Mail.ReadBasic` does not cover.
+    pub(in super::super) basic: bool,
+}
+
+impl Message {
+    /// The id, in one of its two forms.
+    pub(in super::super) fn id(&self, immutable: bool) -> String {
+        let place = (!immutable).then_some(self.place);
+        let (mailbox, serial) = (self.mailbox, self.serial);
+        Id { class: Class::Message, mailbox, place, serial }.text()
+    }
+
+    /// The etag, which `If-Match` can name.
+    pub(in super::super) fn etag(&self) -> String {
+        format!("W/\"{}\"", change_key(self.mailbox, self.serial, self.changed))
+    }
+
+    /// What clients see of it, but for its id.
+    pub(in super::super) fn content(&self) -> &Value {
+        self.content.get_or_init(|| {
+            let mut content = match self.seeded {
+                Some(seeded) => seed::write(self.mailbox, seeded, self.received, self.is_read),
+                None => json!({}),
+            };
+            content["hasAttachments"] = json!(self.has_attachments());
+            content["parentFolderId"] = json!(folder_id(self.mailbox, self.folder));
+            content["changeKey"] = json!(change_key(self.mailbox, self.serial, self.changed));
+            content
+        })
+    }
+
+    pub(in super::super) fn is_read(&self) -> bool {
+        self.is_read
+    }
+
+    pub(in super::super) fn is_draft(&self) -> bool {
+        self.content().get("isDraft").and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// Inline attachments do not count.
+    fn has_attachments(&self) -> bool {
+        let is_inline = |it: &Attachment| it.about.get("isInline") == Some(&Value::Bool(true));
+        self.attachments.iter().any(|attachment| !is_inline(attachment))
+    }
+
+    /// The message as clients see it.
+    pub(in super::super) fn show(&self, view: View) -> Value {
+        let mut shown = self.content().clone();
+        let id = self.id(view.immutable_ids);
+        let link: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+        shown["@odata.etag"] = json!(self.etag());
+        shown["webLink"] = json!(format!(
+            "https://outlook.office365.com/owa/?ItemID={link}&exvsurl=1&viewmodel=ReadMessageItem"
+        ));
+        shown["id"] = json!(id);
+        let body = shown.get("body").cloned().unwrap_or_default();
+        let body = if view.text_body { as_text(&body) } else { as_html(&body) };
+        shown["uniqueBody"] = body.clone();
+        shown["body"] = body;
+        if let Some(shown) = shown.as_object_mut()
+            && view.basic
+        {
+            shown.retain(|name, _| !["body", "uniqueBody", "bodyPreview"].contains(&name.as_str()));
+        }
+        shown
+    }
+
+    /// An attachment, if this is its id.
+    pub(in super::super) fn attachment(&self, id: &str) -> Option<&Attachment> {
+        self.attachments.iter().find(|attachment| self.attachment_id(attachment) == id)
+    }
+
+    /// The id of an attachment.
+    pub(in super::super) fn attachment_id(&self, attachment: &Attachment) -> String {
+        let serial = (self.serial << 24) | attachment.serial;
+        Id { class: Class::Attachment, mailbox: self.mailbox, place: Some(0), serial }.text()
+    }
+
+    /// An attachment as clients see it.
+    pub(in super::super) fn show_attachment(&self, attachment: &Attachment) -> Value {
+        let mut shown = attachment.about.clone();
+        shown.insert("id".to_owned(), json!(self.attachment_id(attachment)));
+        if let Some(bytes) = &attachment.bytes {
+            shown.insert("contentBytes".to_owned(), json!(STANDARD.encode(bytes)));
+            shown.insert(
+                "@odata.mediaContentType".to_owned(),
+                attachment.about.get("contentType").cloned().unwrap_or_default(),
+            );
+        }
+        Value::Object(shown)
+    }
+}
+
+impl Mailbox {
+    /// The messages of a folder.
+    pub(in super::super) fn in_folder(&self, folder: u64) -> impl Iterator<Item = &Message> {
+        self.messages.values().filter(move |message| message.folder == folder)
+    }
+
+    /// Adds a message of the seed, which is written down later.
+    pub(super) fn add_seeded(
+        &mut self,
+        folder: u64,
+        seeded: seed::Seeded,
+        received: Timestamp,
+        is_read: bool,
+        attachments: Vec<Attachment>,
+    ) {
+        let (serial, change) = (self.serial(), self.changed());
+        let message = Message {
+            serial,
+            mailbox: self.number,
+            folder,
+            place: 0,
+            changed: change,
+            born: change,
+            received,
+            is_read,
+            content: OnceCell::new(),
+            seeded: Some(seeded),
+            attachments,
+        };
+        self.messages.insert(serial, message);
+    }
+
+    /// Adds a message whose members are all there, but for those that follow from others.
+    pub(in super::super) fn add_message(
+        &mut self,
+        folder: u64,
+        content: Map<String, Value>,
+        attachments: Vec<Attachment>,
+        now: Timestamp,
+    ) -> u64 {
+        let (serial, change) = (self.serial(), self.changed());
+        let message = Message {
+            serial,
+            mailbox: self.number,
+            folder,
+            place: 0,
+            changed: change,
+            born: change,
+            received: now,
+            is_read: content.get("isRead").and_then(Value::as_bool).unwrap_or_default(),
+            content: OnceCell::from(Value::Object(content)),
+            seeded: None,
+            attachments,
+        };
+        self.messages.insert(serial, message);
+        self.edit(serial, now, |_, _| {});
+        self.touch_folder(Some(folder));
+        serial
+    }
+
+    /// Changes a message: `edit` may do what it likes to its members and attachments, and what
+    /// follows from them is put right.
+    pub(in super::super) fn edit(
+        &mut self,
+        serial: u64,
+        now: Timestamp,
+        edit: impl FnOnce(&mut Map<String, Value>, &mut Vec<Attachment>),
+    ) {
+        let change = self.changed();
+        let Some(message) = self.messages.get_mut(&serial) else {
+            return;
+        };
+        message.content();
+        let Some(Value::Object(content)) = message.content.get_mut() else {
+            return;
+        };
+        edit(content, &mut message.attachments);
+        let was_read = message.is_read;
+        message.changed = change;
+        message.is_read = content.get("isRead").and_then(Value::as_bool).unwrap_or_default();
+        let body = as_text(content.get("body").unwrap_or(&Value::Null));
+        let text = body.get("content").and_then(Value::as_str).unwrap_or_default();
+        content.insert("bodyPreview".to_owned(), json!(preview(text)));
+        content.insert("lastModifiedDateTime".to_owned(), json!(text::seconds(now)));
+        let key = change_key(message.mailbox, serial, change);
+        content.insert("changeKey".to_owned(), json!(key));
+        content.insert("parentFolderId".to_owned(), json!(folder_id(self.number, message.folder)));
+        let (is_read, folder, has) = (message.is_read, message.folder, message.has_attachments());
+        if let Some(Value::Object(content)) = message.content.get_mut() {
+            content.insert("hasAttachments".to_owned(), json!(has));
+        }
+        if was_read != is_read {
+            self.touch_folder(Some(folder));
+        }
+    }
+
+    /// Gives a message the time at which it was sent.
+    pub(in super::super) fn stamp(&mut self, serial: u64, now: Timestamp) {
+        if let Some(message) = self.messages.get_mut(&serial) {
+            message.received = now;
+        }
+    }
+
+    /// Moves a message; its default id becomes another one.
+    pub(in super::super) fn move_message(&mut self, serial: u64, target: u64, now: Timestamp) {
+        let Some((before, place)) =
+            self.messages.get(&serial).map(|message| (message.folder, message.place))
+        else {
+            return;
+        };
+        self.bury(Class::Message, serial, place, before, true);
+        if let Some(message) = self.messages.get_mut(&serial) {
+            // Written down before it moves, since what is written says where it is.
+            message.content();
+            message.folder = target;
+            message.place += 1;
+            message.born = self.change + 1;
+        }
+        self.edit(serial, now, |_, _| {});
+        self.touch_folder(Some(before));
+        self.touch_folder(Some(target));
+    }
+
+    /// Copies a message with its attachments.
+    pub(in super::super) fn copy_message(
+        &mut self,
+        serial: u64,
+        target: u64,
+        now: Timestamp,
+    ) -> Option<u64> {
+        let message = self.messages.get(&serial)?;
+        let content = message.content().as_object()?.clone();
+        let (attachments, received) = (message.attachments.clone(), message.received);
+        let copy = self.add_message(target, content, attachments, now);
+        if let Some(copy) = self.messages.get_mut(&copy) {
+            copy.received = received;
+        }
+        Some(copy)
+    }
+
+    /// Removes a message for good.
+    pub(in super::super) fn remove_message(&mut self, serial: u64) {
+        if let Some(message) = self.messages.remove(&serial) {
+            self.bury(Class::Message, serial, message.place, message.folder, false);
+            self.touch_folder(Some(message.folder));
+        }
+    }
+}
+
+/// A body as plain text.
+fn as_text(body: &Value) -> Value {
+    let content = body.get("content").and_then(Value::as_str).unwrap_or_default();
+    let is_html = body.get("contentType").and_then(Value::as_str) == Some("html");
+    let content = if is_html { to_text(content) } else { content.to_owned() };
+    json!({ "contentType": "text", "content": content })
+}
+
+/// A body as HTML, which it is by default.
+fn as_html(body: &Value) -> Value {
+    let content = body.get("content").and_then(Value::as_str).unwrap_or_default();
+    let is_html = body.get("contentType").and_then(Value::as_str) == Some("html");
+    json!({ "contentType": "html", "content": to_html(content, is_html) })
+}
