@@ -11,6 +11,7 @@ mod devices;
 mod discovery;
 mod faults;
 mod graph;
+mod mail;
 mod oauth;
 mod play;
 mod sign_in;

@@ -58,7 +58,7 @@ pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Val
             Ok(json!({ "users_may_consent": users_may_consent }))
         }
         ["limits"] => act.change_limits(body),
-        ["users", user, change @ ("mailbox" | "messages"), rest @ ..] => {
+        ["users", user, change @ ("mailbox" | "messages" | "changes"), rest @ ..] => {
             act.change_mailbox(user, &[&[*change], rest].concat(), body)
         }
         ["users", user, "refuse-claims"] => act.refuse_claims(user, &read(body)?),

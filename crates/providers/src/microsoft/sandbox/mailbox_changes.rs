@@ -12,6 +12,7 @@ use super::mailbox::Mailbox;
 pub(super) const PATHS: &[&str] = &[
     "limits {\"concurrency\"?,\"retry_after\"?,\"requests\"?,\"upload_bytes\"?,\"messages_per_minute\"?}",
     "users/{upn}/mailbox {\"enabled\":bool}",
+    "users/{upn}/changes {\"since\":number}",
     "users/{upn}/messages {message}",
     "users/{upn}/messages/{id}/change {message}",
     "users/{upn}/messages/{id}/move {\"folder\":id}",
@@ -22,6 +23,12 @@ pub(super) const PATHS: &[&str] = &[
 #[serde(deny_unknown_fields)]
 struct Switch {
     enabled: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Since {
+    since: u64,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +68,10 @@ impl MicrosoftAct {
                     user.has_mailbox = enabled;
                 }
                 Ok(json!({ "has_mailbox": enabled }))
+            }
+            ["changes"] => {
+                let Since { since } = super::changes::read(body)?;
+                Ok(self.mailboxes().of(&user).changes(since))
             }
             ["messages"] => {
                 let message = body.as_object().cloned();

@@ -35,6 +35,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
 use evergrant::Request;
 use evergrant_sandbox::{
@@ -148,10 +149,15 @@ impl Act for MicrosoftAct {
             .route("/{tenant}/adminconsent", get(admin::page).post(admin::answered))
             .route("/{tenant}/login", post(sign_in::log_in))
             .route("/{tenant}/consent", post(sign_in::consent))
-            .route("/oidc/userinfo", any(graph::call))
-            .route("/v1.0/{*path}", any(graph::call))
-            .route("/beta/{*path}", any(graph::call))
-            .route("/api/v2.0/{*path}", any(graph::upload))
+            .merge(
+                Router::new()
+                    .route("/oidc/userinfo", any(graph::call))
+                    .route("/v1.0/{*path}", any(graph::call))
+                    .route("/beta/{*path}", any(graph::call))
+                    .route("/api/v2.0/{*path}", any(graph::upload))
+                    // Graph has limits of its own, and words for them.
+                    .layer(DefaultBodyLimit::disable()),
+            )
             .with_state(self.clone())
     }
 

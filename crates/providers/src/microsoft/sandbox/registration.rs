@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 /// The application permissions of every confidential registration here.
 const ROLES: &[&str] = &[
     "Calendars.ReadWrite",
+    "Mail.ReadWrite",
     "Mail.Send",
     "OnlineMeetings.ReadWrite.All",
     "Organization.Read.All",

@@ -18,7 +18,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use evergrant::{Request, Response};
 use evergrant_sandbox::{Event, Kind, TokenEntry, TokenRefusal};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(super) use self::calendar::{Agenda, PATHS as CALENDAR_PATHS};
 pub(super) use self::call::Call;
@@ -61,6 +61,11 @@ pub(super) struct Owner {
 impl Owner {
     pub(super) fn of(user: &User) -> Self {
         Self { oid: user.oid, upn: user.upn, name: user.display_name }
+    }
+
+    /// The owner as a sender or recipient.
+    fn recipient(&self) -> Value {
+        json!({ "emailAddress": { "name": self.name, "address": self.upn } })
     }
 
     /// The set of entities below the owner, as a context names it.

@@ -126,6 +126,41 @@ impl Mailbox {
         json!({ "emailAddress": { "name": self.name, "address": self.address } })
     }
 
+    /// Everything that happened after a change, for a person: what is new or different, and what is
+    /// gone.
+    pub(super) fn changes(&self, since: u64) -> Value {
+        let messages = self.messages.values().filter(|message| message.changed > since);
+        let messages = messages.map(|message| {
+            let is_new = message.born > since;
+            json!({ "change": message.changed, "id": message.id(false), "new": is_new })
+        });
+        let folders = self.folders.values().filter(|folder| folder.changed > since);
+        let folders = folders.map(|folder| {
+            let is_new = folder.born > since;
+            json!({ "change": folder.changed, "id": self.folder_id(folder.serial), "new": is_new })
+        });
+        let gone = self.gone.iter().filter(|gone| gone.change > since).map(|gone| {
+            let id = Id {
+                class: gone.class,
+                mailbox: self.number,
+                place: (gone.class != Class::Folder).then_some(gone.place),
+                serial: gone.serial,
+            };
+            json!({
+                "change": gone.change,
+                "id": id.text(),
+                "from": self.folder_id(gone.folder),
+                "moved": gone.moved,
+            })
+        });
+        json!({
+            "last": self.change,
+            "messages": messages.collect::<Vec<_>>(),
+            "folders": folders.collect::<Vec<_>>(),
+            "gone": gone.collect::<Vec<_>>(),
+        })
+    }
+
     /// Leaves a tombstone; returns the number of the change.
     pub(super) fn bury(
         &mut self,

@@ -23,7 +23,7 @@ pub(in super::super) fn to_html(content: &str, is_html: bool) -> String {
         let lines = escape(content).replace("\r\n", "<br>").replace('\n', "<br>");
         return format!("{HEAD}<div>{lines}</div></body></html>");
     }
-    let safe = without_scripts(content);
+    let safe = without(content, "script");
     if safe.to_ascii_lowercase().contains("<html") {
         return safe;
     }
@@ -33,11 +33,8 @@ pub(in super::super) fn to_html(content: &str, is_html: bool) -> String {
 /// HTML without its marks.
 pub(in super::super) fn to_text(html: &str) -> String {
     let mut text = String::new();
-    let safe = without_scripts(html);
-    let mut rest = match safe.to_ascii_lowercase().find("<body") {
-        Some(at) => &safe[at..],
-        None => safe.as_str(),
-    };
+    let shown = without(without(html, "script"), "head");
+    let mut rest = shown.as_str();
     while let Some((before, after)) = rest.split_once('<') {
         text.push_str(before);
         let (tag, after) = after.split_once('>').unwrap_or((after, ""));
@@ -55,13 +52,22 @@ pub(in super::super) fn to_text(html: &str) -> String {
     text.replace("&amp;", "&").trim().to_owned()
 }
 
-fn without_scripts(html: &str) -> String {
-    let mut safe = html.to_owned();
-    while let Some(start) = safe.to_ascii_lowercase().find("<script") {
-        let end = "</script>";
-        let found = safe.to_ascii_lowercase()[start..].find(end);
-        let stop = found.map_or(safe.len(), |at| start + at + end.len());
-        safe.replace_range(start..stop, "");
+/// HTML without the elements of this name.
+fn without(html: impl Into<String>, name: &str) -> String {
+    let (start, end) = (format!("<{name}"), format!("</{name}>"));
+    let mut safe = html.into();
+    let mut from = 0;
+    while let Some(found) = safe.to_ascii_lowercase().get(from..).and_then(|it| it.find(&start)) {
+        from += found;
+        let after = from + start.len();
+        if safe[after..].starts_with(|c: char| c.is_alphanumeric()) {
+            // The start of a longer name.
+            from = after;
+            continue;
+        }
+        let close = safe.to_ascii_lowercase()[from..].find(&end);
+        let to = close.map_or(safe.len(), |at| from + at + end.len());
+        safe.replace_range(from..to, "");
     }
     safe
 }
@@ -80,6 +86,7 @@ mod tests {
             to_text("They were <b>awesome</b>!<br>1 &lt; 2 &amp; 3"),
             "They were awesome!\r\n1 < 2 & 3"
         );
+        assert_eq!(to_text("<header>a</header><HEAD x>b</HEAD>c"), "ac");
         assert_eq!(to_text(&to_html("a < b\nc", false)), "a < b\r\nc");
         assert_eq!(to_text("<html><head><title>x</title></head><body><p>y</p></body>"), "y");
         assert!(!to_html("<p>a</p><SCRIPT>evil()</SCRIPT>b<script>", true).contains("script"));

@@ -73,7 +73,7 @@ impl Mail<'_> {
         let original = get(mailbox, serial)?;
         let kept = if to == To::Others { original.attachments.clone() } else { Vec::new() };
         let original = original.content().clone();
-        let me = mailbox.recipient();
+        let me = self.owner.recipient();
 
         let mut message = given;
         let extra = message.remove("toRecipients").or_else(|| forwarded.cloned());

@@ -52,7 +52,7 @@ impl Mail<'_> {
             let message = get(mailbox, serial)?;
             check_draft(message)?;
             let content = message.content().as_object().cloned().unwrap_or_default();
-            let content = self.check_sending(content, mailbox.recipient())?;
+            let content = self.check_sending(content)?;
             self.act.0.limits.send(self.owner.oid, self.now)?;
             let sent = mailbox.place("sentitems");
             mailbox.move_message(serial, sent, self.now);
@@ -68,7 +68,7 @@ impl Mail<'_> {
     pub(super) fn send(&self, composed: Composed, saves: bool) -> Result<(), Denied> {
         let Composed { content, attachments } = composed;
         let content = self.mailbox(|mailbox| {
-            let content = self.check_sending(content, mailbox.recipient())?;
+            let content = self.check_sending(content)?;
             self.act.0.limits.send(self.owner.oid, self.now)?;
             if saves {
                 let sent = mailbox.place("sentitems");
@@ -81,11 +81,7 @@ impl Mail<'_> {
     }
 
     /// What a message becomes by being sent, or why it cannot be.
-    fn check_sending(
-        &self,
-        mut content: Map<String, Value>,
-        me: Value,
-    ) -> Result<Map<String, Value>, Denied> {
+    fn check_sending(&self, mut content: Map<String, Value>) -> Result<Map<String, Value>, Denied> {
         let recipients = recipients(&content);
         if recipients.is_empty() || !recipients.iter().all(|address| is_address(address)) {
             let message = "At least one recipient isn't valid.";
@@ -99,7 +95,7 @@ impl Mail<'_> {
                                send mail on behalf of the specified sending account., Cannot submit message.";
                 return Err(Denied::new(StatusCode::FORBIDDEN, "ErrorSendAsDenied", message));
             }
-            content.insert(name.to_owned(), me.clone());
+            content.insert(name.to_owned(), self.owner.recipient());
         }
         let at = seconds(self.now);
         for name in ["sentDateTime", "receivedDateTime"] {
