@@ -192,11 +192,7 @@ fn is_the_same(new: &NewEvent, before: &wire::Event) -> bool {
 }
 
 /// Removes an event.
-pub(super) async fn remove(
-    api: &Api,
-    event: &str,
-    version: Option<&str>,
-) -> Result<(), CallError> {
+pub(super) async fn remove(api: &Api, event: &str, version: Option<&str>) -> Result<(), CallError> {
     let call = Call::delete(api, WRITE, format!("/me/events/{}", id(event)?));
     call.if_match(version).removing().send().await.map(drop)
 }
