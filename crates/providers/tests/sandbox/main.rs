@@ -4,6 +4,7 @@
 
 mod admin;
 mod applications;
+mod calendar;
 mod challenges;
 mod control;
 mod devices;

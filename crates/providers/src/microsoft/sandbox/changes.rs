@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::MicrosoftAct;
 use super::aadsts::Trouble;
+use super::graph::CALENDAR_PATHS;
 use super::mailbox_changes;
 use super::registration::Registration;
 use super::world::{Challenge, Demand};
@@ -40,7 +41,13 @@ pub(super) const PATHS: &[&str] = &[
 
 /// Carries out a change; the answer is what was changed, as it is now.
 pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Value, Problem> {
-    match path.trim_end_matches('/').split('/').collect::<Vec<_>>().as_slice() {
+    let steps: Vec<_> = path.trim_end_matches('/').split('/').collect();
+    if let ["users", user, change @ ..] = steps.as_slice()
+        && let Some(outcome) = act.change_calendar(user, change, body)
+    {
+        return outcome;
+    }
+    match steps.as_slice() {
         ["rotate-keys"] => {
             nothing(body)?;
             Ok(json!({ "kid": act.keys().rotate() }))
@@ -67,7 +74,7 @@ pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Val
             act.change_registration(client_id, change, body)
         }
         _ => {
-            let all = [PATHS, mailbox_changes::PATHS].concat();
+            let all = [PATHS, mailbox_changes::PATHS, CALENDAR_PATHS].concat();
             Err(Problem::unknown(format!("there are: {}", all.join(", "))))
         }
     }

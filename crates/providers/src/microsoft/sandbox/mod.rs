@@ -18,6 +18,7 @@ mod discovery;
 mod faults;
 mod graph;
 mod issue;
+mod json;
 mod mailbox;
 mod mailbox_changes;
 mod mint;
@@ -42,7 +43,7 @@ use evergrant_sandbox::{
 };
 use serde_json::{Value, json};
 
-use self::graph::Limits;
+use self::graph::{Agenda, Limits};
 use self::mailbox::Mailboxes;
 use self::mint::Keys;
 use self::registration::Registration;
@@ -66,6 +67,7 @@ struct Inner {
     keys: Keys,
     world: Mutex<World>,
     limits: Limits,
+    agenda: Mutex<Agenda>,
     mailboxes: Mutex<Mailboxes>,
 }
 
@@ -83,13 +85,15 @@ struct Memo {
 impl MicrosoftAct {
     /// The act in a new world.
     pub fn new(backstage: &Backstage) -> Self {
+        let world = World::new(backstage.secret());
         Self(Arc::new(Inner {
+            agenda: Mutex::new(Agenda::new(&world.users, backstage)),
             backstage: backstage.clone(),
             grants: Grants::new(backstage.clone(), CODE_TTL, REFRESH_INACTIVITY),
             devices: DeviceCodes::new(backstage.clone()),
             sign_ins: SignIns::default(),
             keys: Keys::new(),
-            world: Mutex::new(World::new(backstage.secret())),
+            world: Mutex::new(world),
             limits: Limits::default(),
             mailboxes: Mutex::new(Mailboxes::new(backstage.seed(), backstage.now())),
         }))
@@ -189,7 +193,7 @@ impl Act for MicrosoftAct {
     fn world(&self, origin: &Origin) -> Value {
         let world = self.stage_world();
         let registrations = world.registrations.iter().map(Registration::shown);
-        let changes = [changes::PATHS, mailbox_changes::PATHS].concat();
+        let changes = [changes::PATHS, mailbox_changes::PATHS, graph::CALENDAR_PATHS].concat();
         json!({
             "tenant": { "id": TENANT_ID, "domain": TENANT_DOMAIN },
             "endpoints": {
@@ -205,6 +209,7 @@ impl Act for MicrosoftAct {
             },
             "registrations": registrations.collect::<Vec<_>>(),
             "users": world.users,
+            "calendars": self.calendars_shown(),
             "users_may_consent": world.users_may_consent,
             "changes": changes,
             "limits": self.0.limits.rules(),
@@ -237,7 +242,9 @@ impl Act for MicrosoftAct {
         self.0.sign_ins.reset();
         self.0.limits.reset();
         *self.mailboxes() = Mailboxes::new(self.backstage().seed(), self.backstage().now());
-        *self.stage_world() = World::new(self.backstage().secret());
+        let world = World::new(self.backstage().secret());
+        *self.agenda() = Agenda::new(&world.users, self.backstage());
+        *self.stage_world() = world;
     }
 }
 

@@ -102,13 +102,18 @@ impl World {
                 "Dana Swope",
             )
         };
+        let megan = User::new(
+            "megan@contoso.example",
+            "eeeeeeee-0000-1111-2222-ffffffffffff",
+            "Megan Bowen",
+        );
         let confidential =
             Registration::confidential("sandbox-client", "Sandbox App", "sandbox-secret");
         let public = Registration::public("sandbox-public", "Sandbox Native App");
         Self {
             id,
             registrations: vec![confidential, public],
-            users: vec![adele, alex, admin, dana],
+            users: vec![adele, alex, admin, dana, megan],
             users_may_consent: true,
         }
     }

@@ -13,6 +13,8 @@ pub(in super::super) struct Denied {
     pub(super) claims: Option<String>,
     /// When to come back, in seconds.
     pub(super) retry_after: Option<u64>,
+    /// A further member of the error.
+    pub(super) extra: Option<(&'static str, String)>,
 }
 
 impl Denied {
@@ -23,7 +25,13 @@ impl Denied {
             message: message.into(),
             claims: None,
             retry_after: None,
+            extra: None,
         }
+    }
+
+    /// With a further member of the error.
+    pub(super) fn with(self, name: &'static str, value: String) -> Self {
+        Self { extra: Some((name, value)), ..self }
     }
 
     /// The token is from before something that continuous access evaluation watches.

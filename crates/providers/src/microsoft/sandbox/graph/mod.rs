@@ -1,11 +1,13 @@
 //! Graph: the gate that every call passes, and the table of what is behind it.
 
 mod batch;
+mod calendar;
 mod call;
 mod denied;
 pub(super) mod ids;
 mod limits;
 mod mail;
+mod meetings;
 mod odata;
 mod prefer;
 mod reply;
@@ -18,6 +20,7 @@ use evergrant::{Request, Response};
 use evergrant_sandbox::{Event, Kind, TokenEntry, TokenRefusal};
 use serde_json::{Value, json};
 
+pub(super) use self::calendar::{Agenda, PATHS as CALENDAR_PATHS};
 pub(super) use self::call::Call;
 use self::call::Caller;
 pub(super) use self::denied::Denied;
@@ -119,6 +122,13 @@ impl MicrosoftAct {
             (_, ["me", rest @ ..]) if is_outlook(rest) => {
                 self.outlook(&self.owner(&call.caller.oid, call)?, rest, call)
             }
+            (_, ["me", "onlinemeetings", rest @ ..]) => self.meetings(None, rest, call),
+            (_, ["users", key, "onlinemeetings", rest @ ..]) => {
+                self.meetings(Some(key), rest, call)
+            }
+            (_, ["users", key, rest @ ..]) if calendar::is_calendar(rest) => {
+                self.outlook(&self.calendar_owner(key, call)?, rest, call)
+            }
             (_, ["users", key, rest @ ..]) if is_outlook(rest) => {
                 self.outlook(&self.owner(key, call)?, rest, call)
             }
@@ -140,6 +150,7 @@ impl MicrosoftAct {
     /// that were heeded.
     fn outlook(&self, owner: &Owner, rest: &[&str], call: &Call) -> Result<Answer, Denied> {
         let answer = match rest {
+            rest if calendar::is_calendar(rest) => self.calendar(owner, rest, call),
             ["messages" | "mailfolders" | "sendmail" | "mailboxsettings", ..] => {
                 self.mail(owner, rest, call)
             }

@@ -132,7 +132,7 @@ impl Reply {
     }
 
     pub(super) fn deny(&self, denied: &Denied) -> Response {
-        let body = json!({
+        let mut body = json!({
             "error": {
                 "code": denied.code,
                 "message": denied.message,
@@ -143,6 +143,9 @@ impl Reply {
                 },
             },
         });
+        if let Some((name, value)) = &denied.extra {
+            body["error"][*name] = json!(value);
+        }
         let mut response = self.give(Answer::new(denied.status, Content::Json(body)));
         if let Some(seconds) = denied.retry_after {
             set(&mut response, "retry-after", &seconds.to_string());
