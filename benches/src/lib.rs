@@ -21,8 +21,8 @@ use evergrant::clock::later;
 use evergrant::integration::Account;
 use evergrant::news::News;
 use evergrant::provider::{
-    AuthError, AuthorizeAsk, Connect, Evidence, Failure, Manifest, Provider, Redeemed, RefreshAsk,
-    RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
+    AuthError, AuthorizeAsk, Connect, Evidence, Failure, Limits, Manifest, Provider, Redeemed,
+    RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
 };
 use evergrant::seal::{Ring, Seal};
 use evergrant::store::{GrantStore, Way};
@@ -77,6 +77,7 @@ impl Upstream {
                 refresh_life: RefreshLife::Unknown,
                 manage_url: None,
                 loopback_host: "localhost",
+                limits: Limits::NONE,
             },
         })
     }
