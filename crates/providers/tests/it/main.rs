@@ -2,14 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
 
+mod account;
 mod answers;
+mod calendar;
 mod client;
 mod declared;
+mod examples;
 mod graph;
 mod id_token;
 mod mail;
 mod mail_once;
 mod mailbox;
+mod meetings;
 mod microsoft;
 mod reference;
 mod script;

@@ -1,0 +1,183 @@
+//! What happens once, late, or not at all.
+
+use std::time::Duration;
+
+use evergrant::{CallError, Denial, Repeat};
+use serde_json::{Value, json};
+
+use super::{calendar, event, given, lunch, once};
+use crate::account::{Connected, Graph};
+
+fn denial<T: std::fmt::Debug>(result: Result<T, CallError>) -> Denial {
+    let Err(CallError::Denied { denial, .. }) = result else { panic!("{result:?}") };
+    denial
+}
+
+fn waiting_for_its_link(changes: Value) -> Value {
+    event(super::with(json!({ "isOnlineMeeting": true, "onlineMeeting": null }), changes))
+}
+
+fn with_its_link() -> Value {
+    event(json!({ "isOnlineMeeting": true, "onlineMeeting": { "joinUrl": "https://join" } }))
+}
+
+#[tokio::test]
+async fn a_link_that_comes_late_is_waited_for() {
+    let graph = Graph::default()
+        .example("calendar.get.response")
+        .answer(201, &waiting_for_its_link(json!({})))
+        .answer(200, &waiting_for_its_link(json!({})))
+        .example("error.503")
+        .answer(200, &with_its_link());
+    let account = calendar(&graph).await;
+    let new = lunch(json!({ "online_meeting": true }));
+    let created = account.run(account.calendars().create_event(&account.api, once(), &new)).await;
+    let meeting = created.unwrap().online_meeting.unwrap();
+    assert_eq!(meeting.join_url.as_deref(), Some("https://join"));
+    assert!(account.uptime() >= Duration::from_millis(3500), "{:?}", account.uptime());
+}
+
+#[tokio::test]
+async fn a_link_that_never_comes_leaves_the_event_without_one() {
+    let mut graph = Graph::default()
+        .example("calendar.get.response")
+        .answer(201, &waiting_for_its_link(json!({})));
+    for _ in 0..7 {
+        graph = graph.answer(200, &waiting_for_its_link(json!({})));
+    }
+    let account = calendar(&graph).await;
+    let new = lunch(json!({ "online_meeting": true }));
+    let created = account.run(account.calendars().create_event(&account.api, once(), &new)).await;
+    assert_eq!(created.unwrap().online_meeting.unwrap().join_url, None);
+    assert!(account.uptime() < Duration::from_secs(21));
+    assert_eq!(graph.left(), 0);
+}
+
+#[tokio::test]
+async fn without_a_licence_nobody_is_invited() {
+    let none = json!({ "allowedOnlineMeetingProviders": ["skypeForBusiness"] });
+    let graph = Graph::default().answer(200, &none);
+    let account = calendar(&graph).await;
+    let new = lunch(json!({ "online_meeting": true }));
+    let refused = account.calendars().create_event(&account.api, once(), &new).await;
+    assert_eq!(denial(refused), Denial::NoLicense);
+    assert!(graph.sent().is_empty());
+}
+
+#[tokio::test]
+async fn an_event_that_was_left_without_its_meeting_is_removed_again() {
+    let bare = json!({ "isOnlineMeeting": false, "attendees": [] });
+    let graph = Graph::default()
+        .example("calendar.get.response")
+        .answer(201, &event(bare))
+        .example("event.delete.response");
+    let account = calendar(&graph).await;
+    let new = lunch(json!({ "online_meeting": true, "attendees": [] }));
+    let refused = account.calendars().create_event(&account.api, once(), &new).await;
+    assert_eq!(denial(refused), Denial::NoLicense);
+    assert!(graph.asked()[2].starts_with("DELETE /me/events/"));
+}
+
+#[tokio::test]
+async fn a_key_that_was_used_before_finds_its_event() {
+    let graph = Graph::default()
+        .example("error.400.duplicate_transaction_id")
+        .answer(200, &event(json!({ "id": "AAMkAGI1AAAt9AHjAAA=" })));
+    let account = calendar(&graph).await;
+    let found = account.calendars().create_event(&account.api, once(), &lunch(json!({}))).await;
+    assert_eq!(found.unwrap().id, "AAMkAGI1AAAt9AHjAAA=");
+    let asked = &graph.asked()[1];
+    assert!(asked.starts_with("GET /me/events/AAMkAGI1AAAt9AHjAAA%3D?$select="), "{asked}");
+    assert_eq!(graph.requests()[0].extensions().get(), Some(&Repeat::Safe));
+}
+
+#[tokio::test]
+async fn a_key_that_was_used_for_something_else_is_refused() {
+    for other in [
+        json!({ "subject": "Dinner" }),
+        json!({ "start": { "dateTime": "2026-10-15T18:00:00.0000000", "timeZone": "UTC" } }),
+    ] {
+        let graph = Graph::default()
+            .example("error.400.duplicate_transaction_id")
+            .answer(200, &event(other));
+        let account = calendar(&graph).await;
+        let found = account.calendars().create_event(&account.api, once(), &lunch(json!({}))).await;
+        assert_eq!(denial(found), Denial::Conflict);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_looked_for_and_not_sent_twice() {
+    let tentative = json!({ "response": "tentativelyAccepted", "time": "2026-10-02T00:00:00Z" });
+    let answered = event(json!({ "responseStatus": tentative }));
+    let cancelled = event(json!({ "isCancelled": true }));
+    for (cancels, found) in [(false, Some(answered)), (true, Some(cancelled)), (true, None)] {
+        let graph = Graph::default().lost();
+        let graph = match &found {
+            Some(event) => graph.answer(200, event),
+            None => graph.example("error.404.item_not_found"),
+        };
+        let account = calendar(&graph).await;
+        act(&account, cancels).await.unwrap();
+        assert_eq!(graph.sent().len(), 1, "cancels: {cancels}");
+        assert_eq!(graph.left(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_was_lost_on_its_way_is_sent_again() {
+    for cancels in [false, true] {
+        let graph =
+            Graph::default().lost().answer(200, &event(json!({}))).example("action.202.response");
+        let account = calendar(&graph).await;
+        act(&account, cancels).await.unwrap();
+        assert_eq!(graph.sent().len(), 2);
+        assert_eq!(graph.requests()[0].extensions().get::<Repeat>(), None);
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_can_tell_is_said() {
+    let graph = Graph::default().lost().lost();
+    let account = calendar(&graph).await;
+    let unknown = act(&account, true).await;
+    assert!(matches!(unknown, Err(CallError::OutcomeUnknown { .. })), "{unknown:?}");
+    assert_eq!(graph.sent().len(), 1);
+}
+
+async fn act(account: &Connected, cancels: bool) -> Result<(), CallError> {
+    if cancels {
+        account.run(account.calendars().cancel_event(&account.api, "id", None)).await
+    } else {
+        let answer = given(json!({ "response": "tentative" }));
+        account.run(account.calendars().respond(&account.api, "id", &answer)).await
+    }
+}
+
+#[tokio::test]
+async fn refusals_say_what_is_wrong() {
+    let graph = Graph::default()
+        .example("error.400.cancel_not_organizer")
+        .example("error.400.respond_as_organizer")
+        .example("error.412.precondition")
+        .example("error.404.item_not_found");
+    let account = calendar(&graph).await;
+    let (api, calendars) = (&account.api, account.calendars());
+    assert_eq!(denial(calendars.cancel_event(api, "id", None).await), Denial::Conflict);
+    let answer = given(json!({ "response": "accepted" }));
+    assert_eq!(denial(calendars.respond(api, "id", &answer).await), Denial::Conflict);
+    let changes = given(json!({ "subject": "New" }));
+    let stale = calendars.update_event(api, "id", &changes, Some("W/\"old\"")).await;
+    assert_eq!(denial(stale), Denial::ItemChanged);
+    assert_eq!(denial(calendars.delete_event(api, "id", None).await), Denial::ItemNotFound);
+}
+
+#[tokio::test]
+async fn a_permission_that_was_not_granted_is_named() {
+    let graph = Graph::default().example("error.403.access_denied");
+    let granted = vec!["Calendars.Read".to_owned()];
+    let account = Connected::granted("microsoft_calendar", &graph, granted).await;
+    let refused = account.calendars().delete_event(&account.api, "id", None).await;
+    let needed = vec!["Calendars.ReadWrite".to_owned()];
+    assert_eq!(denial(refused), Denial::MissingScope { needed });
+}
