@@ -11,6 +11,7 @@ const ROLES: &[&str] = &[
     "Calendars.ReadWrite",
     "Mail.ReadWrite",
     "Mail.Send",
+    "OnlineMeetings.ReadWrite.All",
     "Organization.Read.All",
     "User.Read.All",
 ];

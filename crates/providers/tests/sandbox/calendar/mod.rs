@@ -21,7 +21,6 @@ const EVERYTHING: &str =
 /// A user with a token.
 pub(crate) struct Person<'a> {
     pub(crate) play: &'a Play,
-    pub(crate) upn: &'static str,
     token: String,
 }
 
@@ -35,7 +34,7 @@ impl<'a> Person<'a> {
         play.change(upn, "remove-consent").await;
         let code = play.code(&[("scope", scope), ("login_hint", upn)]).await;
         let token = play.redeem(&code, &[]).await.ok()["access_token"].as_str().unwrap().to_owned();
-        Self { play, upn, token }
+        Self { play, token }
     }
 
     /// A call with headers and a body.

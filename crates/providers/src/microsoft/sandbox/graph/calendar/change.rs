@@ -11,7 +11,7 @@ use super::item::{Form, Item, address, attendees};
 use super::mailbox::Mailbox;
 use super::read::{Draft, keep_answers};
 use super::when::Span;
-use super::{Desk, Place};
+use super::{Desk, Place, find};
 
 impl Desk<'_> {
     /// A change of an event, a series or one occurrence.
@@ -19,7 +19,7 @@ impl Desk<'_> {
         let body = Value::Object(self.call.object()?);
         let mut agenda = self.act.agenda();
         let mailbox = agenda.mailbox(&place.oid).ok_or_else(Denied::no_mailbox)?;
-        let (item, form) = self.find(mailbox, place, id)?;
+        let (item, form) = find(mailbox, place, id)?;
         self.call.check_match(&etag(mailbox, &item, form))?;
         agenda.update(&place.oid, &item, form, &body, self.look.now)?;
         let mailbox = agenda.mailbox(&place.oid).ok_or_else(Denied::no_mailbox)?;
@@ -32,7 +32,7 @@ impl Desk<'_> {
     pub(super) fn delete(&self, place: &Place, id: &str) -> Result<Answer, Denied> {
         let mut agenda = self.act.agenda();
         let mailbox = agenda.mailbox(&place.oid).ok_or_else(Denied::no_mailbox)?;
-        let (item, form) = self.find(mailbox, place, id)?;
+        let (item, form) = find(mailbox, place, id)?;
         self.call.check_match(&etag(mailbox, &item, form))?;
         agenda.delete(&place.oid, &item, form, self.look.now);
         Ok(Answer::done())
@@ -146,11 +146,15 @@ impl Agenda {
 fn change_whole(item: &mut Item, draft: &Draft, span: &mut Span) -> Result<(), Denied> {
     let moved = draft.start.is_some() || draft.end.is_some() || draft.is_all_day.is_some();
     match (&draft.recurrence, &item.recurrence) {
-        (Some(Some(value)), _) => {
-            item.recurrence = Some(series(value, span)?);
-            drop_exceptions(item);
+        (Some(value), _) if !value.is_null() => {
+            let new = series(value, span)?;
+            let same = item.recurrence.as_ref().is_some_and(|old| old.show() == new.show());
+            item.recurrence = Some(new);
+            if !same || moves(item, span) {
+                drop_exceptions(item);
+            }
         }
-        (Some(None), Some(_)) => {
+        (Some(_), Some(_)) => {
             item.recurrence = None;
             drop_exceptions(item);
         }
@@ -161,15 +165,21 @@ fn change_whole(item: &mut Item, draft: &Draft, span: &mut Span) -> Result<(), D
             }
             let first = recurrence.days().next().ok_or_else(Denied::property)?;
             *span = span.on(first);
-            if span.start.wall != item.content.span.start.wall
-                || span.end.wall != item.content.span.end.wall
-            {
+            if moves(item, span) {
                 drop_exceptions(item);
             }
         }
         _ => {}
     }
     Ok(())
+}
+
+/// Whether a span is another one than the item's.
+fn moves(item: &Item, span: &Span) -> bool {
+    let old = &item.content.span;
+    span.start.wall != old.start.wall
+        || span.end.wall != old.end.wall
+        || span.is_all_day != old.is_all_day
 }
 
 /// Another pattern or time: what differed from the old one is gone, and so are its ids.
@@ -181,7 +191,7 @@ fn drop_exceptions(item: &mut Item) {
 
 /// What cannot be changed of one occurrence: its recurrence, and its place among the others.
 fn check_occurrence(item: &Item, day: Date, draft: &Draft, span: &Span) -> Result<(), Denied> {
-    if matches!(draft.recurrence, Some(Some(_))) {
+    if draft.recurrence.as_ref().is_some_and(|value| !value.is_null()) {
         return Err(Denied::property());
     }
     let Some(zone) = item.recurrence.as_ref().map(|one| &one.zone) else { return Ok(()) };

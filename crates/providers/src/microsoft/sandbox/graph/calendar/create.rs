@@ -56,7 +56,7 @@ impl Agenda {
         let original_zones = [start.zone.name.clone(), end.zone.name.clone()];
         let mut span = Span { start, end, is_all_day: draft.is_all_day.unwrap_or_default() };
         check_span(&span)?;
-        let recurrence = match draft.recurrence.take().flatten() {
+        let recurrence = match draft.recurrence.take().filter(|value| !value.is_null()) {
             Some(value) => Some(series(&value, &mut span)?),
             None => None,
         };

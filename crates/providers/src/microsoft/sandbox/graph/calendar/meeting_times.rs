@@ -73,7 +73,7 @@ impl Desk<'_> {
         });
         let most = integer(&body, "maxCandidates").unwrap_or(CANDIDATES);
         all.truncate(usize::try_from(most).unwrap_or_default());
-        let reason = if !all.is_empty() { "" } else { reasons.word() };
+        let reason = if all.is_empty() { reasons.word() } else { "" };
         let context = self.call.context("microsoft.graph.meetingTimeSuggestionsResult");
         Ok(Answer::ok(json!({
             "@odata.context": context,

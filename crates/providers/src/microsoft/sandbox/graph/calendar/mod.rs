@@ -4,6 +4,7 @@
 //! (ids), [`item`] (what a calendar holds), [`read`] and [`show`] (the form on the wire). The store
 //! is [`agenda`] over [`mailbox`]; the rest carries out calls.
 
+mod access;
 mod agenda;
 mod calendars;
 mod change;
@@ -31,7 +32,7 @@ use serde_json::{Value, json};
 
 pub(in crate::microsoft::sandbox) use self::agenda::Agenda;
 use self::item::{Form, Item};
-use self::key::{Key, NoKey};
+use self::key::NoKey;
 pub(super) use self::mailbox::Licence;
 use self::mailbox::Mailbox;
 pub(in crate::microsoft::sandbox) use self::plot::PATHS;
@@ -208,101 +209,27 @@ impl Desk<'_> {
         Ok(Answer::ok(json!({ "@odata.context": context, "value": names })))
     }
 
-    /// Whether the token allows to read here (contract, 9).
-    fn admit(&self) -> Result<(), Denied> {
-        let caller = &self.call.caller;
-        if caller.is_app || caller.oid == self.owner.oid {
-            return if caller.has(READ) || caller.has(BASIC) {
-                Ok(())
-            } else {
-                Err(Denied::access())
-            };
-        }
-        let agenda = self.act.agenda();
-        let shares = agenda.mailbox(&caller.oid).is_some_and(|mailbox| {
-            mailbox.shared.iter().any(|shared| shared.owner == self.owner.oid)
-        });
-        if shares && caller.has(READ_SHARED) { Ok(()) } else { Err(Denied::access()) }
-    }
-
-    /// Whether the token and the sharing allow to write there.
-    fn writable(&self, place: &Place) -> Result<(), Denied> {
-        let is_own = self.call.caller.is_app || place.oid == self.call.caller.oid;
-        let wanted = if is_own { WRITE } else { WRITE_SHARED };
-        if self.call.caller.has(wanted) && place.can_edit { Ok(()) } else { Err(Denied::access()) }
-    }
-
-    /// All calendars of the mailbox.
-    fn whole(&self) -> Place {
-        let set = self.owner.set("events");
-        Place {
-            oid: self.owner.oid.to_owned(),
-            calendar: None,
-            set,
-            can_edit: self.edits(self.owner.oid),
-        }
-    }
-
-    /// Whether the caller may edit the default calendar of that mailbox.
-    fn edits(&self, oid: &str) -> bool {
-        if self.call.caller.is_app || oid == self.call.caller.oid {
-            return true;
-        }
-        let agenda = self.act.agenda();
-        agenda.mailbox(&self.call.caller.oid).is_some_and(|mailbox| {
-            mailbox.shared.iter().any(|shared| shared.owner == oid && shared.can_edit)
-        })
-    }
-
-    /// The calendar with this id, or the default one; a shared one is its owner's.
-    fn place(&self, id: Option<&str>) -> Result<Place, Denied> {
-        let agenda = self.act.agenda();
-        let mailbox = agenda.mailbox(self.owner.oid).ok_or_else(Denied::no_mailbox)?;
-        let Some(id) = id else {
-            let calendar = Some(mailbox.default_calendar());
-            drop(agenda);
-            let set = self.owner.set("calendar/events");
-            return Ok(Place { calendar, set, ..self.whole() });
-        };
-        let set = self.owner.set(&format!("calendars('{}')/events", escaped(id)));
-        match mailbox.key(id).map_err(no_key)? {
-            Key::Calendar(number) if mailbox.calendars.iter().any(|one| one.number == number) => {
-                drop(agenda);
-                Ok(Place { calendar: Some(number), set, ..self.whole() })
-            }
-            Key::Shared(number) => {
-                let shared = mailbox.shared.iter().find(|shared| shared.number == number);
-                let shared = shared.ok_or_else(Denied::not_found)?;
-                if !self.call.caller.has(READ_SHARED) {
-                    return Err(Denied::access());
-                }
-                Ok(Place {
-                    oid: shared.owner.clone(),
-                    calendar: Some(shared.calendar),
-                    set,
-                    can_edit: shared.can_edit,
-                })
-            }
-            _ => Err(Denied::not_found()),
-        }
-    }
-
-    /// The event with this id, if it is at the place.
-    fn find(&self, mailbox: &Mailbox, place: &Place, id: &str) -> Result<(Item, Form), Denied> {
-        let (item, form) = mailbox.find(id).map_err(no_key)?;
-        if place.calendar.is_some_and(|calendar| calendar != item.calendar) {
-            return Err(Denied::not_found());
-        }
-        Ok((item.clone(), form))
-    }
-
     /// The answer with one event.
     fn entity(&self, mailbox: &Mailbox, item: &Item, form: Form) -> Result<Value, Denied> {
         let query = self.call.options.query(&view::EVENT)?;
-        let shown = query.shape(&view::EVENT, mailbox.show(item, form, &self.look));
+        let mut shown = query.shape(&view::EVENT, mailbox.show(item, form, &self.look));
+        if query.expand.contains(&"exceptionOccurrences") {
+            let days = item.exceptions.keys().filter(|_| form == Form::Whole);
+            let shown_days = days.map(|day| mailbox.show(item, Form::On(*day), &self.look));
+            shown["exceptionOccurrences"] = shown_days.collect();
+        }
         let set = format!("users('{}')/events{}/$entity", mailbox.oid, query.selection());
         Ok(with_context(self.call.context(&set), shown))
     }
+}
+
+/// The event with this id, if it is at the place.
+fn find(mailbox: &Mailbox, place: &Place, id: &str) -> Result<(Item, Form), Denied> {
+    let (item, form) = mailbox.find(id).map_err(no_key)?;
+    if place.calendar.is_some_and(|calendar| calendar != item.calendar) {
+        return Err(Denied::not_found());
+    }
+    Ok((item.clone(), form))
 }
 
 /// An entity with its context.

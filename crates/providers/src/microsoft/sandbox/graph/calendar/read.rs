@@ -69,8 +69,8 @@ pub(in super::super) struct Draft {
     pub(in super::super) start: Option<Moment>,
     pub(in super::super) end: Option<Moment>,
     pub(in super::super) is_all_day: Option<bool>,
-    /// `Some(None)` takes the recurrence away.
-    pub(in super::super) recurrence: Option<Option<Value>>,
+    /// Null takes the recurrence away.
+    pub(in super::super) recurrence: Option<Value>,
     pub(in super::super) is_online: Option<bool>,
     pub(in super::super) provider: Option<String>,
     pub(in super::super) transaction: Option<String>,
@@ -99,12 +99,12 @@ impl Draft {
         let flag = || value.as_bool().ok_or_else(|| wrong(name));
         match lower.as_str() {
             // A null says nothing, but for what can be taken away.
-            "recurrence" => self.recurrence = Some((!value.is_null()).then(|| value.clone())),
+            "recurrence" => self.recurrence = Some(value.clone()),
             "transactionid" => self.transaction = value.as_str().map(str::to_owned),
             "location" if value.is_null() => self.put("location", location(&json!({}))?),
             "attendees" if value.is_null() => self.put("attendees", json!([])),
             "body" if value.is_null() => {
-                self.put("body", json!({ "contentType": "html", "content": "" }))
+                self.put("body", json!({ "contentType": "html", "content": "" }));
             }
             "subject" if value.is_null() => self.put("subject", json!("")),
             _ if value.is_null() => {}

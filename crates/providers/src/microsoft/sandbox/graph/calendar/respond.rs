@@ -10,7 +10,7 @@ use super::agenda::Answered;
 use super::item::{Form, Item, response};
 use super::read::{moment, recipients};
 use super::when::second;
-use super::{Desk, Place};
+use super::{Desk, Place, find};
 
 impl Desk<'_> {
     /// An action on an event.
@@ -19,7 +19,7 @@ impl Desk<'_> {
         let found = {
             let agenda = self.act.agenda();
             let mailbox = agenda.mailbox(&place.oid).ok_or_else(Denied::no_mailbox)?;
-            self.find(mailbox, place, id)?
+            find(mailbox, place, id)?
         };
         let (item, form) = found;
         match action {
@@ -31,6 +31,10 @@ impl Desk<'_> {
             "snoozereminder" => {
                 moment(given.get("newReminderTime").ok_or_else(Denied::property)?)?;
                 Ok(Answer::empty(StatusCode::OK))
+            }
+            "permanentdelete" => {
+                self.act.agenda().delete(&place.oid, &item, form, self.look.now);
+                Ok(Answer::done())
             }
             "dismissreminder" => Ok(Answer::empty(StatusCode::OK)),
             unknown => Err(Denied::segment(unknown)),

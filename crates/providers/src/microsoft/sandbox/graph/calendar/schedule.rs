@@ -62,11 +62,16 @@ impl Desk<'_> {
             return Err(Denied::bad("ErrorTimeIntervalTooBig", message));
         }
         let interval = SignedDuration::from_mins(interval);
+        // The agenda is locked last, and nothing else while it is.
+        let names = schedules.iter().map(|name| name.as_str().unwrap_or_default());
+        let known = names.map(|name| {
+            let hours = self.act.has_mailbox(name).then(|| self.act.working_hours(name));
+            (name, hours)
+        });
+        let known: Vec<_> = known.collect();
         let agenda = self.act.agenda();
-        let of = |schedule: &Value| {
-            let name = schedule.as_str().unwrap_or_default();
-            let mailbox = agenda.mailbox(name).filter(|_| self.act.has_mailbox(name));
-            let Some(mailbox) = mailbox else {
+        let of = |(name, hours): &(&str, Option<Value>)| {
+            let (Some(mailbox), Some(hours)) = (agenda.mailbox(name), hours) else {
                 return failed(name, "The mailbox could not be found.", "5016");
             };
             let entries = mailbox.entries(from, to, &self.look.zone);
@@ -83,10 +88,10 @@ impl Desk<'_> {
                 "scheduleId": name,
                 "availabilityView": view(&entries, from, to, interval),
                 "scheduleItems": items,
-                "workingHours": self.act.working_hours(name),
+                "workingHours": hours,
             })
         };
-        let value: Vec<_> = schedules.iter().map(of).collect();
+        let value: Vec<_> = known.iter().map(of).collect();
         let context = self.call.context("Collection(microsoft.graph.scheduleInformation)");
         Ok(Answer::ok(json!({ "@odata.context": context, "value": value })))
     }
@@ -106,9 +111,9 @@ impl Mailbox {
             .filter_map(|(item, form)| {
                 let content = item.content(form)?;
                 let span = content.span;
-                let at = |moment: &Moment| match span.is_all_day {
-                    true => Moment { wall: moment.wall, zone: zone.clone() }.instant(),
-                    false => moment.instant(),
+                let at = |moment: &Moment| {
+                    let floating = Moment { wall: moment.wall, zone: zone.clone() };
+                    if span.is_all_day { floating.instant() } else { moment.instant() }
                 };
                 let member = |name: &str| content.members.get(name).cloned().unwrap_or_default();
                 Some(Entry {

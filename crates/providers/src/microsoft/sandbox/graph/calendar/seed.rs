@@ -31,8 +31,7 @@ impl Agenda {
     }
 
     fn fill(&mut self, adele: &str, alex: &str, now: Timestamp) {
-        let today =
-            Date::from(now.in_tz(BERLIN).map_or(jiff::civil::date(2026, 1, 1), |now| now.date()));
+        let today = now.in_tz(BERLIN).map_or(jiff::civil::date(2026, 1, 1), |now| now.date());
         let on = |days: i64| today.saturating_add(days.days());
         let attendee = |agenda: &Self, oid: &str| {
             let owner = agenda.mailbox(oid).map(super::mailbox::Mailbox::owner);

@@ -78,7 +78,7 @@ impl Mailbox {
             "isOnlineMeeting": item.online.is_some(),
             "onlineMeetingProvider": if item.online.is_some() { "teamsForBusiness" } else { "unknown" },
             "onlineMeetingUrl": null,
-            "onlineMeeting": self.show_online(item, look),
+            "onlineMeeting": show_online(item, look),
         });
         event.extend(rest.as_object().cloned().unwrap_or_default());
         show_body(&mut event, look);
@@ -93,18 +93,19 @@ impl Mailbox {
         }
         Value::Object(event)
     }
+}
 
-    fn show_online(&self, item: &Item, look: &Look) -> Value {
-        let Some(online) = item.online.as_ref().filter(|online| online.is_ready(look.now)) else {
-            return Value::Null;
-        };
-        let mut shown = json!({ "joinUrl": online.join_url });
-        if let Some((conference, toll)) = &online.dial_in {
-            shown["conferenceId"] = json!(conference);
-            shown["tollNumber"] = json!(toll);
-        }
-        shown
+/// The online meeting of an event, once its link is there.
+fn show_online(item: &Item, look: &Look) -> Value {
+    let Some(online) = item.online.as_ref().filter(|online| online.is_ready(look.now)) else {
+        return Value::Null;
+    };
+    let mut shown = json!({ "joinUrl": online.join_url });
+    if let Some((conference, toll)) = &online.dial_in {
+        shown["conferenceId"] = json!(conference);
+        shown["tollNumber"] = json!(toll);
     }
+    shown
 }
 
 /// Bodies come as HTML unless text is preferred (contract 4.1), wrapped as the service does.
@@ -120,7 +121,7 @@ fn show_body(event: &mut Map<String, Value>, look: &Look) {
         (false, true) => json!({ "contentType": "html", "content": wrapped(content) }),
         (false, false) => {
             let escaped = evergrant_sandbox::escape(content);
-            json!({ "contentType": "html", "content": wrapped(&escaped.to_string()) })
+            json!({ "contentType": "html", "content": wrapped(&escaped) })
         }
     };
     event.insert("body".to_owned(), shown);

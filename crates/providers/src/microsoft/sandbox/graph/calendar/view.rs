@@ -7,7 +7,7 @@ use super::super::reply::{Answer, Denied};
 use super::item::{Form, Item};
 use super::mailbox::Mailbox;
 use super::when::instant;
-use super::{Desk, Place, escaped};
+use super::{Desk, Place, escaped, find, selects};
 
 /// The longest window of a view, in days (contract, 5.5).
 const LONGEST: i64 = 1825;
@@ -98,7 +98,7 @@ impl Desk<'_> {
         let (from, to) = self.window()?;
         let agenda = self.act.agenda();
         let mailbox = agenda.mailbox(&place.oid).ok_or_else(Denied::no_mailbox)?;
-        let (item, form) = self.find(mailbox, place, id)?;
+        let (item, form) = find(mailbox, place, id)?;
         if item.recurrence.is_none() || form != Form::Whole {
             let message =
                 "Your request can't be completed. The event isn't the master of a series.";
@@ -112,7 +112,7 @@ impl Desk<'_> {
     pub(super) fn show_one(&self, place: &Place, id: &str) -> Result<Answer, Denied> {
         let mut agenda = self.act.agenda();
         let mailbox = agenda.mailbox_mut(&place.oid).ok_or_else(Denied::no_mailbox)?;
-        let (item, form) = self.find(mailbox, place, id)?;
+        let (item, form) = find(mailbox, place, id)?;
         let answer = Answer::ok(self.entity(mailbox, &item, form)?);
         let late = mailbox.items.get_mut(&item.number).and_then(|item| item.online.as_mut());
         if let Some(online) = late {
@@ -135,8 +135,15 @@ impl Desk<'_> {
             .filter_map(|(item, form)| Some((item.content(form)?.span.matched().0, item, form)))
             .collect();
         found.sort_by_key(|(start, item, _)| (*start, item.number));
-        let shown: Vec<_> =
-            found.iter().map(|(_, item, form)| mailbox.show(item, *form, &self.look)).collect();
+        let show = |(_, item, form): &(_, &Item, Form)| {
+            let mut shown = mailbox.show(item, *form, &self.look);
+            // Selected alone it does not come back (contract, 4.5).
+            if selects(self.call, "onlineMeeting") && !selects(self.call, "isOnlineMeeting") {
+                shown.as_object_mut().map(|event| event.remove("onlineMeeting"));
+            }
+            shown
+        };
+        let shown: Vec<_> = found.iter().map(show).collect();
         list(self.call, &EVENT, set, &shown)
     }
 
@@ -168,14 +175,11 @@ impl Desk<'_> {
     }
 
     fn refuse_search(&self) -> Result<(), Denied> {
-        match self.call.options.get("search") {
-            None => Ok(()),
-            Some(_) => {
-                let message =
-                    "The parameter $search is not currently supported on the Events resource.";
-                Err(Denied::bad("SearchEvents", message))
-            }
+        if self.call.options.get("search").is_none() {
+            return Ok(());
         }
+        let message = "The parameter $search is not currently supported on the Events resource.";
+        Err(Denied::bad("SearchEvents", message))
     }
 }
 

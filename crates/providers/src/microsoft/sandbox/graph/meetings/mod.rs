@@ -59,7 +59,9 @@ impl MicrosoftAct {
     fn create_meeting(&self, owner: &Owner, call: &Call) -> Result<Answer, Denied> {
         let draft = Draft::read(&call.object()?)?;
         let meeting = self.make_meeting(owner, draft, None)?;
-        Ok(Answer::created(entity(owner, call, &meeting)))
+        let id: String = url::form_urlencoded::byte_serialize(meeting.id.as_bytes()).collect();
+        let location = call.address(&owner.set(&format!("onlineMeetings('{id}')")));
+        Ok(Answer::created(entity(owner, call, &meeting)).with("location", location))
     }
 
     /// A meeting of now and an hour, as far as nothing else is said.
