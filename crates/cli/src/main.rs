@@ -61,6 +61,12 @@ enum Command {
     Token(commands::token::Args),
     /// Make one call to the provider, with a valid token
     Call(commands::call::Args),
+    /// Read and write a connected account's calendar
+    Calendar(commands::calendar::Args),
+    /// Read a connected account's mail, and send some
+    Mail(commands::mail::Args),
+    /// Create an online meeting; prints its link, id and passcode
+    Meet(commands::meet::Args),
     /// End a connection
     Disconnect(commands::disconnect::Args),
     /// List or add users
@@ -140,6 +146,9 @@ async fn perform(command: Command, settings: Settings, output: Output) -> anyhow
         Command::Consent(args) => commands::consent::run(settings, output, args).await?,
         Command::Integrations(args) => commands::integrations::run(settings, output, args).await?,
         Command::Token(args) => commands::token::run(settings, output, args).await?,
+        Command::Calendar(args) => commands::calendar::run(settings, output, args).await?,
+        Command::Mail(args) => commands::mail::run(settings, output, args).await?,
+        Command::Meet(args) => commands::meet::run(settings, output, args).await?,
         Command::Disconnect(args) => commands::disconnect::run(settings, output, args).await?,
         Command::Users(args) => commands::users::run(settings, output, args).await?,
         Command::Keys(args) => commands::keys::run(settings, output, args).await?,

@@ -107,6 +107,12 @@ impl Output {
     }
 }
 
+/// Text from elsewhere as one line that a terminal only shows: control characters could do more.
+pub(crate) fn plain(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(plain).collect()
+}
+
 /// What to do about an error, if that is known.
 pub(crate) fn remedy_of(error: &anyhow::Error) -> Option<String> {
     Verdict::on(error).remedy
@@ -165,7 +171,7 @@ impl Verdict {
                 let code = problem.code();
                 // What the failure itself says to do comes first; how to do that at a terminal, second.
                 let both = match (problem.remedy(), remedy(code)) {
-                    (Some(told), Some(here)) if [RECONNECT, CONSENT].contains(&here) => {
+                    (Some(told), Some(here)) if [RECONNECT, CONSENT, SCOPES].contains(&here) => {
                         format!("{told} {here}")
                     }
                     (told, here) => told.or(here).unwrap_or_default().to_owned(),
@@ -179,9 +185,10 @@ impl Verdict {
 
 fn exit_of(code: Code) -> Exit {
     match code {
-        Code::ReconnectRequired | Code::ConsentRequired => Exit::Reconnect,
+        Code::ReconnectRequired | Code::ConsentRequired | Code::MissingScope => Exit::Reconnect,
         Code::ProviderUnavailable
         | Code::ProviderThrottled
+        | Code::OutcomeUnknown
         | Code::StorageUnavailable
         | Code::SignInPending
         | Code::Conflict => Exit::TryLater,
@@ -204,16 +211,25 @@ pub(crate) const RECONNECT: &str =
 pub(crate) const CONSENT: &str =
     "`evergrant consent PROVIDER` prints the page for the organisation's administrator.";
 
+/// How a user grants a permission besides at a terminal.
+pub(crate) const SCOPES: &str = "`evergrant connect PROVIDER --integration ID` asks for every permission of its provider; the \
+     integration keeps its id.";
+
 /// What to do about it at a terminal, where the REST API's own words would not help.
 fn remedy(code: Code) -> Option<&'static str> {
     match code {
         Code::IntegrationNotFound => Some("`evergrant integrations` lists them."),
         Code::ReconnectRequired => Some(RECONNECT),
         Code::ConsentRequired => Some(CONSENT),
+        Code::MissingScope => Some(SCOPES),
+        Code::OutcomeUnknown => Some(
+            "Look whether it is there before you run the command again; with --key NAME the same \
+             command again never does it twice.",
+        ),
         Code::ConnectRefused | Code::InvalidState => {
             Some("Nothing was changed; run the command again to try again.")
         }
-        Code::Conflict => Some("Run the command again."),
+        Code::Conflict | Code::ItemChanged => Some("Run the command again."),
         Code::SignInPending => Some("Enter the code on the page that is shown with it."),
         Code::ProviderThrottled | Code::ProviderUnavailable | Code::StorageUnavailable => {
             Some("Run the command again in a while; nothing is lost meanwhile.")
@@ -227,6 +243,11 @@ fn remedy(code: Code) -> Option<&'static str> {
         | Code::LifeUnattainable
         | Code::UnknownProvider
         | Code::UnknownScopes
+        | Code::InputRefused
+        | Code::ItemTooLarge
+        | Code::ItemConflict
+        | Code::AccessDenied
+        | Code::LicenseMissing
         | Code::NotOffered
         | Code::ProviderRefused => None,
         code => Some(code.remedy()),

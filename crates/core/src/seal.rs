@@ -24,6 +24,8 @@ pub enum Field {
     Grant,
     /// A provider's answer to a refresh, before anyone has interpreted it.
     Answer,
+    /// What a caller was answered, to be given again.
+    Reply,
     /// The secrets of a sign-in under way: PKCE verifier and nonce.
     Flow,
     /// A link by which a user may begin to reconnect one integration.
@@ -39,6 +41,7 @@ impl Field {
         match self {
             Self::Grant => "grant",
             Self::Answer => "answer",
+            Self::Reply => "reply",
             Self::Flow => "flow",
             Self::Link => "link",
             Self::Consent => "consent",

@@ -1,5 +1,5 @@
-//! What has to be done from time to time: take over from the dead, revoke what is owed, and say which
-//! credentials end soon.
+//! What has to be done from time to time: take over from the dead, revoke what is owed, say which
+//! credentials end soon, and forget what timed out.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use crate::vault::{TokenError, Vault};
 
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(5);
-/// How often to look at the credentials' ends, in the same loop.
-const CREDENTIALS_EVERY: Duration = Duration::from_hours(1);
+/// How often to look at the credentials' ends and to tidy up, in the same loop.
+const SELDOM: Duration = Duration::from_hours(1);
 
 /// The background loop beside the [`Renewer`](crate::Renewer).
 #[derive(Debug)]
@@ -25,14 +25,17 @@ impl Upkeep {
     /// Works for as long as the process runs. Start it with [`Tasks::spawn_loop`](crate::Tasks::spawn_loop).
     pub async fn run(self) {
         let clock = &self.vault.parts().clock;
-        let mut credentials_at = Duration::ZERO;
+        let mut seldom_at = Duration::ZERO;
         loop {
             if let Err(error) = self.work().await {
                 tracing::debug!(%error, "the upkeep waits");
             }
-            if clock.uptime() >= credentials_at {
+            if clock.uptime() >= seldom_at {
                 self.vault.announce_ends().await;
-                credentials_at = clock.uptime() + CREDENTIALS_EVERY;
+                if let Err(error) = self.vault.parts().store.tidy().await {
+                    tracing::debug!(%error, "what timed out stays for now");
+                }
+                seldom_at = clock.uptime() + SELDOM;
             }
             clock.sleep(EVERY).await;
         }

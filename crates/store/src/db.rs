@@ -229,7 +229,8 @@ id_args!(
     evergrant::Lineage,
     evergrant::id::HolderId,
     evergrant::id::DebtId,
-    crate::AccessKeyId
+    crate::AccessKeyId,
+    crate::ClaimId
 );
 
 /// Lists and records that are only ever read as a whole are JSON text.

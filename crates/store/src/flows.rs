@@ -25,8 +25,7 @@ macro_rules! good {
 }
 
 pub(crate) async fn put(db: &Db, flow: &Flow, now: Timestamp) -> Stored<()> {
-    let forget = "DELETE FROM flows WHERE expires_at <= $1";
-    db.run(forget, args![now]).await?;
+    tidy(db, now).await?;
     // Two flows never share a state in earnest; a repeated call after a lost answer does.
     let sql = "INSERT INTO flows (state_hash, owner, provider, redirect_uri, scopes, integration, \
                                   key_id, token, expires_at, way) \
@@ -44,6 +43,11 @@ pub(crate) async fn put(db: &Db, flow: &Flow, now: Timestamp) -> Stored<()> {
         flow.way.name(),
     ];
     db.run(sql, args).await.map(drop)
+}
+
+/// Forgets those that timed out.
+pub(crate) async fn tidy(db: &Db, now: Timestamp) -> Stored<()> {
+    db.run("DELETE FROM flows WHERE expires_at <= $1", args![now]).await.map(drop)
 }
 
 pub(crate) async fn take(

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::changes::next_revision;
 use crate::db::{Db, args, json};
 use crate::row::{Fields, Row};
-use crate::{attempts, debts, grants, intents};
+use crate::{attempts, debts, effects, grants, intents};
 
 /// The live integrations, read by [`integration`].
 macro_rules! live {
@@ -185,6 +185,7 @@ pub(crate) async fn disconnect(
     let ended = grants::delete(&mut tx, id).await?;
     intents::end_any(&mut tx, id).await?;
     attempts::forget(&mut tx, id).await?;
+    effects::forget_all(&mut tx, id).await?;
     let ended = ended.map(|grant| grants::grant_row(&row, &grant)).transpose()?;
     if let (Some(debt), Some(ended)) = (debt, &ended) {
         let debt = Debt {

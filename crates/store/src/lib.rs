@@ -1,12 +1,13 @@
 //! SQLite and PostgreSQL behind one door; SQL written once.
 //!
 //! [`Store::open`] takes a URL and hides which of the two it is. Everything the vault asks for is
-//! the port [`GrantStore`](evergrant::store::GrantStore); what only the server and the command line need, users and access keys,
-//! are methods of [`Store`] itself.
+//! the port [`GrantStore`](evergrant::store::GrantStore); what only the server and the command line need, users, access keys
+//! and effects, are methods of [`Store`] itself.
 //!
 //! Invariants:
 //! - A revision becomes visible only after every smaller one (`changes.rs`).
 //! - Of two who want to spend the same refresh token, one gets the intent (`intents.rs`).
+//! - Of all who claim an effect, one has it at a time (`effects.rs`).
 //! - A commit compares epoch and lineage and nothing else; grants have their own table for that.
 //! - A value that cannot be read is [`StoreError::Inconsistent`](evergrant::store::StoreError) with
 //!   table, row and column; whatever may pass is `Unavailable`.
@@ -16,6 +17,7 @@ mod attempts;
 mod changes;
 mod db;
 mod debts;
+mod effects;
 mod flows;
 mod grants;
 mod home;
@@ -35,6 +37,7 @@ use evergrant::Clock;
 use evergrant::provider::ProviderKey;
 use evergrant::store::Stored;
 
+pub use effects::{ClaimId, Claimed, Effect, EffectAnswer};
 pub use open::OpenError;
 pub use principals::{AccessKey, AccessKeyId, Holder, User};
 pub use schema::Schema;

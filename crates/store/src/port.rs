@@ -13,8 +13,8 @@ use evergrant::store::{
 use jiff::Timestamp;
 
 use crate::{
-    Store, attempts, changes, debts, flows, grants, home, integrations, intents, notices, schema,
-    sealed,
+    Store, attempts, changes, debts, effects, flows, grants, home, integrations, intents, notices,
+    schema, sealed,
 };
 
 #[async_trait]
@@ -198,6 +198,11 @@ impl GrantStore for Store {
     async fn sealing_keys(&self) -> Stored<Vec<(KeyId, i64)>> {
         // Flows time out by the clock of whoever began them.
         sealed::keys(&self.db, self.clock.now()).await
+    }
+
+    async fn tidy(&self) -> Stored<()> {
+        flows::tidy(&self.db, self.clock.now()).await?;
+        effects::tidy(&self.db, self.now().await?).await
     }
 
     async fn is_copy(&self) -> Stored<bool> {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::db::{Db, args};
 
 /// Each shelf with what reads, in the order of its ids, the values that another key sealed.
-const OTHERWISE: [(Shelf, &str); 3] = [
+const OTHERWISE: [(Shelf, &str); 4] = [
     (
         Shelf::Grant,
         "SELECT id, id AS subject, epoch, key_id, token FROM grants \
@@ -22,6 +22,11 @@ const OTHERWISE: [(Shelf, &str); 3] = [
     (
         Shelf::Debt,
         "SELECT id, integration AS subject, epoch, key_id, token FROM debts \
+         WHERE key_id <> $1 ORDER BY id LIMIT $2",
+    ),
+    (
+        Shelf::Effect,
+        "SELECT id, id AS subject, CAST(0 AS BIGINT) AS epoch, key_id, token FROM effects \
          WHERE key_id <> $1 ORDER BY id LIMIT $2",
     ),
 ];
@@ -56,6 +61,7 @@ fn table(shelf: Shelf) -> &'static str {
         Shelf::Grant => "grants",
         Shelf::Answer => "intents",
         Shelf::Debt => "debts",
+        Shelf::Effect => "effects",
     }
 }
 
@@ -75,6 +81,7 @@ pub(crate) async fn reseal(db: &Db, row: &SealedRow, sealed: &Sealed) -> Stored<
         Shelf::Grant => replace!("grants"),
         Shelf::Answer => replace!("intents"),
         Shelf::Debt => replace!("debts"),
+        Shelf::Effect => replace!("effects"),
     };
     let args = args![
         row.row.as_str(),
@@ -92,6 +99,7 @@ pub(crate) async fn keys(db: &Db, now: Timestamp) -> Stored<Vec<(KeyId, i64)>> {
                    SELECT key_id FROM grants \
                    UNION ALL SELECT key_id FROM intents WHERE key_id IS NOT NULL \
                    UNION ALL SELECT key_id FROM debts \
+                   UNION ALL SELECT key_id FROM effects WHERE key_id IS NOT NULL \
                    UNION ALL SELECT key_id FROM flows WHERE expires_at > $1) AS sealed \
                GROUP BY key_id ORDER BY key_id";
     let rows = db.all(sql, args![now]).await?;

@@ -84,6 +84,16 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
     Ok(())
 }
 
+/// Permissions in few words, as `--allow` takes them.
+fn short(permissions: &[String]) -> String {
+    let usual = Permission::USUAL.map(Permission::name);
+    if !usual.iter().all(|name| permissions.iter().any(|has| has == name)) {
+        return permissions.join(" ");
+    }
+    let more = permissions.iter().map(String::as_str).filter(|has| !usual.contains(has));
+    std::iter::once("all").chain(more).collect::<Vec<_>>().join(" ")
+}
+
 async fn list(parts: &Parts, output: Output) -> anyhow::Result<()> {
     let users = parts.store.users().await?;
     let (mut rows, mut entries) = (Vec::new(), Vec::new());
@@ -103,7 +113,7 @@ async fn list(parts: &Parts, output: Output) -> anyhow::Result<()> {
         rows.push(vec![
             key.id.to_string(),
             format!("{kind} {holder}"),
-            key.permissions.join(" "),
+            short(&key.permissions),
             state.to_owned(),
         ]);
     }

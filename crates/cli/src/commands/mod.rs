@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod calendar;
 pub(crate) mod call;
 pub(crate) mod completions;
 pub(crate) mod connect;
@@ -10,7 +11,10 @@ pub(crate) mod doctor;
 pub(crate) mod import;
 pub(crate) mod integrations;
 pub(crate) mod keys;
+mod live;
+pub(crate) mod mail;
 pub(crate) mod man;
+pub(crate) mod meet;
 pub(crate) mod migrate;
 pub(crate) mod sandbox;
 pub(crate) mod serve;

@@ -333,6 +333,9 @@ pub trait GrantStore: Send + Sync + 'static {
     /// The keys that stored values are sealed with, and how many are with each.
     async fn sealing_keys(&self) -> Stored<Vec<(KeyId, i64)>>;
 
+    /// Forgets what timed out, such as sign-ins that nobody finished.
+    async fn tidy(&self) -> Stored<()>;
+
     /// Whether this database is a copy that nobody has adopted: it lies elsewhere than when it was
     /// last started in earnest.
     async fn is_copy(&self) -> Stored<bool>;

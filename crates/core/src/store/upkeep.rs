@@ -36,6 +36,8 @@ pub enum Shelf {
     Answer,
     /// In the outbox.
     Debt,
+    /// Beside an effect that a caller named.
+    Effect,
 }
 
 impl Shelf {
@@ -44,6 +46,7 @@ impl Shelf {
         match self {
             Self::Grant | Self::Debt => Field::Grant,
             Self::Answer => Field::Answer,
+            Self::Effect => Field::Reply,
         }
     }
 }
@@ -55,9 +58,9 @@ pub struct SealedRow {
     pub shelf: Shelf,
     /// The id of its row.
     pub row: String,
-    /// The subject it is sealed for: the integration's id, or for an answer the attempt's.
+    /// The subject it is sealed for: the integration's id, or for an answer the attempt's, or the effect's.
     pub subject: String,
-    /// The epoch it is sealed for; 0 for an answer.
+    /// The epoch it is sealed for; 0 for an answer and an effect.
     pub epoch: i64,
     /// The value.
     pub sealed: Sealed,

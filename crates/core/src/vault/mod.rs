@@ -34,6 +34,7 @@ mod obtain;
 mod recovery;
 mod refresh;
 mod registrations;
+mod replies;
 mod rotation;
 mod suspension;
 

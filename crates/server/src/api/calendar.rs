@@ -7,7 +7,7 @@ use evergrant::capability::{
     Answer, Calendar, Event, EventChanges, EventQuery, Moment, NewEvent, Zone,
 };
 use http::StatusCode;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -72,14 +72,9 @@ pub(crate) struct EventsQuery {
 impl EventsQuery {
     fn read(self, live: &Live) -> Result<EventQuery, Problem> {
         let zone = self.time_zone.as_ref();
-        let from = match &self.start_date {
-            Some(given) => instant("start_date", given, End::First, zone)?,
-            None => {
-                let now = zone.cloned().unwrap_or_else(Zone::utc).at(live.api.now());
-                let today = Moment::Day(now.date()).first_instant(zone);
-                today.map_err(Problem::internal)?
-            }
-        };
+        let from = self.start_date.as_deref();
+        let from = from.map(|given| instant("start_date", given, End::First, zone));
+        let from = from.unwrap_or_else(|| today(live, zone))?;
         let to = match &self.end_date {
             Some(given) => instant("end_date", given, End::Last, zone)?,
             None => from.saturating_add(SPAN).map_err(Problem::internal)?,
@@ -96,6 +91,12 @@ impl EventsQuery {
             limit: limit(self.limit)?,
         })
     }
+}
+
+/// The last midnight.
+fn today(live: &Live, zone: Option<&Zone>) -> Result<Timestamp, Problem> {
+    let now = zone.cloned().unwrap_or_else(Zone::utc).at(live.api.now());
+    Moment::Day(now.date()).first_instant(zone).map_err(Problem::internal)
 }
 
 /// What takes place in a span of time

@@ -11,6 +11,7 @@ mod attempts;
 mod bench;
 mod debts;
 mod due;
+mod effects;
 mod flows;
 mod grants;
 mod home;

@@ -528,6 +528,11 @@ impl GrantStore for MemoryStore {
         self.call(|state| state.copied)
     }
 
+    async fn tidy(&self) -> Stored<()> {
+        let now = self.now().await?;
+        self.call(|state| state.flows.retain(|_, flow| flow.expires_at > now))
+    }
+
     async fn adopt(&self) -> Stored<()> {
         self.call(|state| state.copied = false)
     }

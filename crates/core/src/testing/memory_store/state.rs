@@ -82,6 +82,9 @@ impl State {
     }
 
     pub(super) fn sealed_at(&mut self, at: &SealedRow) -> Option<&mut Sealed> {
+        if at.shelf == Shelf::Effect {
+            return None;
+        }
         if at.shelf == Shelf::Debt {
             return Some(&mut self.debts.get_mut(&at.row.parse().ok()?)?.sealed);
         }

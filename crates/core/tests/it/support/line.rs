@@ -160,6 +160,7 @@ calls! {
     sealed_otherwise(key: &KeyId, limit: u32) -> Vec<SealedRow>;
     reseal(row: &SealedRow, sealed: &Sealed) -> bool;
     sealing_keys() -> Vec<(KeyId, i64)>;
+    tidy() -> ();
     is_copy() -> bool;
     adopt() -> ();
     announce(notice: &Notice) -> bool;

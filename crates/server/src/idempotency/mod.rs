@@ -1,13 +1,32 @@
 //! Requests that have their effect once, by a key that the caller chose.
+//!
+//! The rules, each with a test of its name:
+//!
+//! 1. The same key with the same request has its effect once, however often and to whichever replica
+//!    it is sent; what was answered first is answered again, to the byte, for 24 hours.
+//! 2. With another request it is refused, and nothing is sent.
+//! 3. While the first is under way the others are asked to come again; a process that dies while it is
+//!    at it keeps them waiting for a minute.
+//! 4. Kept is what a repetition could not change. Anything else is tried anew, with the same [`Once`]:
+//!    what an earlier try may have had is recognised by it.
+//! 5. A key is the owner's and the integration's.
+
+mod had;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evergrant::capability::Once;
 use evergrant::{IntegrationId, UserId};
+use evergrant_store::{ClaimId, Effect};
 use http::{HeaderMap, HeaderName, header};
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
@@ -27,6 +46,8 @@ const LONGEST_KEY: usize = 255;
 pub(crate) struct Keyed<T, const LIMIT: usize = { 1 << 20 }> {
     body: T,
     key: Option<String>,
+    /// SHA-256 of the body as it came.
+    digest: [u8; 32],
 }
 
 impl<T, S, const LIMIT: usize> FromRequest<S> for Keyed<T, LIMIT>
@@ -42,16 +63,17 @@ where
         let (parts, body) = request.into_parts();
         let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
         let bytes = bytes.map_err(|error| unreadable(&JsonRejection::from(error), LIMIT))?;
+        let digest = if key.is_some() { sha256(&[&bytes]) } else { [0; 32] };
         if bytes.is_empty()
             && !parts.headers.contains_key(header::CONTENT_TYPE)
             && let Ok(body) = serde_json::from_str("null")
         {
-            return Ok(Self { body, key });
+            return Ok(Self { body, key, digest });
         }
         let request = Request::from_parts(parts, Body::from(bytes));
         let body = axum::Json::from_request(request, state).await;
         let axum::Json(body) = body.map_err(|rejection| unreadable(&rejection, LIMIT))?;
-        Ok(Self { body, key })
+        Ok(Self { body, key, digest })
     }
 }
 
@@ -74,29 +96,69 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
     /// Has the effect once for this key: the answer of the first time is given again.
     ///
-    /// `purpose` names the operation and the item it is for: one key used for two is two effects. `act` runs to its end even if the caller hangs up.
+    /// `purpose` names the operation and the item it is for: one key used for two is another request.
+    /// `act` runs to its end even if the caller hangs up. Without a key every request is another effect.
     pub(crate) async fn run<F, A>(
         self,
         app: &App,
-        _owner: UserId,
+        owner: UserId,
         id: IntegrationId,
         purpose: String,
         act: F,
     ) -> Result<Response, Problem>
     where
+        T: Send + 'static,
         F: FnOnce(Once, T) -> A + Send + 'static,
         A: Future<Output = Result<Response, Problem>> + Send + 'static,
     {
-        let once = match &self.key {
-            Some(key) => Once::from_key(id, &purpose, key),
-            None => Once::random(&*app.0.entropy),
-        };
+        let Self { body, key, digest } = self;
+        let app = app.clone();
         let (tell, told) = oneshot::channel();
-        let act = act(once, self.body);
-        app.0.vault.tasks().spawn(async move {
+        app.0.vault.tasks().clone().spawn(async move {
+            let answer = match key {
+                None => act(Once::random(&*app.0.entropy), body).await,
+                Some(key) => {
+                    let once = Once::from_key(id, &purpose, &key);
+                    let effect = Named { owner, id, purpose, key, digest }.effect(&app);
+                    had::once(&app, &effect, || act(once, body)).await
+                }
+            };
             // Nobody may be there to hear it any more.
-            let _ = tell.send(act.await);
+            let _ = tell.send(answer);
         });
         told.await.unwrap_or_else(|_| Err(Problem::internal("an operation panicked")))
     }
+}
+
+/// What makes an effect the same one.
+struct Named {
+    owner: UserId,
+    id: IntegrationId,
+    purpose: String,
+    key: String,
+    digest: [u8; 32],
+}
+
+impl Named {
+    /// The effect, to be claimed by this request.
+    fn effect(&self, app: &App) -> Effect {
+        let Self { owner, id, purpose, key, digest } = self;
+        let name = sha256(&[format!("{owner}\n{id}\n{key}").as_bytes()]);
+        Effect {
+            id: URL_SAFE_NO_PAD.encode(name),
+            integration: *id,
+            request: sha256(&[purpose.as_bytes(), b"\n", digest]),
+            claim: ClaimId::new(&*app.0.clock, &*app.0.entropy),
+        }
+    }
+}
+
+fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
 }
