@@ -12,6 +12,8 @@ mod graph;
 mod id_token;
 mod mail;
 mod mail_once;
+#[cfg(feature = "sandbox")]
+mod mail_sandbox;
 mod mailbox;
 mod meetings;
 mod microsoft;

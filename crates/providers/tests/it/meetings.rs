@@ -36,6 +36,8 @@ fn link() -> String {
 /// The event of that meeting.
 fn its_event(changes: Value) -> Value {
     let of = json!({
+        "start": { "dateTime": "2026-10-02T21:30:34.2444915", "timeZone": "UTC" },
+        "end": { "dateTime": "2026-10-02T22:00:34.2464912", "timeZone": "UTC" },
         "isOnlineMeeting": true, "onlineMeeting": { "joinUrl": link() }, "subject": "User Token Meeting",
     });
     event(with(of, changes))
@@ -271,8 +273,8 @@ async fn a_meeting_and_its_event_change_together() {
         "start_time": "2026-10-09T14:33:30.8546353-07:00",
         "end_time": "2026-10-09T15:03:30.8566356-07:00",
     }));
-    let changed = account.meetings().update_meeting(&account.api, "MSpGQUtF", &changes).await;
-    assert_json_snapshot!("updated", changed.unwrap());
+    let meeting = account.meetings().update_meeting(&account.api, "MSpGQUtF", &changes).await;
+    assert_json_snapshot!("updated", meeting.unwrap());
     assert!(covers(&graph.requests()[4], "onlinemeeting.update.request").is_empty());
     let of_event = &graph.sent()[0];
     assert_eq!(of_event["subject"], "Patch Meeting Subject");

@@ -17,6 +17,7 @@ use evergrant::capability::{
 use evergrant::{Api, CallError};
 use serde_json::json;
 
+use super::graph::words::Row;
 use super::graph::{Call, id, list};
 use wire::{WireFolder, WireMessage};
 
@@ -32,6 +33,11 @@ const FOLDER: &str =
     "id,displayName,parentFolderId,childFolderCount,unreadItemCount,totalItemCount,isHidden";
 /// How many folders a page has.
 const FOLDERS: &str = "100";
+
+/// What only mail's calls are refused with.
+pub(super) fn refusals() -> impl Iterator<Item = &'static Row> {
+    upload::REFUSALS.iter()
+}
 
 /// The mailbox of an account.
 pub(super) struct Mailbox;

@@ -23,7 +23,8 @@ use crate::microsoft::graph::{Call, id, send_unsigned};
 /// What a file that is not large enough for an upload is refused with: its code here.
 pub(super) const TOO_SMALL: &str = "attachment_too_small";
 
-const REFUSALS: &[Row] = &[Row {
+/// What uploads alone are refused with.
+pub(super) const REFUSALS: &[Row] = &[Row {
     statuses: &[],
     codes: &["ErrorAttachmentSizeShouldNotBeLessThanMinimumSize"],
     kind: Kind::Input,
