@@ -28,6 +28,17 @@ def after_teams_meetings(place, names):
     check("a lost answer is found again", create("more-4", calendar_event=True)["event_id"] != first["event_id"])
     check("it was lost", not sandbox.faults(), sandbox.faults())
 
+    def refused(kind, code, key, do, **more):
+        sandbox.control("faults", {"where": "graph", "match": {"method": "POST", "account": ADELE}, "times": 9, "do": do})
+        raises(kind, code, create, key, **more)
+        sandbox.calm()
+
+    policy = {"status": 403, "code": "Forbidden", "message": "No application access policy found for this app."}
+    refused(client.NotAllowed, "access_denied", "more-6", policy)
+    refused(client.TryLater, "provider_unavailable", "more-8", {"status": 503, "retry_after": 40})
+    refused(client.TryLater, "outcome_unknown", "more-9", {"drop_after_commit": True}, passcode_required=True)
+    check("the same key settles it", create("more-9", passcode_required=True)["passcode"])
+
     place.bash("evergrant users add lean")
     begun = client.evergrant("POST", "/api/integrations/oauth/initiate/", "lean", json={
         "provider": "microsoft_teams", "scopes": ["OnlineMeetings.ReadWrite", "User.Read"],
@@ -38,6 +49,11 @@ def after_teams_meetings(place, names):
     options = {"calendar_event": True}
     lacking = raises(client.ReconnectRequired, "missing_scope", teams.create_teams_meeting, "lean", lean, "lean-2", "Lean", nine, ten, **options)
     check("it names the scope", "Calendars.ReadWrite" in lacking.problem["scopes"], lacking.problem)
+
+    begun = client.evergrant("POST", "/api/integrations/oauth/initiate/", "lean", json={"provider": "microsoft_outlook"})
+    requests.get(f"{begun['authorization_url']}&prompt=none&login_hint={ALEX}", timeout=30)
+    outlook = client.find_integration("lean", "microsoft_outlook")
+    raises(client.CallerMistake, "not_offered", teams.create_teams_meeting, "lean", outlook, "lean-3", "Lean", nine, ten)
 
     throttle = {"where": "graph", "match": {"account": ALEX}, "do": {"status": 429, "retry_after": 200}}
     sandbox.control("faults", throttle)

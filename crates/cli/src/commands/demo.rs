@@ -133,19 +133,25 @@ impl Tour {
     /// Every step in order; the first that fails ends the tour.
     async fn walk(&self) -> anyhow::Result<bool> {
         let mut id = String::new();
-        let steps: [(&str, &str); 5] = [
+        let steps: [(&str, &str); 8] = [
             ("connect", "an account is connected through the provider's own redirects"),
             ("token", "a valid access token is handed out"),
             ("refresh", "the token expires, many callers ask at once, and no call fails"),
             ("profile", "the provider is called with it"),
+            ("calendar", "an event is created, and found in the calendar"),
+            ("mail", "a message with a file is sent, once, though it is asked for twice"),
+            ("meeting", "an online meeting is created, with its link, id and passcode"),
             ("list", "the user's integrations"),
         ];
         for (step, what) in steps {
             let outcome = match step {
-                "connect" => self.connect(&mut id).await,
+                "connect" => self.connected(&mut id).await,
                 "token" => self.token(&id).await,
                 "refresh" => self.refresh(&id).await,
                 "profile" => self.profile(&id).await,
+                "calendar" => self.calendar(&id).await,
+                "mail" => self.mail().await,
+                "meeting" => self.meeting().await,
                 _ => self.list(&id).await,
             };
             let ok = outcome.is_ok();
@@ -164,8 +170,17 @@ impl Tour {
         Ok(true)
     }
 
-    async fn connect(&self, id: &mut String) -> anyhow::Result<Value> {
-        let ask = json!({ "provider": "microsoft_calendar" });
+    async fn connected(&self, id: &mut String) -> anyhow::Result<Value> {
+        let (integration, redirects) = self.connect("microsoft_calendar").await?;
+        integration["id"].as_str().context("nothing was connected")?.clone_into(id);
+        let account = &integration["account"]["username"];
+        Ok(json!({ "integration": id, "account": account, "redirects": redirects }))
+    }
+
+    /// Connects the demo's account at a provider; gives the integration, and how often the browser was
+    /// sent on.
+    async fn connect(&self, provider: &str) -> anyhow::Result<(Value, u32)> {
+        let ask = json!({ "provider": provider });
         let begun = self.api(Method::POST, "/api/integrations/oauth/initiate/", Some(&ask)).await?;
         let mut url =
             Url::parse(begun["authorization_url"].as_str().context("no address to sign in at")?)?;
@@ -188,13 +203,9 @@ impl Tour {
             ensure!(redirects < 10, "too many redirects");
         }
         let list = self.api(Method::GET, "/api/integrations/", None).await?;
-        let integration = &list["results"][0];
-        integration["id"].as_str().context("nothing was connected")?.clone_into(id);
-        Ok(json!({
-            "integration": id,
-            "account": integration["account"]["username"],
-            "redirects": redirects,
-        }))
+        let mut rows = list["results"].as_array().into_iter().flatten();
+        let found = rows.find(|row| row["provider"] == provider);
+        Ok((found.context("nothing was connected")?.clone(), redirects))
     }
 
     async fn token(&self, id: &str) -> anyhow::Result<Value> {
@@ -232,6 +243,81 @@ impl Tour {
         Ok(json!({ "name": body["name"], "email": body["email"] }))
     }
 
+    /// An hour from now on, as a calendar writes it.
+    fn hour(&self) -> [String; 2] {
+        let hours = |hours| later(self.clock.now(), Duration::from_hours(hours));
+        [1, 2].map(|n| format!("{:.0}", hours(n)))
+    }
+
+    async fn calendar(&self, id: &str) -> anyhow::Result<Value> {
+        let path = format!("/api/integrations/{id}/calendar-events/");
+        let [start, end] = self.hour();
+        let event = json!({
+            "subject": "Evergrant's demo",
+            "start_time": start,
+            "end_time": end,
+            "time_zone": "Europe/Berlin",
+            "attendees": [{ "email": "alex@contoso.example" }],
+        });
+        let created = self.api(Method::POST, &path, Some(&event)).await?;
+        let query = format!("{path}?start_date={start}&end_date={end}&time_zone=Europe/Berlin");
+        let listed = self.api(Method::GET, &query, None).await?;
+        let mut events = listed["results"].as_array().into_iter().flatten();
+        let found = events.find(|event| event["id"] == created["id"]);
+        let found = found.context("the event is not in the calendar")?;
+        Ok(json!({
+            "subject": found["subject"],
+            "start": found["start_time"],
+            "end": found["end_time"],
+            "invited": found["attendees"][0]["email"],
+        }))
+    }
+
+    async fn mail(&self) -> anyhow::Result<Value> {
+        let (integration, _) = self.connect("microsoft_outlook").await?;
+        let id = integration["id"].as_str().unwrap_or_default();
+        let path = format!("/api/integrations/{id}/email-messages/");
+        let message = json!({
+            "to": [{ "email": "alex@contoso.example" }],
+            "subject": "Evergrant's demo",
+            "body": { "content": "It works." },
+            "attachments": [{ "name": "notes.txt", "content": "SXQgd29ya3Mu" }],
+        });
+        let sent = self.post_once(&path, &message).await?;
+        let again = self.post_once(&path, &message).await?;
+        ensure!(sent == again, "the message was sent twice");
+        let recent = format!("{path}?folder=sentitems&limit=5");
+        let recent = self.api(Method::GET, &recent, None).await?;
+        let results = recent["results"].as_array().context("no list")?;
+        let copies = results.iter().filter(|each| each["subject"] == message["subject"]).count();
+        ensure!(copies == 1, "{copies} messages lie in the sent items");
+        Ok(json!({
+            "subject": message["subject"],
+            "to": message["to"][0]["email"],
+            "message_id": sent["message_id"],
+            "in_sent_items": copies,
+        }))
+    }
+
+    async fn meeting(&self) -> anyhow::Result<Value> {
+        let (integration, _) = self.connect("microsoft_teams").await?;
+        let id = integration["id"].as_str().unwrap_or_default();
+        let [start, end] = self.hour();
+        let ask = json!({
+            "subject": "Evergrant's demo",
+            "start_time": start,
+            "end_time": end,
+            "passcode_required": true,
+        });
+        let path = format!("/api/integrations/{id}/meetings/");
+        let meeting = self.api(Method::POST, &path, Some(&ask)).await?;
+        let members = ["join_url", "meeting_id", "passcode"];
+        let missing = members.iter().find(|name| !meeting[**name].is_string());
+        ensure!(missing.is_none(), "the meeting has no {}", missing.unwrap_or(&""));
+        let shown = members.map(|name| (name.to_owned(), meeting[name].clone()));
+        Ok(Value::Object(shown.into_iter().collect()))
+    }
+
     async fn list(&self, id: &str) -> anyhow::Result<Value> {
         let body = self.api(Method::GET, "/api/integrations/", None).await?;
         let rows = body["results"].as_array().context("no list")?;
@@ -251,8 +337,22 @@ impl Tour {
 
     /// One call to the server, as any program would make it.
     async fn api(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let request: Request = http::Request::builder()
-            .method(method)
+        self.send(http::Request::builder().method(method), path, body).await
+    }
+
+    /// One call that has its effect once, however often it is made.
+    async fn post_once(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let request = http::Request::post("").header("idempotency-key", "demo");
+        self.send(request, path, Some(body)).await
+    }
+
+    async fn send(
+        &self,
+        request: http::request::Builder,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let request: Request = request
             .uri(self.server.join(path)?.as_str())
             .header(header::AUTHORIZATION, format!("Bearer {}", self.key.expose()))
             .header(header::CONTENT_TYPE, "application/json")

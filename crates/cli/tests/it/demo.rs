@@ -20,7 +20,10 @@ async fn demo_once_shows_every_step_and_leaves_nothing_behind() {
     let lines: Vec<Value> =
         done.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let steps: Vec<_> = lines.iter().map(|line| line["step"].as_str().unwrap()).collect();
-    assert_eq!(steps, ["connect", "token", "refresh", "profile", "list"]);
+    assert_eq!(
+        steps,
+        ["connect", "token", "refresh", "profile", "calendar", "mail", "meeting", "list"]
+    );
     assert!(lines.iter().all(|line| line["ok"] == true && line["detail"].is_object()));
     let refresh = &lines[2]["detail"];
     assert_eq!(refresh["refreshes_at_the_provider"], 1);

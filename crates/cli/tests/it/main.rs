@@ -13,6 +13,7 @@
 
 mod bench;
 mod canary;
+mod capabilities;
 mod challenges;
 mod commands;
 mod connect;
