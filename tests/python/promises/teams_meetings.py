@@ -10,7 +10,6 @@ def after_teams_meetings(place, names):
     import teams
 
     sandbox, integration, nine, ten = Sandbox(place), names["integration"], names["nine"], names["ten"]
-    graph = {"where": "graph", "match": {"account": ADELE}}
 
     def create(key, **more):
         body = {"subject": "More", "start_time": nine, "end_time": ten} | more
@@ -23,14 +22,22 @@ def after_teams_meetings(place, names):
     raises(client.CallerMistake, "invalid_request", create, "more-2", start_time=ten, end_time=nine)
     raises(client.Gone, "item_not_found", teams.delete_teams_meeting, "alice", integration, names["meeting"]["id"])
 
-    # The answers of both events are lost: with the same key there is one of each.
     first = create("more-3", calendar_event=True)
-    sandbox.control("faults", graph | {"times": 1, "do": {"drop_after_commit": True}})
+    lost = {"where": "graph", "match": {"method": "POST", "account": ADELE}, "do": {"drop_after_commit": True}}
+    sandbox.control("faults", lost)
     check("a lost answer is found again", create("more-4", calendar_event=True)["event_id"] != first["event_id"])
-    sandbox.control("faults", graph | {"times": 99, "do": {"status": 429, "retry_after": 200}})
-    wait = raises(client.TryLater, "provider_throttled", create, "more-5")
-    check("it says how long to wait", 190 <= wait.seconds <= 200, wait.problem)
-    sandbox.calm()
+    check("it was lost", not sandbox.faults(), sandbox.faults())
+
+    def refused(kind, code, key, do, **more):
+        sandbox.control("faults", {"where": "graph", "match": {"method": "POST", "account": ADELE}, "times": 9, "do": do})
+        raises(kind, code, create, key, **more)
+        sandbox.calm()
+
+    policy = {"status": 403, "code": "Forbidden", "message": "No application access policy found for this app."}
+    refused(client.NotAllowed, "access_denied", "more-6", policy)
+    refused(client.TryLater, "provider_unavailable", "more-8", {"status": 503, "retry_after": 40})
+    refused(client.TryLater, "outcome_unknown", "more-9", {"drop_after_commit": True}, passcode_required=True)
+    check("the same key settles it", create("more-9", passcode_required=True)["passcode"])
 
     place.bash("evergrant users add lean")
     begun = client.evergrant("POST", "/api/integrations/oauth/initiate/", "lean", json={
@@ -38,14 +45,25 @@ def after_teams_meetings(place, names):
     })
     requests.get(f"{begun['authorization_url']}&prompt=none&login_hint={ALEX}", timeout=30)
     lean = client.find_integration("lean", "microsoft_teams")
-    teams.create_teams_meeting("lean", lean, "lean-1", "Lean", nine, ten)
+    made = teams.create_teams_meeting("lean", lean, "lean-1", "Lean", nine, ten)
     options = {"calendar_event": True}
     lacking = raises(client.ReconnectRequired, "missing_scope", teams.create_teams_meeting, "lean", lean, "lean-2", "Lean", nine, ten, **options)
     check("it names the scope", "Calendars.ReadWrite" in lacking.problem["scopes"], lacking.problem)
 
+    begun = client.evergrant("POST", "/api/integrations/oauth/initiate/", "lean", json={"provider": "microsoft_outlook"})
+    requests.get(f"{begun['authorization_url']}&prompt=none&login_hint={ALEX}", timeout=30)
+    outlook = client.find_integration("lean", "microsoft_outlook")
+    raises(client.CallerMistake, "not_offered", teams.create_teams_meeting, "lean", outlook, "lean-3", "Lean", nine, ten)
+
+    throttle = {"where": "graph", "match": {"account": ALEX}, "do": {"status": 429, "retry_after": 200}}
+    sandbox.control("faults", throttle)
+    path = f"/api/integrations/{lean}/meetings/{made['id']}/"
+    wait = raises(client.TryLater, "provider_throttled", client.evergrant, "GET", path, "lean")
+    check("it says how long to wait", 190 <= wait.seconds <= 200, wait.problem)
+
     sandbox.change("revoke-sessions")
     sandbox.change("revoke-access-tokens")
-    needed = raises(client.ReconnectRequired, "reconnect_required", create, "more-6")
+    needed = raises(client.ReconnectRequired, "reconnect_required", create, "more-5")
     check("with a link", "/oauth/reconnect/" in needed.url, needed.problem)
 
 
