@@ -113,13 +113,13 @@ async fn a_meeting_can_be_read_changed_and_cancelled_with_its_event() {
     for same in ["id", "join_url", "meeting_id", "passcode", "event_id"] {
         assert_eq!(read[same], made[same], "{same}: {read}");
     }
-    let changes = json!({
+    let later = json!({
         "subject": "Planning, later",
         "start_time": "2027-03-03T11:00:00+01:00",
         "end_time": "2027-03-03T11:30:00+01:00",
         "lobby": "everyone",
     });
-    let changed = desk.call(reqwest::Method::PATCH, &path, &changes, &[]).await.expect(200);
+    let changed = desk.call(reqwest::Method::PATCH, &path, &later, &[]).await.expect(200);
     assert_eq!(changed["subject"], "Planning, later");
     assert_eq!(changed["lobby"], "everyone");
     let events = whole(&desk, ITS_DAY).await;
