@@ -299,6 +299,35 @@ async fn a_large_file_is_uploaded_as_recorded() {
 }
 
 #[tokio::test]
+async fn a_part_that_is_there_already_is_not_sent_again() {
+    let there = json!({ "value": [{ "id": "new", "name": "flower", "size": 3_700_000 }] });
+    let twice = json!({ "error": { "code": "invalidRange", "message": "It is there." } });
+    let desk = Desk::scripted([
+        none(),
+        answer("attachment.uploadsession.create.response"),
+        said(416, &twice),
+        said(200, &json!({ "nextExpectedRanges": ["3604480-"] })),
+        answer("attachment.uploadsession.put2.response"),
+        said(200, &there),
+    ])
+    .await;
+    let file = NewAttachment {
+        name: "flower".to_owned(),
+        content_type: None,
+        content: Bytes::from(vec![1; 3_700_000]),
+        content_id: None,
+    };
+    let mailbox = mail(desk.api.provider());
+    desk.run(mailbox.attach(&desk.api, "m", &file)).await.unwrap();
+    let ranges: Vec<_> =
+        desk.seen().iter().map(|asked| header(asked, "content-range").to_owned()).collect();
+    assert_eq!(
+        ranges,
+        ["", "", "bytes 0-3604479/3700000", "", "bytes 3604480-3699999/3700000", ""]
+    );
+}
+
+#[tokio::test]
 async fn an_attachments_content_is_its_bytes_and_a_link_has_none() {
     let (file, link) = (
         json!({ "id": "a", "@odata.type": "#microsoft.graph.itemAttachment", "size": 5 }),
