@@ -14,11 +14,14 @@ use evergrant::capability::{
     Attachment, BodyFormat, Cursor, Folder, Forward, Mail, MailboxSettings, MailboxSettingsChanges,
     Message, MessageChanges, MessageQuery, NewAttachment, NewMessage, Once, Page, Reply, Sent,
 };
-use evergrant::{Api, CallError};
-use serde_json::json;
+use evergrant::gateway::Denial;
+use evergrant::{Api, CallError, Repeated};
+use serde::Deserialize as _;
+use serde_json::{Value, json};
 
+use super::graph::wire::within;
 use super::graph::words::Row;
-use super::graph::{Call, id, list};
+use super::graph::{Call, id, list, read};
 use wire::{WireFolder, WireMessage};
 
 /// Permissions that let a mailbox be read (contract, section 9); any one is enough.
@@ -137,8 +140,22 @@ impl Mail for Mailbox {
     ) -> Result<Message, CallError> {
         let body = compose::changes(changes)?;
         let path = format!("/me/messages/{}", id(message)?);
-        let call = Call::patch(api, WRITE, path).json(&body).if_match(version);
-        Ok(call.read::<WireMessage>().await?.message())
+        let call = Call::patch(api, WRITE, path.as_str()).json(&body).if_match(version);
+        let (response, meaning) = call.answer().await?;
+        let repeated = response.extensions().get::<Repeated>().is_some();
+        match meaning {
+            Ok(()) => Ok(read::<WireMessage>(&response)?.message()),
+            // Perhaps it was changed by this very request, whose first answer was lost.
+            Err(CallError::Denied { denial: Denial::ItemChanged, failure }) if repeated => {
+                let now: Value = Call::get(api, READ, path).read().await?;
+                if within(&body, &now) {
+                    let unreadable = |e: serde_json::Error| CallError::Unreadable(e.to_string());
+                    return Ok(WireMessage::deserialize(now).map_err(unreadable)?.message());
+                }
+                Err(CallError::Denied { denial: Denial::ItemChanged, failure })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn move_message(
