@@ -8,6 +8,8 @@ mod settings;
 mod upload;
 mod wire;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use evergrant::capability::{
@@ -15,7 +17,7 @@ use evergrant::capability::{
     Message, MessageChanges, MessageQuery, NewAttachment, NewMessage, Once, Page, Reply, Sent,
 };
 use evergrant::gateway::Denial;
-use evergrant::{Api, CallError, Repeated};
+use evergrant::{Allowance, Api, CallError, Repeated};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
@@ -30,6 +32,9 @@ const READ: &[&str] = &["Mail.Read", "Mail.ReadWrite"];
 const WRITE: &[&str] = &["Mail.ReadWrite"];
 /// Those that let its owner's mail be sent.
 const SEND: &[&str] = &["Mail.Send"];
+
+/// For requests with files in them, and for answers with long texts or many messages.
+const LARGE: Allowance = Allowance { body: 32 << 20, total: Duration::from_mins(2) };
 
 /// What lists of folders are asked for.
 const FOLDER: &str =
@@ -89,7 +94,7 @@ impl Mail for Mailbox {
             BodyFormat::Text => "outlook.body-content-type=\"text\"",
             BodyFormat::Html => "outlook.body-content-type=\"html\"",
         });
-        let found: WireMessage = call.read().await?;
+        let found: WireMessage = call.allowing(LARGE).read().await?;
         let attachments = attachments::list(api, message).await?;
         Ok(Message { attachments: Some(attachments), ..found.message() })
     }
