@@ -28,6 +28,7 @@ pub(super) struct World {
 
 /// An account of the tenant.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(super) struct User {
     pub(super) upn: &'static str,
     pub(super) password: &'static str,

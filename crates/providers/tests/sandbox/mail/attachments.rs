@@ -102,9 +102,9 @@ async fn large_attachments_come_in_pieces() {
     assert_eq!(status["NextExpectedRanges"], json!([format!("{}-", 2 * MB)]));
     let beyond = put(&desk, &url, 2 * MB, 2 * MB, total).await;
     assert_eq!(beyond.status, 416);
-    let last = put(&desk, &url, 2 * MB, total - 2 * MB, total).await;
-    assert_eq!((last.status, last.text.as_str()), (201, ""));
-    let location = last.header("location").to_owned();
+    let end = put(&desk, &url, 2 * MB, total - 2 * MB, total).await;
+    assert_eq!((end.status, end.text.as_str()), (201, ""));
+    let location = end.header("location").to_owned();
     assert!(location.contains("/Attachments('"), "{location}");
     assert_eq!(bare(&desk, "GET", &url).await.status, 404, "the session has ended");
 

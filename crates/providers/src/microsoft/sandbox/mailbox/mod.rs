@@ -28,7 +28,7 @@ use super::world::User;
 /// All mailboxes; one is filled when it is first looked at.
 #[derive(Debug)]
 pub(super) struct Mailboxes {
-    mailboxes: BTreeMap<&'static str, Mailbox>,
+    open: BTreeMap<&'static str, Mailbox>,
     pub(super) uploads: Uploads,
     /// What ages are counted from.
     began: Timestamp,
@@ -69,13 +69,13 @@ pub(super) struct Gone {
 impl Mailboxes {
     /// No mailbox has been looked at yet; `seed` and `began` decide what will be in them.
     pub(super) fn new(seed: u64, began: Timestamp) -> Self {
-        Self { mailboxes: BTreeMap::new(), uploads: Uploads::default(), began, seed }
+        Self { open: BTreeMap::new(), uploads: Uploads::default(), began, seed }
     }
 
     /// The mailbox of a user, whether or not the user may have one.
     pub(super) fn of(&mut self, user: &User) -> &mut Mailbox {
         let (seed, began) = (self.seed, self.began);
-        self.mailboxes.entry(user.oid).or_insert_with(|| {
+        self.open.entry(user.oid).or_insert_with(|| {
             let number = user.oid.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
                 (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
             });

@@ -89,7 +89,7 @@ pub(super) fn fill(mailbox: &mut Mailbox, seed: u64, began: Timestamp) {
         let kind = match age {
             REQUEST => Kind::Request,
             WITH_FILES => Kind::Received,
-            _ if dice % 11 == 0 => Kind::Sent,
+            _ if dice.is_multiple_of(11) => Kind::Sent,
             _ => Kind::Received,
         };
         let folder = match (kind, dice % 13) {
@@ -100,7 +100,7 @@ pub(super) fn fill(mailbox: &mut Mailbox, seed: u64, began: Timestamp) {
             (Kind::Received, 6) if age > 10 => projects,
             _ => inbox,
         };
-        let is_read = kind == Kind::Sent || (age > 20 && dice % 7 != 0);
+        let is_read = kind == Kind::Sent || (age > 20 && !dice.is_multiple_of(7));
         let attachments = attachments(age, dice, received);
         let me = (mailbox.name, mailbox.address);
         let seeded = Seeded { seed, age, kind, me };
@@ -126,10 +126,12 @@ pub(super) fn write(mailbox: u32, seeded: Seeded, received: Timestamp, is_read: 
     let conversation = conversation_id(mailbox, thread);
     let at = seconds(received);
     let sent = seconds(back(received, 2));
+    let every = |count: u64| dice.is_multiple_of(count);
+    let copied = recipient(pick(&others, talk).copied().unwrap_or(other));
     let mut content = json!({
         "createdDateTime": at,
         "lastModifiedDateTime": at,
-        "categories": if dice % 29 == 0 { json!(["Red category"]) } else { json!([]) },
+        "categories": if every(29) { vec!["Red category"] } else { Vec::new() },
         "receivedDateTime": at,
         "sentDateTime": sent,
         "internetMessageId": format!("<seed-{mailbox:08x}-{age:05}@contoso.example>"),
@@ -140,22 +142,22 @@ pub(super) fn write(mailbox: u32, seeded: Seeded, received: Timestamp, is_read: 
         ],
         "subject": subject,
         "bodyPreview": preview(&text),
-        "importance": if dice % 17 == 0 { "high" } else { "normal" },
+        "importance": if every(17) { "high" } else { "normal" },
         "conversationId": conversation.0,
         "conversationIndex": conversation.1,
         "isDeliveryReceiptRequested": null,
         "isReadReceiptRequested": false,
         "isRead": is_read,
         "isDraft": false,
-        "inferenceClassification": if dice % 5 == 0 { "other" } else { "focused" },
+        "inferenceClassification": if every(5) { "other" } else { "focused" },
         "body": { "contentType": "html", "content": format!("<p>{text}</p>") },
         "sender": recipient(from),
         "from": recipient(from),
         "toRecipients": [recipient(to)],
-        "ccRecipients": if dice % 4 == 0 { json!([recipient(pick(&others, talk).copied().unwrap_or(other))]) } else { json!([]) },
+        "ccRecipients": if every(4) { vec![copied] } else { Vec::new() },
         "bccRecipients": [],
         "replyTo": [],
-        "flag": { "flagStatus": if dice % 23 == 0 { "flagged" } else { "notFlagged" } },
+        "flag": { "flagStatus": if every(23) { "flagged" } else { "notFlagged" } },
     });
     if kind == Kind::Request {
         make_request(&mut content, received);
@@ -190,7 +192,7 @@ fn attachments(age: u64, dice: u64, received: Timestamp) -> Vec<Attachment> {
             let text = b"mac and cheese today".to_vec();
             vec![inline(), file(2, "menu.txt", "text/plain", text, received, None)]
         }
-        age if age > 10 && dice % 19 == 0 => {
+        age if age > 10 && dice.is_multiple_of(19) => {
             let text = "The numbers of the third quarter.\r\n".repeat(20).into_bytes();
             vec![file(1, "numbers.txt", "text/plain", text, received, None)]
         }

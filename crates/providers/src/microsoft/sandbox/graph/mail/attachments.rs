@@ -73,7 +73,7 @@ impl Mail<'_> {
         self.mailbox(|mailbox| {
             let serial = Self::find(mailbox, id)?;
             check_draft(get(mailbox, serial)?)?;
-            let attachment = self.read_attachment(mailbox, body)?;
+            let attachment = self.read_attachment(mailbox, &body)?;
             let number = attachment.serial;
             mailbox.edit(serial, self.now, |_, attachments| attachments.push(attachment));
             let message = get(mailbox, serial)?;
@@ -102,7 +102,7 @@ impl Mail<'_> {
     pub(super) fn read_attachment(
         &self,
         mailbox: &mut Mailbox,
-        given: Value,
+        given: &Value,
     ) -> Result<Attachment, Denied> {
         let text = |name: &str| given.get(name).and_then(Value::as_str);
         let name = text("name").ok_or_else(Denied::property)?;

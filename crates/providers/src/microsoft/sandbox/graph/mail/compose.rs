@@ -70,7 +70,7 @@ impl Mail<'_> {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(all)) => all
                 .into_iter()
-                .map(|one| self.read_attachment(mailbox, one))
+                .map(|one| self.read_attachment(mailbox, &one))
                 .collect::<Result<_, _>>()?,
             Some(_) => return Err(Denied::malformed()),
         };

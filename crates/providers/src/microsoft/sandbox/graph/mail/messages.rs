@@ -54,8 +54,8 @@ impl Mail<'_> {
                 }
                 None => self.owner.set("messages"),
             };
-            let shown = shown.collect();
-            Ok(page.answer(self.call, &query, &set, shown))
+            let shown: Vec<_> = shown.collect();
+            Ok(page.answer(self.call, &query, &set, &shown))
         })
     }
 
@@ -140,14 +140,14 @@ impl Mail<'_> {
                 mailbox.move_message(serial, target, self.now);
                 serial
             };
-            self.created_message(get(mailbox, there)?)
+            Ok(self.created_message(get(mailbox, there)?))
         })
     }
 
     /// 201 with a message.
-    pub(super) fn created_message(&self, message: &Message) -> Result<Answer, Denied> {
+    pub(super) fn created_message(&self, message: &Message) -> Answer {
         let body = self.framed(message, &Query::default());
-        Ok(self.created("messages", body, &message.id(self.view().immutable_ids)))
+        self.created("messages", body, &message.id(self.view().immutable_ids))
     }
 
     /// A message as an answer of its own.

@@ -43,7 +43,7 @@ impl Mail<'_> {
             let drafts = mailbox.place("drafts");
             let Composed { content, attachments } = composed;
             let serial = mailbox.add_message(drafts, content, attachments, self.now);
-            self.created_message(get(mailbox, serial)?)
+            Ok(self.created_message(get(mailbox, serial)?))
         })
     }
 

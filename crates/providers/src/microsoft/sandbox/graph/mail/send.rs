@@ -24,7 +24,7 @@ impl Mail<'_> {
             let folder = Self::find_folder(mailbox, folder)?;
             let Composed { content, attachments } = self.compose(mailbox, message)?;
             let serial = mailbox.add_message(folder, content, attachments, self.now);
-            self.created_message(get(mailbox, serial)?)
+            Ok(self.created_message(get(mailbox, serial)?))
         })
     }
 

@@ -78,7 +78,6 @@ impl Mail<'_> {
         let changes = changes.map(|(name, value)| {
             let name = SETTINGS.property(&name)?;
             match (name, &value) {
-                ("archiveFolder" | "userPurpose", _) => Err(Denied::property()),
                 ("timeZone", Value::String(zone)) if !is_zone(zone) => {
                     let message = format!(
                         "A valid TimeZone value must be specified. The following TimeZone value is not supported: '{zone}'."
@@ -86,8 +85,12 @@ impl Mail<'_> {
                     Err(Denied::bad("TimeZoneNotSupportedException", message))
                 }
                 ("automaticRepliesSetting" | "language" | "workingHours", Value::Object(_))
-                | ("timeZone" | "dateFormat" | "timeFormat", Value::String(_))
-                | ("delegateMeetingMessageDeliveryOptions", Value::String(_)) => Ok((name, value)),
+                | (
+                    "timeZone" | "dateFormat" | "timeFormat"
+                    | "delegateMeetingMessageDeliveryOptions",
+                    Value::String(_),
+                ) => Ok((name, value)),
+                // The others are only read.
                 _ => Err(Denied::property()),
             }
         });
@@ -97,7 +100,7 @@ impl Mail<'_> {
                 match (mailbox.settings.get_mut(name), value) {
                     // Of an object, the members that are named change.
                     (Some(Value::Object(known)), Value::Object(new)) => {
-                        known.extend(new.into_iter().map(camel))
+                        known.extend(new.into_iter().map(camel));
                     }
                     (_, value) => {
                         mailbox.settings.insert(name.to_owned(), value);

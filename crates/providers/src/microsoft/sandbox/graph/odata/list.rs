@@ -75,7 +75,7 @@ impl<T> Page<T> {
         call: &Call,
         query: &Query,
         set: &str,
-        values: Vec<Value>,
+        values: &[Value],
     ) -> Answer {
         let context = call.context(&format!("{set}{}", query.selection()));
         let mut body = json!({ "@odata.context": context, "value": values });
@@ -99,6 +99,6 @@ pub(in super::super) fn list(
     let query = call.options.query(kind)?;
     let found = query.narrow(entities.iter().collect(), |entity| entity);
     let page = query.page(call, &found);
-    let values = page.items.iter().map(|entity| query.shape(kind, (*entity).clone())).collect();
-    Ok(page.answer(call, &query, set, values))
+    let shaped = page.items.iter().map(|entity| query.shape(kind, (*entity).clone()));
+    Ok(page.answer(call, &query, set, &shaped.collect::<Vec<_>>()))
 }
