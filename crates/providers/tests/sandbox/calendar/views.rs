@@ -18,12 +18,8 @@ async fn a_window_must_be_given_and_not_too_long() {
     // 1825 days, and one second more.
     let longest = "startDateTime=2031-01-01T00:00:00Z&endDateTime=2035-12-31T00:00:00Z";
     assert_eq!(adele.get(&format!("calendarView?{longest}")).await.status, 200);
-    let longer = adele
-        .get(&format!(
-            "calendarView?{}",
-            longest.replace("00:00:00Z&", "00:00:00Z&").replace("31T00:00:00Z", "31T00:00:01Z")
-        ))
-        .await;
+    let longer = longest.replace("31T00:00:00Z", "31T00:00:01Z");
+    let longer = adele.get(&format!("calendarView?{longer}")).await;
     assert_eq!(refusal(&longer), (400, "ErrorInvalidRequest"));
 }
 

@@ -9,7 +9,8 @@ use super::agenda::{Agenda, invited};
 use super::create::{check_span, series};
 use super::item::{Form, Item, address, attendees};
 use super::mailbox::Mailbox;
-use super::read::{Draft, keep_answers};
+use super::parts::keep_answers;
+use super::read::Draft;
 use super::when::Span;
 use super::{Desk, Place, find};
 

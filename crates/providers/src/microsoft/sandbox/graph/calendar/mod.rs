@@ -14,6 +14,7 @@ mod item;
 mod key;
 mod mailbox;
 mod meeting_times;
+mod parts;
 mod plot;
 mod read;
 mod recurrence;

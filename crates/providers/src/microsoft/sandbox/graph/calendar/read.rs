@@ -3,12 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::super::reply::Denied;
-use super::item::{NEVER, address, response};
+use super::item::{NEVER, response};
+use super::parts::{attendees, body, location, named_location};
 use super::when::{Moment, Unreadable};
-use crate::microsoft::sandbox::json::{given, items, member, one_of, text};
+use crate::microsoft::sandbox::json::{items, one_of};
 
-/// The most attendees of an event (contract 5.3).
-const MOST_ATTENDEES: usize = 500;
 /// What is tolerated in a body but never written (contract 5.3).
 const READ_ONLY: &[&str] = &[
     "id",
@@ -50,19 +49,6 @@ const ENUMS: &[(&str, &[&str])] = &[
     ("importance", &["low", "normal", "high"]),
 ];
 const PROVIDERS: &[&str] = &["unknown", "skypeForBusiness", "skypeForConsumer", "teamsForBusiness"];
-const LOCATION_TYPES: &[&str] = &[
-    "default",
-    "conferenceRoom",
-    "homeAddress",
-    "businessAddress",
-    "geoCoordinates",
-    "streetAddress",
-    "hotel",
-    "restaurant",
-    "localBusiness",
-    "postalAddress",
-];
-
 /// What a body says of an event.
 #[derive(Debug, Clone, Default)]
 pub(in super::super) struct Draft {
@@ -211,91 +197,6 @@ pub(in super::super) fn recipients(body: &Value) -> Result<Value, Denied> {
     attendees(&json!(items(body, "toRecipients")))
 }
 
-fn body(value: &Value) -> Result<Value, Denied> {
-    let kind = text(value, "contentType").unwrap_or("text");
-    let kind = one_of(&["text", "html"], kind).ok_or_else(|| wrong("contentType"))?;
-    Ok(json!({ "contentType": kind, "content": text(value, "content").unwrap_or_default() }))
-}
-
-fn attendees(value: &Value) -> Result<Value, Denied> {
-    let list = value.as_array().ok_or_else(|| wrong("attendees"))?;
-    if list.len() > MOST_ATTENDEES {
-        return Err(Denied::property());
-    }
-    let read = list.iter().map(|attendee| {
-        let email = given(attendee, "emailAddress").ok_or_else(Denied::property)?;
-        let address = text(email, "address").unwrap_or_default();
-        let is_address = address.split_once('@').is_some_and(|(name, host)| {
-            !name.is_empty() && !host.is_empty() && !address.contains(char::is_whitespace)
-        });
-        if !is_address {
-            return Err(Denied::bad(
-                "ErrorInvalidRecipients",
-                "At least one recipient isn't valid.",
-            ));
-        }
-        let kind = text(attendee, "type").unwrap_or("required");
-        let kind =
-            one_of(&["required", "optional", "resource"], kind).ok_or_else(|| wrong("type"))?;
-        let name = text(email, "name").filter(|name| !name.is_empty()).unwrap_or(address);
-        Ok(json!({
-            "type": kind,
-            "status": response("none", NEVER),
-            "emailAddress": { "name": name, "address": address },
-        }))
-    });
-    Ok(json!(read.collect::<Result<Vec<_>, Denied>>()?))
-}
-
-/// Keeps the answers of those who were invited before.
-pub(in super::super) fn keep_answers(old: &[Value], new: &mut [Value]) {
-    for attendee in new {
-        let same = |known: &&Value| address(known).eq_ignore_ascii_case(address(attendee));
-        if let Some(known) = old.iter().find(same) {
-            attendee["status"] = known["status"].clone();
-            if let Some(proposed) = known.get("proposedNewTime") {
-                attendee["proposedNewTime"] = proposed.clone();
-            }
-        }
-    }
-}
-
-fn location(value: &Value) -> Result<Value, Denied> {
-    if !value.is_object() {
-        return Err(wrong("location"));
-    }
-    let mut location = named_location(text(value, "displayName").unwrap_or_default());
-    if let Some(kind) = text(value, "locationType") {
-        location["locationType"] =
-            json!(one_of(LOCATION_TYPES, kind).ok_or_else(|| wrong("locationType"))?);
-    }
-    for name in [
-        "uniqueId",
-        "uniqueIdType",
-        "address",
-        "coordinates",
-        "locationUri",
-        "locationEmailAddress",
-    ] {
-        if let Some(value) = member(value, name).filter(|value| !value.is_null()) {
-            location[name] = value.clone();
-        }
-    }
-    Ok(location)
-}
-
-fn named_location(name: &str) -> Value {
-    if name.is_empty() {
-        return json!({
-            "displayName": "", "locationType": "default", "uniqueIdType": "unknown", "address": {},
-            "coordinates": {},
-        });
-    }
-    json!({
-        "displayName": name, "locationType": "default", "uniqueId": name, "uniqueIdType": "private",
-    })
-}
-
 /// The refusal of a zone's name.
 pub(in super::super) fn no_zone(name: &str) -> Denied {
     let message = format!(
@@ -304,7 +205,7 @@ pub(in super::super) fn no_zone(name: &str) -> Denied {
     Denied::bad("TimeZoneNotSupportedException", message)
 }
 
-fn wrong(name: &str) -> Denied {
+pub(super) fn wrong(name: &str) -> Denied {
     Denied::bad(
         "BadRequest",
         format!("Cannot convert the value of the property '{name}' to its expected type."),

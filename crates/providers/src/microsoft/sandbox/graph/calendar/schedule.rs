@@ -78,12 +78,13 @@ impl Desk<'_> {
             if entries.len() > MOST_ENTRIES {
                 return failed(name, "There are too many entries in this time window.", "5006");
             }
-            let sees = mailbox.oid == self.call.caller.oid
+            let is_own = mailbox.oid == self.call.caller.oid;
+            let sees = is_own
                 || agenda
                     .mailbox(&self.call.caller.oid)
                     .is_some_and(|own| own.shared.iter().any(|shared| shared.owner == mailbox.oid));
             let items: Vec<_> =
-                entries.iter().map(|entry| entry.show(&self.look.zone, sees)).collect();
+                entries.iter().map(|entry| entry.show(&self.look.zone, is_own, sees)).collect();
             json!({
                 "scheduleId": name,
                 "availabilityView": view(&entries, from, to, interval),
@@ -134,13 +135,18 @@ impl Mailbox {
 }
 
 impl Entry {
-    fn show(&self, zone: &Zone, sees: bool) -> Value {
+    /// The entry to somebody who sees details, or only when it is. What is private shows nothing
+    /// more to anybody else.
+    fn show(&self, zone: &Zone, is_own: bool, sees: bool) -> Value {
         let shown = |moment: &Moment| {
             if self.span.is_all_day { moment.show_floating(zone) } else { moment.show(zone) }
         };
         let (start, end) = (shown(&self.span.start), shown(&self.span.end));
         if !sees {
             return json!({ "status": self.status, "start": start, "end": end });
+        }
+        if self.is_private && !is_own {
+            return json!({ "isPrivate": true, "status": self.status, "start": start, "end": end });
         }
         json!({
             "isPrivate": self.is_private,
