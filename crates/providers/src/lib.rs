@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use evergrant::provider::Providers;
 
-pub use dictionary::{Class, FailureRow, failures};
+pub use dictionary::{Class, DenialRow, FailureRow, denials, failures};
 pub use oauth2::{ClientAuth, ClientCredential, CredentialKind};
 pub use registrations::Registrations;
 

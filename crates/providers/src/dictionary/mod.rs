@@ -94,6 +94,21 @@ pub struct FailureRow {
     pub remedy: &'static str,
 }
 
+/// What a provider's API refuses a call with, for documentation: the connection stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DenialRow {
+    /// Its stable name here: [`Failure::code`].
+    pub code: &'static str,
+    /// How the provider says it: statuses and codes.
+    pub said: String,
+    /// Who must act.
+    pub actor: Actor,
+    /// What happened, in one plain sentence.
+    pub message: &'static str,
+    /// What the actor does next.
+    pub remedy: &'static str,
+}
+
 /// The words for one failure.
 #[derive(Debug)]
 pub(crate) struct Words {
@@ -171,6 +186,27 @@ pub fn failures() -> Vec<FailureRow> {
     rows
 }
 
+/// What the calls of the capabilities are refused with, in the order in which it is looked up.
+pub fn denials() -> Vec<DenialRow> {
+    microsoft::refusals()
+        .map(|row| {
+            let statuses: Vec<String> = row.statuses.iter().map(u16::to_string).collect();
+            let codes = row.codes.iter().filter(|code| !code.is_empty()).copied();
+            let codes: Vec<&str> = codes.collect();
+            let said = [statuses.join(" or "), codes.join(", ")];
+            let said: Vec<&str> =
+                said.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
+            DenialRow {
+                code: row.code,
+                said: said.join(": "),
+                actor: row.actor,
+                message: row.message,
+                remedy: row.remedy,
+            }
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +224,15 @@ mod tests {
                 "{row:?}"
             );
             assert!(!row.message.contains("AADSTS"), "words, not numbers: {row:?}");
+        }
+    }
+
+    #[test]
+    fn a_denial_says_what_happened_and_what_to_do() {
+        for row in denials() {
+            assert!(row.message.ends_with('.') && row.remedy.ends_with('.'), "{row:?}");
+            assert!(!row.said.is_empty(), "{row:?}");
+            assert!(row.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{row:?}");
         }
     }
 

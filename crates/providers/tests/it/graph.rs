@@ -87,38 +87,20 @@ impl Desk {
         scopes: &str,
         answering: impl FnMut(&Request) -> Answer + Send + 'static,
     ) -> Self {
-        let clock = TestClock::at(now());
-        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::default());
-        let store = Arc::new(MemoryStore::new(Arc::clone(&shared)));
         let seen = Arc::default();
+        let line = Line {
+            scopes: scopes.to_owned(),
+            seen: Arc::clone(&seen),
+            answering: Mutex::new(Box::new(answering)),
+        };
         let microsoft = Microsoft {
             client_id: Some("app".to_owned()),
             client_secret: Some("secret".into()),
             ..Microsoft::default()
         };
-        let (providers, _) = all(&Settings { microsoft, ..Settings::default() }).unwrap();
-        let ring = Ring::parse(&Ring::generate(&*entropy)).unwrap();
-        let vault = Vault::new(Parts {
-            news: News::begin(store.clone(), Arc::clone(&shared)).await.unwrap(),
-            store,
-            spool: Arc::new(MemoryDisk::default().spool(&*shared, &*entropy)),
-            providers,
-            seal: Seal::new(ring, Arc::clone(&shared), Arc::clone(&entropy)),
-            http: Arc::new(Line {
-                scopes: scopes.to_owned(),
-                seen: Arc::clone(&seen),
-                answering: Mutex::new(Box::new(answering)),
-            }),
-            clock: shared,
-            entropy: Arc::clone(&entropy),
-            tasks: Tasks::default(),
-            tenant: "default".to_owned(),
-        });
-        let owner = UserId::new(&clock, &*entropy);
+        let clock = TestClock::at(now());
         let import = Imported { provider: key.into(), refresh: "theirs".into(), scopes: None };
-        let integration = vault.import(owner, import).await.unwrap();
-        let api = Gateway::new(vault).open(owner, integration.id).await.unwrap();
+        let api = connect(microsoft, Arc::new(line), &clock, import).await;
         Self { api, clock, seen }
     }
 
@@ -138,19 +120,53 @@ impl Desk {
 
     /// Runs `work` to its end, moving the clock whenever everybody waits for it.
     pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        loop {
-            for _ in 0..TURNS {
-                tokio::select! {
-                    biased;
-                    done = &mut work => return done,
-                    () = tokio::task::yield_now() => {}
-                }
-            }
-            let next = self.clock.next_wakeup().unwrap();
-            self.clock.advance(until(self.clock.now(), next));
-        }
+        run(&self.clock, work).await
     }
+}
+
+/// Runs `work` to its end, moving the clock whenever everybody waits for it.
+pub(crate) async fn run<T>(clock: &TestClock, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        for _ in 0..TURNS {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        let next = clock.next_wakeup().unwrap();
+        clock.advance(until(clock.now(), next));
+    }
+}
+
+/// A vault behind these parts, and an account in it that was connected so.
+pub(crate) async fn connect(
+    microsoft: Microsoft,
+    http: Arc<dyn Transport>,
+    clock: &TestClock,
+    import: Imported,
+) -> Api {
+    let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+    let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::default());
+    let store = Arc::new(MemoryStore::new(Arc::clone(&shared)));
+    let (providers, _) = all(&Settings { microsoft, ..Settings::default() }).unwrap();
+    let ring = Ring::parse(&Ring::generate(&*entropy)).unwrap();
+    let vault = Vault::new(Parts {
+        news: News::begin(store.clone(), Arc::clone(&shared)).await.unwrap(),
+        store,
+        spool: Arc::new(MemoryDisk::default().spool(&*shared, &*entropy)),
+        providers,
+        seal: Seal::new(ring, Arc::clone(&shared), Arc::clone(&entropy)),
+        http,
+        clock: shared,
+        entropy: Arc::clone(&entropy),
+        tasks: Tasks::default(),
+        tenant: "default".to_owned(),
+    });
+    let owner = UserId::new(clock, &*entropy);
+    let integration = vault.import(owner, import).await.unwrap();
+    Gateway::new(vault).open(owner, integration.id).await.unwrap()
 }
 
 /// The mailbox of the account.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use evergrant::provider::Actor;
-use evergrant_providers::failures;
+use evergrant_providers::{denials, failures};
 
 #[test]
 fn the_table_of_failures_is_current() {
@@ -33,12 +33,7 @@ This page is generated from the tables in `crates/providers/src` (`dictionary/` 
             )
             .unwrap();
         }
-        let actor = match row.class.actor() {
-            Actor::User => "user",
-            Actor::Administrator => "administrator",
-            Actor::Operator => "operator",
-            Actor::Nobody => "nobody",
-        };
+        let actor = word(row.class.actor());
         let (class, said) = (row.class, &row.said);
         writeln!(
             text,
@@ -52,6 +47,24 @@ This page is generated from the tables in `crates/providers/src` (`dictionary/` 
         )
         .unwrap();
     }
+    text.push_str(
+        "
+## Calls to Microsoft Graph
+
+What a call is refused with although its token is good. The connection stays as it is, and the same call
+fails again until somebody acts. The first row that fits counts; where a permission is missing, that is
+told instead, as `permission_missing` with its name.
+
+| code | said | who acts | what happened | what to do |
+| --- | --- | --- | --- | --- |
+",
+    );
+    for row in denials() {
+        let actor = word(row.actor);
+        let (code, said) = (row.code, &row.said);
+        writeln!(text, "| `{code}` | {said} | {actor} | {} | {} |", row.message, row.remedy)
+            .unwrap();
+    }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/failures.md");
     #[expect(clippy::disallowed_methods, reason = "a developer asks for the file to be written")]
     if std::env::var_os("EVERGRANT_UPDATE").is_some() {
@@ -62,4 +75,13 @@ This page is generated from the tables in `crates/providers/src` (`dictionary/` 
         found == text,
         "docs/reference/failures.md is out of date; EVERGRANT_UPDATE=1 cargo test -p evergrant-providers"
     );
+}
+
+fn word(actor: Actor) -> &'static str {
+    match actor {
+        Actor::User => "user",
+        Actor::Administrator => "administrator",
+        Actor::Operator => "operator",
+        Actor::Nobody => "nobody",
+    }
 }

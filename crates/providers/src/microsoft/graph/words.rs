@@ -69,7 +69,7 @@ pub(super) fn find(
 }
 
 /// What all calls share; the first that fits counts.
-pub(super) const REFUSALS: &[Row] = &[
+pub(crate) const REFUSALS: &[Row] = &[
     Row {
         statuses: &[],
         codes: &["MailboxNotEnabledForRESTAPI", "ErrorInvalidUser"],
