@@ -20,7 +20,6 @@ use evergrant::capability::{
     Answer, Availability, AvailabilityAsk, Calendar, Calendars, Cursor, Event, EventChanges,
     EventQuery, Moment, NewEvent, Once, Page, Suggestions, SuggestionsAsk,
 };
-use evergrant::gateway::{Denial, Repeated};
 use evergrant::{Api, CallError, Response};
 use serde_json::Value;
 
@@ -192,16 +191,8 @@ fn is_the_same(new: &NewEvent, before: &wire::Event) -> bool {
     same_start && before.subject.as_deref() == Some(&new.subject)
 }
 
-/// Removes an event. One that is gone after the request was repeated was removed by its first sending.
+/// Removes an event.
 pub(super) async fn remove(api: &Api, event: &str, version: Option<&str>) -> Result<(), CallError> {
     let call = Call::delete(api, WRITE, format!("/me/events/{}", id(event)?));
-    let (response, meaning) = call.if_match(version).answer().await?;
-    match meaning {
-        Err(CallError::Denied { denial: Denial::ItemNotFound, .. })
-            if response.extensions().get::<Repeated>().is_some() =>
-        {
-            Ok(())
-        }
-        meaning => meaning,
-    }
+    call.if_match(version).removing().send().await.map(drop)
 }
