@@ -189,7 +189,7 @@ async fn perform(State(stage): State<Stage>, request: Request, next: Next) -> Re
         status: None,
         fault: fault.as_ref().map(|fault| fault.id.clone()),
     });
-    let _pass = match entered {
+    let pass = match entered {
         Ok(pass) => pass,
         Err(refusal) => {
             stage.ledger().answered(number, refusal.status().as_u16());
@@ -211,6 +211,7 @@ async fn perform(State(stage): State<Stage>, request: Request, next: Next) -> Re
         }
         _ => next.run(request.map(Body::from)).await,
     };
+    drop(pass);
     if let Some(wait) = deed.hold() {
         stage.0.backstage.delay(wait).await;
     }

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Mailbox, folder_id, preview, seed, text, to_html, to_text};
+use super::text::{as_html, as_text, preview, seconds};
+use super::{Mailbox, folder_id, seed};
 use crate::microsoft::sandbox::graph::ids::{Class, Id, change_key};
 
 /// A message.
@@ -222,7 +223,7 @@ impl Mailbox {
         let body = as_text(content.get("body").unwrap_or(&Value::Null));
         let text = body.get("content").and_then(Value::as_str).unwrap_or_default();
         content.insert("bodyPreview".to_owned(), json!(preview(text)));
-        content.insert("lastModifiedDateTime".to_owned(), json!(text::seconds(now)));
+        content.insert("lastModifiedDateTime".to_owned(), json!(seconds(now)));
         let key = change_key(message.mailbox, serial, change);
         content.insert("changeKey".to_owned(), json!(key));
         content.insert("parentFolderId".to_owned(), json!(folder_id(self.number, message.folder)));
@@ -286,19 +287,4 @@ impl Mailbox {
             self.touch_folder(Some(message.folder));
         }
     }
-}
-
-/// A body as plain text.
-fn as_text(body: &Value) -> Value {
-    let content = body.get("content").and_then(Value::as_str).unwrap_or_default();
-    let is_html = body.get("contentType").and_then(Value::as_str) == Some("html");
-    let content = if is_html { to_text(content) } else { content.to_owned() };
-    json!({ "contentType": "text", "content": content })
-}
-
-/// A body as HTML, which it is by default.
-fn as_html(body: &Value) -> Value {
-    let content = body.get("content").and_then(Value::as_str).unwrap_or_default();
-    let is_html = body.get("contentType").and_then(Value::as_str) == Some("html");
-    json!({ "contentType": "html", "content": to_html(content, is_html) })
 }

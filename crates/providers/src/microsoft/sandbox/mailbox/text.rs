@@ -1,6 +1,7 @@
 //! Bodies as HTML and as plain text, and times as Graph writes them.
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 /// How many characters of a preview there are (contract, 6.1).
 const PREVIEW: usize = 255;
@@ -9,6 +10,21 @@ const HEAD: &str = "<html><head>\r\n<meta http-equiv=\"Content-Type\" content=\"
 /// A time in whole seconds.
 pub(in super::super) fn seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A body as plain text.
+pub(super) fn as_text(body: &Value) -> Value {
+    let content = body.get("content").and_then(Value::as_str).unwrap_or_default();
+    let is_html = body.get("contentType").and_then(Value::as_str) == Some("html");
+    let content = if is_html { to_text(content) } else { content.to_owned() };
+    json!({ "contentType": "text", "content": content })
+}
+
+/// A body as HTML, which it is by default.
+pub(super) fn as_html(body: &Value) -> Value {
+    let content = body.get("content").and_then(Value::as_str).unwrap_or_default();
+    let is_html = body.get("contentType").and_then(Value::as_str) == Some("html");
+    json!({ "contentType": "html", "content": to_html(content, is_html) })
 }
 
 /// The beginning of a text, in one line.

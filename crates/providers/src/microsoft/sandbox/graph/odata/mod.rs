@@ -3,6 +3,7 @@
 mod filter;
 mod list;
 mod parse;
+mod tokens;
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
