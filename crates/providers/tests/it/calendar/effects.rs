@@ -175,8 +175,7 @@ async fn refusals_say_what_is_wrong() {
 #[tokio::test]
 async fn a_permission_that_was_not_granted_is_named() {
     let graph = Graph::default().example("error.403.access_denied");
-    let granted = vec!["Calendars.Read".to_owned()];
-    let account = Connected::granted("microsoft_calendar", &graph, granted).await;
+    let account = Connected::granted("microsoft_calendar", &graph, "Calendars.Read").await;
     let refused = account.calendars().delete_event(&account.api, "id", None).await;
     let needed = vec!["Calendars.ReadWrite".to_owned()];
     assert_eq!(denial(refused), Denial::MissingScope { needed });
