@@ -200,8 +200,8 @@ async fn a_mailbox_is_used_as_people_use_it() {
     let version = arrived.version.as_deref();
     let stale = other.update_message(theirs, &arrived.id, &changes, Some("W/\"old\""));
     let stale = play.run(stale).await;
-    let changed = matches!(stale, Err(CallError::Denied { denial: Denial::ItemChanged, .. }));
-    assert!(changed, "{stale:?}");
+    let told = matches!(stale, Err(CallError::Denied { denial: Denial::ItemChanged, .. }));
+    assert!(told, "{stale:?}");
     let after = play.run(other.update_message(theirs, &arrived.id, &changes, version)).await;
     let after = after.unwrap();
     assert_eq!((after.is_read, after.flag), (true, Flag::Flagged));
@@ -219,6 +219,47 @@ async fn a_mailbox_is_used_as_people_use_it() {
     let changes = MailboxSettingsChanges { time_zone: zone, ..MailboxSettingsChanges::default() };
     let settings = play.run(mine.update_settings(api, &changes)).await.unwrap();
     assert_eq!(settings.time_zone.unwrap().name(), "Europe/Berlin");
+}
+
+#[tokio::test]
+async fn a_draft_is_made_filled_and_sent() {
+    let play = Play::new();
+    let adele = play.account(ADELE, MAIL).await;
+    let api = &adele.api;
+    let mine = mail(api.provider());
+    let wanted = message("A draft");
+    let draft = play.run(mine.create_draft(api, once(4), &wanted)).await.unwrap();
+    let again = play.run(mine.create_draft(api, once(4), &wanted)).await.unwrap();
+    assert_eq!((&again.id, again.attachments.map(|files| files.len())), (&draft.id, Some(2)));
+    let more = play.run(mine.attach(api, &draft.id, &file("a.txt", 5))).await.unwrap();
+    assert_eq!(play.run(mine.attachments(api, &draft.id)).await.unwrap().len(), 3);
+    play.run(mine.remove_attachment(api, &draft.id, &more.id)).await.unwrap();
+    let changes = MessageChanges {
+        subject: Some("Sent".to_owned()),
+        to: Some(vec![person(ADELE)]),
+        ..MessageChanges::default()
+    };
+    play.run(mine.update_message(api, &draft.id, &changes, None)).await.unwrap();
+    let sent = play.run(mine.send_draft(api, &draft.id)).await.unwrap();
+    assert_eq!(sent.id, draft.id);
+    let again = play.run(mine.send_draft(api, &draft.id)).await;
+    let told = matches!(again, Err(CallError::Denied { denial: Denial::Conflict, .. }));
+    assert!(told, "{again:?}");
+    // Sent to oneself there are two messages of one name; the one in the sent items counts.
+    assert_eq!(play.listed(&adele, "inbox", "Sent").await.len(), 1);
+    let found = play.run(mine.send(api, once(4), &wanted)).await.unwrap();
+    assert_eq!(found.id, sent.id);
+    assert_eq!(play.listed(&adele, "sentitems", "Sent").await.len(), 1);
+}
+
+#[tokio::test]
+async fn who_has_no_mailbox_is_told_so() {
+    let play = Play::new();
+    let dana = play.account("dana@contoso.example", MAIL).await;
+    let api = &dana.api;
+    let refused = play.run(mail(api.provider()).settings(api)).await;
+    let told = matches!(refused, Err(CallError::Denied { denial: Denial::NoMailbox, .. }));
+    assert!(told, "{refused:?}");
 }
 
 #[tokio::test]

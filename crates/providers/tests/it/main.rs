@@ -12,6 +12,7 @@ mod graph;
 mod id_token;
 mod mail;
 mod mail_once;
+mod mail_refusals;
 #[cfg(feature = "sandbox")]
 mod mail_sandbox;
 mod mailbox;

@@ -111,6 +111,20 @@ pub(crate) fn their_word(table: &[(&'static str, &str)], ours: &str) -> Option<&
     table.iter().find(|(_, word)| *word == ours).map(|(name, _)| *name)
 }
 
+/// Whether everything that was sent is to be seen in what is there now; words in any case.
+pub(crate) fn within(sent: &Value, now: &Value) -> bool {
+    match (sent, now) {
+        (Value::Object(sent), Value::Object(now)) => {
+            sent.iter().all(|(name, sent)| now.get(name).is_some_and(|now| within(sent, now)))
+        }
+        (Value::Array(sent), Value::Array(now)) => {
+            sent.len() == now.len() && sent.iter().zip(now).all(|(sent, now)| within(sent, now))
+        }
+        (Value::String(sent), Value::String(now)) => sent.eq_ignore_ascii_case(now),
+        _ => sent == now,
+    }
+}
+
 /// What the provider said beyond what is known, without its annotations on the format.
 pub(crate) fn extra(rest: Map<String, Value>) -> Map<String, Value> {
     rest.into_iter().filter(|(name, _)| !name.contains('@')).collect()

@@ -10,7 +10,7 @@ use evergrant::{Allowance, Api, CallError};
 
 use super::once::{WAITS, pause, unclear};
 use super::wire::WireAttachment;
-use super::{READ, WRITE, compose, upload};
+use super::{LARGE, READ, WRITE, compose, upload};
 use crate::microsoft::graph::input::invalid;
 use crate::microsoft::graph::{Call, id, list};
 
@@ -22,9 +22,6 @@ const SMALL: usize = 3_000_000;
 
 /// The largest file there can be.
 const LARGEST: usize = 150 << 20;
-
-/// The answer to a file that was attached repeats its content.
-const ECHO: Allowance = Allowance { body: 8 << 20, total: Duration::from_mins(2) };
 
 /// For the largest content and what base64 makes of an attached message.
 const CONTENT: Allowance = Allowance { body: 256 << 20, total: Duration::from_mins(10) };
@@ -87,7 +84,8 @@ pub(super) async fn attach(
     let body = compose::file(file);
     let mut last = None;
     for wait in WAITS {
-        let call = Call::post(api, WRITE, path.as_str()).json(&body).allowing(ECHO);
+        // The answer repeats the content.
+        let call = Call::post(api, WRITE, path.as_str()).json(&body).allowing(LARGE);
         match call.read::<WireAttachment>().await {
             Ok(attached) => return Ok(attached.attachment()),
             Err(error) if !unclear(&error) => return Err(error),

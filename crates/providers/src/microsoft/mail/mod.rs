@@ -8,17 +8,22 @@ mod settings;
 mod upload;
 mod wire;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use evergrant::capability::{
     Attachment, BodyFormat, Cursor, Folder, Forward, Mail, MailboxSettings, MailboxSettingsChanges,
     Message, MessageChanges, MessageQuery, NewAttachment, NewMessage, Once, Page, Reply, Sent,
 };
-use evergrant::{Api, CallError};
-use serde_json::json;
+use evergrant::gateway::Denial;
+use evergrant::{Allowance, Api, CallError, Repeated};
+use serde::Deserialize as _;
+use serde_json::{Value, json};
 
+use super::graph::wire::within;
 use super::graph::words::Row;
-use super::graph::{Call, id, list};
+use super::graph::{Call, id, list, read};
 use wire::{WireFolder, WireMessage};
 
 /// Permissions that let a mailbox be read (contract, section 9); any one is enough.
@@ -27,6 +32,9 @@ const READ: &[&str] = &["Mail.Read", "Mail.ReadWrite"];
 const WRITE: &[&str] = &["Mail.ReadWrite"];
 /// Those that let its owner's mail be sent.
 const SEND: &[&str] = &["Mail.Send"];
+
+/// For requests with files in them, and for answers with long texts or many messages.
+const LARGE: Allowance = Allowance { body: 32 << 20, total: Duration::from_mins(2) };
 
 /// What lists of folders are asked for.
 const FOLDER: &str =
@@ -86,7 +94,7 @@ impl Mail for Mailbox {
             BodyFormat::Text => "outlook.body-content-type=\"text\"",
             BodyFormat::Html => "outlook.body-content-type=\"html\"",
         });
-        let found: WireMessage = call.read().await?;
+        let found: WireMessage = call.allowing(LARGE).read().await?;
         let attachments = attachments::list(api, message).await?;
         Ok(Message { attachments: Some(attachments), ..found.message() })
     }
@@ -137,8 +145,22 @@ impl Mail for Mailbox {
     ) -> Result<Message, CallError> {
         let body = compose::changes(changes)?;
         let path = format!("/me/messages/{}", id(message)?);
-        let call = Call::patch(api, WRITE, path).json(&body).if_match(version);
-        Ok(call.read::<WireMessage>().await?.message())
+        let call = Call::patch(api, WRITE, path.as_str()).json(&body).if_match(version);
+        let (response, meaning) = call.answer().await?;
+        let repeated = response.extensions().get::<Repeated>().is_some();
+        match meaning {
+            Ok(()) => Ok(read::<WireMessage>(&response)?.message()),
+            // Perhaps it was changed by this very request, whose first answer was lost.
+            Err(CallError::Denied { denial: Denial::ItemChanged, failure }) if repeated => {
+                let now: Value = Call::get(api, READ, path).read().await?;
+                if within(&body, &now) {
+                    let unreadable = |e: serde_json::Error| CallError::Unreadable(e.to_string());
+                    return Ok(WireMessage::deserialize(now).map_err(unreadable)?.message());
+                }
+                Err(CallError::Denied { denial: Denial::ItemChanged, failure })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn move_message(

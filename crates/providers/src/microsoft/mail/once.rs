@@ -12,6 +12,9 @@
 //! - Where the answer to the sending is lost, the draft itself is asked, by its id, which stays the
 //!   same: only what is still a draft is sent again.
 //!
+//! Two attempts of the same [`Once`] at the same time would each make a draft and send it: the caller
+//! lets one end before it begins another.
+//!
 //! What is kept nowhere is the sent message itself: an account that removes it from the sent items for
 //! good, before the same [`Once`] is asked for again, makes it look unsent.
 
@@ -28,7 +31,7 @@ use serde_json::Value;
 
 use super::query::literal;
 use super::wire::WireMessage;
-use super::{Mailbox, READ, SEND, WRITE, attachments, compose};
+use super::{LARGE, Mailbox, READ, SEND, WRITE, attachments, compose};
 use crate::microsoft::graph::refusal::{lacks, missing_scope};
 use crate::microsoft::graph::{Call, id, list};
 
@@ -204,7 +207,8 @@ async fn create(
 ) -> Result<Message, CallError> {
     let mut last = None;
     for wait in WAITS {
-        match Call::post(api, WRITE, path).json(body).read::<WireMessage>().await {
+        let call = Call::post(api, WRITE, path).json(body).allowing(LARGE);
+        match call.read::<WireMessage>().await {
             Ok(draft) => return Ok(draft.message()),
             Err(error) if !unclear(&error) => return Err(error),
             Err(error) => {

@@ -3,8 +3,8 @@
 use evergrant::capability::{Cursor, Message, MessageQuery, Page};
 use evergrant::{Api, CallError};
 
-use super::READ;
 use super::wire::WireMessage;
+use super::{LARGE, READ};
 use crate::microsoft::graph::input::address;
 use crate::microsoft::graph::{Call, id};
 
@@ -37,6 +37,7 @@ pub(super) async fn messages(
         None => "/me/messages".to_owned(),
     };
     let mut call = Call::get(api, READ, path)
+        .allowing(LARGE)
         .query("$select", FIELDS)
         .query("$top", query.limit.clamp(1, MOST).to_string());
     if let Some(words) = &query.search {

@@ -111,7 +111,7 @@ async fn pour(api: &Api, url: &str, content: &Bytes) -> Result<Outcome, CallErro
                 None => return Ok(Outcome::Complete),
             },
             Err(error) if gone(&error) => return Ok(Outcome::Gone),
-            Err(error) if unclear(&error) => error,
+            Err(error) if unclear(&error) || known(&error) => error,
             Err(error) => return Err(error),
         };
         let Some(wait) = waits.next() else { return Err(error) };
@@ -168,6 +168,12 @@ fn next(answer: &Response) -> Result<Option<usize>, CallError> {
     let first = progress.next_expected_ranges.first();
     let begin = |range: &String| range.split('-').next().and_then(|n| n.trim().parse().ok());
     first.map(|range| begin(range).ok_or_else(|| unreadable(range))).transpose()
+}
+
+/// Whether the part was there before: its answer was lost, and it was repeated further down.
+fn known(error: &CallError) -> bool {
+    let CallError::Refused { status, .. } = error else { return false };
+    *status == StatusCode::RANGE_NOT_SATISFIABLE
 }
 
 /// Whether nobody knows the upload.
