@@ -292,7 +292,9 @@ impl Problem {
         self.0.remedy.as_deref()
     }
 
-    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
+    /// With how long to wait, also in the header `Retry-After`.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }

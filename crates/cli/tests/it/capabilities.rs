@@ -12,8 +12,9 @@ fn read(text: &str) -> Value {
 
 impl Bench {
     /// Connects Adele's account at a provider from the terminal; gives the integration's id.
-    async fn connect_to(&self, provider: &str) -> String {
-        let connecting = self.start(&["connect", provider, "--no-browser"]);
+    async fn connect_to(&self, provider: &str, more: &[&str]) -> String {
+        let connect = ["connect", provider, "--no-browser"];
+        let connecting = self.start(&[&connect[..], more].concat());
         let address = connecting.line_of_stderr("https://").await;
         let back = self.sign_in(&address, ADELE).await;
         assert_eq!(self.http.get(back).send().await.unwrap().status(), 200);
@@ -26,7 +27,7 @@ impl Bench {
 #[tokio::test]
 async fn an_event_is_created_listed_and_deleted_at_the_terminal() {
     let bench = Bench::new().await;
-    let id = bench.connect_to("microsoft_calendar").await;
+    let id = bench.connect_to("microsoft_calendar", &[]).await;
     let create = ["calendar", &id, "create", "Planning", "--start=2030-03-27T09:00:00"];
     let zone = "--time-zone=Europe/Berlin";
     let more = ["--end=2030-03-27T10:00:00", zone, "--with", ALEX, "--where=Room 4", "--json"];
@@ -53,7 +54,7 @@ async fn an_event_is_created_listed_and_deleted_at_the_terminal() {
 #[tokio::test]
 async fn a_message_with_a_file_is_sent_once_and_read_at_the_terminal() {
     let bench = Bench::new().await;
-    let id = bench.connect_to("microsoft_outlook").await;
+    let id = bench.connect_to("microsoft_outlook", &[]).await;
     std::fs::write(bench.path("notes.txt"), "hello").unwrap();
     std::fs::write(bench.path("text.txt"), "See you there.\n").unwrap();
     let send = ["mail", &id, "send", "--to", ALEX, "--subject", "Planning"];
@@ -77,7 +78,7 @@ async fn a_message_with_a_file_is_sent_once_and_read_at_the_terminal() {
 #[tokio::test]
 async fn a_meeting_has_its_link_id_and_passcode_at_the_terminal() {
     let bench = Bench::new().await;
-    let id = bench.connect_to("microsoft_teams").await;
+    let id = bench.connect_to("microsoft_teams", &[]).await;
     let meet = ["meet", &id, "Planning", "--start=2030-03-27T09:00:00Z"];
     let meet = [&meet[..], &["--end=2030-03-27T10:00:00Z", "--passcode"]].concat();
     let text = bench.ok(&meet).await;
@@ -91,9 +92,14 @@ async fn a_meeting_has_its_link_id_and_passcode_at_the_terminal() {
 #[tokio::test]
 async fn what_a_key_does_not_have_is_said_with_what_helps() {
     let bench = Bench::new().await;
-    let id = bench.connect_to("microsoft_calendar").await;
+    let fewer = ["--scopes", "Calendars.Read,User.Read"];
+    let id = bench.connect_to("microsoft_calendar", &fewer).await;
     let mut transcript = Transcript::default();
-    transcript.run(&bench, 3, &["mail", &id]).await;
+    let create = ["calendar", &id, "create", "Planning", "--start=2030-03-27T09:00:00Z"];
+    let create = [&create[..], &["--end=2030-03-27T10:00:00Z"]].concat();
+    transcript.run(&bench, 3, &create).await;
+    transcript.run(&bench, 3, &[&create[..], &["--json"]].concat()).await;
+    transcript.run(&bench, 1, &["mail", &id]).await;
     transcript.run(&bench, 1, &["calendar", &id, "show", "nothing"]).await;
     transcript.run(&bench, 2, &["calendar", &id, "events", "--from=2030-01-01T00:00:00"]).await;
     transcript.check("capabilities");
@@ -103,7 +109,7 @@ async fn what_a_key_does_not_have_is_said_with_what_helps() {
 async fn rest_and_the_command_line_say_the_same() {
     let bench = Bench::new().await;
     let key = bench.user("adele").await;
-    let id = bench.connect_to("microsoft_calendar").await;
+    let id = bench.connect_to("microsoft_calendar", &[]).await;
     let server = bench.serve().await;
     let events = format!("/api/integrations/{id}/calendar-events/");
     let new = json!({
@@ -116,7 +122,10 @@ async fn rest_and_the_command_line_say_the_same() {
             "range": { "type": "numbered", "count": 3 },
         },
     });
-    let series = server.call(&key, Method::POST, &events, Some(&new)).await.expect(201);
+    let created = server.call(&key, Method::POST, &events, Some(&new)).await;
+    let path = created.headers["location"].to_str().unwrap();
+    let path = path[path.find("/api/").unwrap()..].to_owned();
+    let series = created.expect(201);
     assert_eq!(series["kind"], "series");
     let mut next = Some(format!(
         "{events}?start_date=2030-03-01&end_date=2030-04-30&limit=2&time_zone=Europe/Berlin"
@@ -135,8 +144,10 @@ async fn rest_and_the_command_line_say_the_same() {
     let span = ["--from=2030-03-01", "--to=2030-04-30", "--time-zone=Europe/Berlin", "--json"];
     let told = bench.ok(&[&["calendar", &id, "events"][..], &span].concat()).await;
     assert_eq!(read(&told)["results"], Value::Array(found));
-    let path = format!("{events}{}/", series["id"].as_str().unwrap());
+    let shown = server.get(&key, &path).await;
+    assert_eq!(shown.headers["etag"], shown.expect(200)["version"].as_str().unwrap());
     let change = json!({ "subject": "Other" });
-    let stale = server.call(&key, Method::PATCH, &path, Some(&change)).await.expect(200);
-    assert_ne!(stale["version"], series["version"]);
+    let changed = server.call(&key, Method::PATCH, &path, Some(&change)).await.expect(200);
+    assert_ne!(changed["version"], series["version"]);
+    server.call(&key, Method::DELETE, &path, None).await.expect(204);
 }

@@ -42,7 +42,7 @@ struct Bench {
     had: Arc<Mutex<Vec<(Once, Value)>>>,
     /// Holds up whoever is told to wait.
     door: Arc<Semaphore>,
-    _folder: Arc<tempfile::TempDir>,
+    folder: Arc<tempfile::TempDir>,
 }
 
 const ALICE: UserId = UserId::from_u128(1);
@@ -57,7 +57,7 @@ impl Bench {
 
     /// Another process over the same database, with the same encryption key.
     async fn replica(&self) -> Self {
-        let other = Self::over(Arc::clone(&self._folder), self.clock.clone(), 2).await;
+        let other = Self::over(Arc::clone(&self.folder), self.clock.clone(), 2).await;
         Self { had: Arc::clone(&self.had), door: Arc::clone(&self.door), ..other }
     }
 
@@ -86,7 +86,7 @@ impl Bench {
         let config = Config { public_url, redirect_uris: Vec::new() };
         let app = App::new(Parts { vault, store, news, clock: shared, entropy, config });
         let (had, door) = (Arc::default(), Arc::new(Semaphore::new(0)));
-        Self { app, clock, tasks, had, door, _folder: folder }
+        Self { app, clock, tasks, had, door, folder }
     }
 
     async fn post(&self, key: Option<&str>, body: Value) -> Result<Response, Problem> {

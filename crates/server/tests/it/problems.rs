@@ -183,8 +183,8 @@ async fn what_the_operator_must_mend() {
 }
 
 /// What a request cannot produce here is put together by hand.
-async fn by_hand(code: Code, error: ConnectError) {
-    let response = Problem::from(error).into_response();
+async fn by_hand(code: Code, problem: impl Into<Problem>) {
+    let response = problem.into().into_response();
     assert_eq!(response.status(), code.status());
     let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
@@ -202,6 +202,22 @@ async fn a_conflict_asks_for_the_request_again() {
 async fn a_copied_database_names_its_operator() {
     // It takes a database that was in use elsewhere.
     by_hand(Code::DatabaseCopied, ConnectError::Copied).await;
+}
+
+#[tokio::test]
+async fn what_is_said_of_an_idempotency_key() {
+    // Which requests get which is tested beside the keys (`src/idempotency`).
+    let second = std::time::Duration::from_secs(1);
+    let busy = Problem::new(
+        Code::IdempotencyKeyInUse,
+        "The first request with this `Idempotency-Key` has not been answered yet.",
+    );
+    by_hand(Code::IdempotencyKeyInUse, busy.retry_after(second)).await;
+    let reused = Problem::new(
+        Code::IdempotencyKeyReused,
+        "This `Idempotency-Key` was used for another request, or for another body.",
+    );
+    by_hand(Code::IdempotencyKeyReused, reused).await;
 }
 
 #[tokio::test]
