@@ -8,8 +8,9 @@ What is run, in the order of the guide, all blocks of a guide in one folder and 
     <!-- run --> ```bash                 must end with 0
     <!-- run, exits: 5, prints: X -->    must end with 5, and print X to stdout or stderr
 
-Blocks that call `node` are left out, and said to be, where there is none. Other blocks are there to be read. The documented ports are replaced by free ones. After its blocks a guide's
-code meets every failure that the sandbox can provoke. Ends with 1 at the first thing that is not as written.
+Other blocks are there to be read. Blocks that call `node` are left out, and said to be, where there is none. The
+documented ports are replaced by free ones. After its blocks a guide's code meets every failure that the sandbox can
+provoke (`promises/`). Ends with 1 at the first thing that is not as written.
 """
 
 import argparse

@@ -1,10 +1,9 @@
 """Online meetings."""
 
 from datetime import datetime, timedelta, timezone
-from urllib.parse import quote
 
 from graph_checks.calendar import event
-from graph_checks.world import check, get, is_error, models, refused
+from graph_checks.world import check, get, models, refused
 
 from msgraph.generated.users.item.online_meetings.create_or_get.create_or_get_post_request_body import (
     CreateOrGetPostRequestBody,

@@ -79,11 +79,6 @@ class Account:
     def folder(self, id):
         return self.me.mail_folders.by_mail_folder_id(id)
 
-    def seen(self, method, path):
-        """The requests of the ledger with this method, whose path ends so."""
-        requests = self.sandbox.get("/_sandbox/ledger").json()["requests"]
-        return [seen for seen in requests if seen["method"] == method and seen["path"].endswith(path)]
-
 
 def get(builder, prefer=None, **query):
     """Awaits the builder's GET with its own query parameters."""
@@ -94,10 +89,10 @@ def get(builder, prefer=None, **query):
     return builder.get(request_configuration=configuration)
 
 
-async def every(account, first):
-    """All items from the first page on, by the SDK's page iterator."""
+async def every(account, first, most=None):
+    """All items from the first page on, or the first so many, by the SDK's page iterator."""
     found = []
-    await PageIterator(first, account.adapter).iterate(lambda item: found.append(item) or True)
+    await PageIterator(first, account.adapter).iterate(lambda item: found.append(item) or len(found) != most)
     return found
 
 
