@@ -26,7 +26,7 @@ impl Agenda {
     /// Calendars for these users, still empty.
     pub(in super::super) fn empty(users: &[User], backstage: &Backstage) -> Self {
         let boxes = users.iter().map(|user| {
-            let mailbox = Mailbox::new(user, backstage.seed(), backstage.now());
+            let mailbox = Mailbox::new(user, backstage.seed());
             (user.oid.to_owned(), mailbox)
         });
         Self { boxes: boxes.collect(), meetings: Meetings::new(backstage.seed()) }

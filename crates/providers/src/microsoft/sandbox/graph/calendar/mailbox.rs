@@ -95,7 +95,7 @@ pub(in super::super) struct Tombstone {
 
 impl Mailbox {
     /// A new user's mailbox: one calendar, nothing in it.
-    pub(in super::super) fn new(user: &User, seed: u64, _now: Timestamp) -> Self {
+    pub(in super::super) fn new(user: &User, seed: u64) -> Self {
         let calendar = Calendar {
             number: 1,
             name: "Calendar".to_owned(),
