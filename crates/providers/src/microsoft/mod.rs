@@ -56,7 +56,7 @@ const LIMITS: Limits = Limits {
     concurrent: 4,
     calls: 10_000,
     window: Duration::from_mins(10),
-    upload_bytes: 150 << 20,
+    upload_bytes: 150_000_000,
     upload_window: Duration::from_mins(5),
 };
 

@@ -118,7 +118,10 @@ impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
             let answer = match key {
                 None => act(Once::random(&*app.0.entropy), body).await,
                 Some(key) => {
-                    let once = Once::from_key(id, &purpose, &key);
+                    // The body belongs to it: a key that comes again with another one, after its answer
+                    // was forgotten, must not be taken for the old effect.
+                    let exact = format!("{key}\n{}", URL_SAFE_NO_PAD.encode(digest));
+                    let once = Once::from_key(id, &purpose, &exact);
                     let effect = Named { owner, id, purpose, key, digest }.effect(&app);
                     had::once(&app, &effect, || act(once, body)).await
                 }
