@@ -204,8 +204,8 @@ async fn a_mailbox_is_used_as_people_use_it() {
     let version = arrived.version.as_deref();
     let stale = other.update_message(theirs, &arrived.id, &changes, Some("W/\"old\""));
     let stale = play.run(stale).await;
-    let changed = matches!(stale, Err(CallError::Denied { denial: Denial::ItemChanged, .. }));
-    assert!(changed, "{stale:?}");
+    let refused = matches!(stale, Err(CallError::Denied { denial: Denial::ItemChanged, .. }));
+    assert!(refused, "{stale:?}");
     let after = play.run(other.update_message(theirs, &arrived.id, &changes, version)).await;
     let after = after.unwrap();
     assert_eq!((after.is_read, after.flag), (true, Flag::Flagged));
