@@ -1,7 +1,7 @@
 //! Calendars and meetings against the sandbox, which was written from the contract by somebody else.
 
 use evergrant::capability::{
-    Calendars, Event, EventKind, EventQuery, MeetingChanges, Meetings, NewEvent, NewMeeting,
+    Calendars, Event, EventKind, EventQuery, MeetingChanges, Meetings, NewEvent, NewMeeting, ShowAs,
 };
 use evergrant::{CallError, Denial};
 use serde_json::{Value, json};
@@ -161,8 +161,8 @@ async fn a_meeting_with_an_event_lives_and_ends_as_one() {
     let event = calendars(&adele).event(&adele.api, &event_id).await.unwrap();
     assert_eq!(event.online_meeting.unwrap().join_url, Some(made.join_url.clone()));
     let changes: MeetingChanges = given(json!({ "subject": "Last review" }));
-    let changed = meetings(&adele).update_meeting(&adele.api, &made.id, &changes).await.unwrap();
-    assert_eq!(changed.subject.as_deref(), Some("Last review"));
+    let renamed = meetings(&adele).update_meeting(&adele.api, &made.id, &changes).await.unwrap();
+    assert_eq!(renamed.subject.as_deref(), Some("Last review"));
     let event = calendars(&adele).event(&adele.api, &event_id).await.unwrap();
     assert_eq!(event.subject.as_deref(), Some("Last review"));
     let cancel = meetings(&adele).cancel_meeting(&adele.api, &made.id, Some("Done."));
@@ -204,7 +204,7 @@ async fn people_are_free_or_not() {
         "time_zone": "Europe/Berlin",
     }));
     let told = calendars(&adele).availability(&adele.api, &ask).await.unwrap();
-    let words: Vec<&str> = told[0].slots.iter().map(|slot| slot.as_str()).collect();
+    let words: Vec<&str> = told[0].slots.iter().map(ShowAs::as_str).collect();
     assert_eq!(words, ["free", "busy", "free"]);
     assert!(told[1].error.is_some());
 }
