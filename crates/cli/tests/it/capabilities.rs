@@ -57,11 +57,11 @@ async fn a_message_with_a_file_is_sent_once_and_read_at_the_terminal() {
     let id = bench.connect_to("microsoft_outlook", &[]).await;
     std::fs::write(bench.path("notes.txt"), "hello").unwrap();
     std::fs::write(bench.path("text.txt"), "See you there.\n").unwrap();
-    let send = ["mail", &id, "send", "--to", ALEX, "--subject", "Planning"];
+    let command = ["mail", &id, "send", "--to", ALEX, "--subject", "Planning"];
     let files = ["--body-file=text.txt", "--attach=notes.txt", "--key=planning", "--json"];
-    let send = [&send[..], &files].concat();
-    let sent = read(&bench.ok(&send).await);
-    assert_eq!(read(&bench.ok(&send).await)["id"], sent["id"], "it was sent twice");
+    let command = [&command[..], &files].concat();
+    let sent = read(&bench.ok(&command).await);
+    assert_eq!(read(&bench.ok(&command).await)["id"], sent["id"], "it was sent twice");
     let list = ["mail", &id, "list", "--folder=sentitems"];
     let listed = read(&bench.ok(&[&list[..], &["--json"]].concat()).await);
     let sent_items = listed["results"].as_array().unwrap();
