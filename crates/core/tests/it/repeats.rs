@@ -146,8 +146,8 @@ async fn all_keys_that_share_a_registration_share_the_budget_of_the_narrowest() 
     let mut stage = Stage::new();
     let adapter = |key| Adapter::new(key, Rotation::Strict, Renewal::Ahead);
     let providers: [Arc<dyn Provider>; 2] = [
-        Arc::new(adapter("acme").limited(Limits { concurrent: 1, ..Limits::NONE })),
-        Arc::new(adapter("lazy")),
+        Arc::new(adapter("acme")),
+        Arc::new(adapter("lazy").limited(Limits { concurrent: 1, ..Limits::NONE })),
     ];
     let process = stage.process_with(providers.into_iter().collect()).await;
     let mut apis = Vec::new();
