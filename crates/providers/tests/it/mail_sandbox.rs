@@ -20,11 +20,11 @@ use crate::graph::{MAIL, connect, mail, run, unanswered};
 use crate::script::now;
 
 const BASE: &str = "https://cloud.test";
-const ADELE: &str = "adele@contoso.example";
-const ALEX: &str = "alex@contoso.example";
+pub(crate) const ADELE: &str = "adele@contoso.example";
+pub(crate) const ALEX: &str = "alex@contoso.example";
 
 /// A way to the stage on which the answer to one request is lost.
-struct Lossy {
+pub(crate) struct Lossy {
     inner: InProcess,
     state: Mutex<(usize, Option<usize>)>,
 }
@@ -40,18 +40,18 @@ impl Transport for Lossy {
     }
 }
 
-struct Play {
+pub(crate) struct Play {
     stage: Stage,
     clock: TestClock,
 }
 
-struct Account {
-    api: Api,
-    line: Arc<Lossy>,
+pub(crate) struct Account {
+    pub(crate) api: Api,
+    pub(crate) line: Arc<Lossy>,
 }
 
 impl Play {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = TestClock::at(now());
         let stage = evergrant_providers::sandbox::stage(StageConfig {
             seed: 1,
@@ -63,12 +63,17 @@ impl Play {
         Self { stage, clock }
     }
 
-    async fn run<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
         run(&self.clock, work).await
     }
 
     /// Somebody who signed in and granted these permissions.
     async fn account(&self, user: &str, scopes: &str) -> Account {
+        self.connected("microsoft_outlook", user, scopes).await
+    }
+
+    /// The same, under any provider key.
+    pub(crate) async fn connected(&self, key: &str, user: &str, scopes: &str) -> Account {
         let line = InProcess::new(&self.stage);
         let refresh = self.run(sign_in(&line, user, scopes)).await;
         let url = || Some(BASE.parse().unwrap());
@@ -81,8 +86,7 @@ impl Play {
         };
         let line = Arc::new(Lossy { inner: line, state: Mutex::default() });
         let scopes = scopes.split(' ').map(str::to_owned).collect();
-        let import =
-            Imported { provider: "microsoft_outlook".into(), refresh, scopes: Some(scopes) };
+        let import = Imported { provider: key.into(), refresh, scopes: Some(scopes) };
         let api = connect(microsoft, line.clone(), &self.clock, import);
         Account { api: self.run(api).await, line }
     }

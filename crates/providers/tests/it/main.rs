@@ -5,6 +5,8 @@
 mod account;
 mod answers;
 mod calendar;
+#[cfg(feature = "sandbox")]
+mod calendar_sandbox;
 mod client;
 mod declared;
 mod examples;
