@@ -174,11 +174,13 @@ pub(crate) fn mail(provider: &Arc<dyn Provider>) -> &dyn Mail {
     provider.mail().unwrap()
 }
 
-/// A recorded exchange.
+/// A recorded exchange, of Graph or of what it shares with the identity platform.
 pub(crate) fn example(name: &str) -> Value {
-    let path = format!("{}/src/microsoft/fixtures/graph/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    serde_json::from_str(&text).unwrap()
+    let fixtures = format!("{}/src/microsoft/fixtures", env!("CARGO_MANIFEST_DIR"));
+    let text = ["/graph", ""]
+        .iter()
+        .find_map(|folder| std::fs::read_to_string(format!("{fixtures}{folder}/{name}.json")).ok());
+    serde_json::from_str(&text.unwrap_or_else(|| panic!("no example {name}"))).unwrap()
 }
 
 /// A recorded answer.

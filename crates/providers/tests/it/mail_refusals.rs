@@ -23,10 +23,11 @@ fn person(email: &str) -> Person {
 #[tokio::test]
 async fn every_recorded_refusal_of_mail_is_understood() {
     let mut told = Vec::new();
-    let folder = format!("{}/src/microsoft/fixtures/graph", env!("CARGO_MANIFEST_DIR"));
-    let files = std::fs::read_dir(folder).unwrap();
+    let fixtures = format!("{}/src/microsoft/fixtures", env!("CARGO_MANIFEST_DIR"));
+    let folders = [format!("{fixtures}/graph"), fixtures];
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
     let mut names: Vec<String> =
-        files.map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     for name in names.iter().filter_map(|name| name.strip_suffix(".json")) {
         if !name.starts_with("error.") || name.starts_with("error.401") {
