@@ -6,8 +6,13 @@ use serde_json::Value;
 
 use crate::bench::{Process, binary};
 
+/// The demo's usual ports: a demo looks whether they are free before it takes them, and nobody here
+/// is to take them in between.
+static PORTS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test]
 async fn demo_once_shows_every_step_and_leaves_nothing_behind() {
+    let _ports = PORTS.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let temporary = folder.path().join("tmp");
     std::fs::create_dir(&temporary).unwrap();
@@ -34,6 +39,7 @@ async fn demo_once_shows_every_step_and_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_demo_that_is_stopped_leaves_nothing_behind() {
+    let _ports = PORTS.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let mut command = binary(folder.path(), &["demo"]);
     let demo = Process::start(command.env("TMPDIR", folder.path()));
