@@ -1,5 +1,7 @@
 """teams-meetings.md: the table of errors."""
 
+import re
+
 import requests
 
 from promises.world import ADELE, ALEX, Sandbox, check, raises
@@ -49,6 +51,11 @@ def after_teams_meetings(place, names):
     options = {"calendar_event": True}
     lacking = raises(client.ReconnectRequired, "missing_scope", teams.create_teams_meeting, "lean", lean, "lean-2", "Lean", nine, ten, **options)
     check("it names the scope", "Calendars.ReadWrite" in lacking.problem["scopes"], lacking.problem)
+    page = requests.get(lacking.url, allow_redirects=False, timeout=30).headers["Location"]
+    page = re.sub("&login_hint=[^&]*", "", page)
+    requests.get(f"{page}&prompt=none&login_hint={ALEX}", timeout=30)
+    planned = teams.create_teams_meeting("lean", lean, "lean-4", "Lean", nine, ten, **options)
+    check("its link asks for the scope", planned["event_id"], planned)
 
     begun = client.evergrant("POST", "/api/integrations/oauth/initiate/", "lean", json={"provider": "microsoft_outlook"})
     requests.get(f"{begun['authorization_url']}&prompt=none&login_hint={ALEX}", timeout=30)
