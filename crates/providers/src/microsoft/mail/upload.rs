@@ -52,8 +52,8 @@ struct Session {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Progress {
-    /// `0-`, `0-99` or a bare `0`.
-    #[serde(default)]
+    /// `0-`, `0-99` or a bare `0`; the name comes in two spellings.
+    #[serde(default, alias = "NextExpectedRanges")]
     next_expected_ranges: Vec<String>,
 }
 
