@@ -48,7 +48,9 @@ pub trait Mail: Send + Sync {
     ) -> Result<Message, CallError>;
 
     /// Sends a draft.
-    async fn send_draft(&self, api: &Api, id: &str) -> Result<Sent, CallError>;
+    ///
+    /// Where `once` was tried before, one that is no draft any longer is taken as sent.
+    async fn send_draft(&self, api: &Api, once: Once, id: &str) -> Result<Sent, CallError>;
 
     /// Answers a message.
     async fn reply(

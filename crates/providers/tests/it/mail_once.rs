@@ -202,7 +202,8 @@ async fn a_sending_that_takes_effect_late_is_not_repeated() {
         draft(false),
     ])
     .await;
-    let sent = desk.run(mail(desk.api.provider()).send_draft(&desk.api, "d")).await.unwrap();
+    let sent =
+        desk.run(mail(desk.api.provider()).send_draft(&desk.api, once(), "d")).await.unwrap();
     assert_eq!((&*sent.id, desk.seen().len()), ("d", 5));
 }
 
@@ -210,7 +211,7 @@ async fn a_sending_that_takes_effect_late_is_not_repeated() {
 async fn what_is_not_a_draft_is_not_sent() {
     let received = said(200, &json!({ "id": "d", "isDraft": false }));
     let desk = Desk::scripted([received]).await;
-    let refused = mail(desk.api.provider()).send_draft(&desk.api, "d").await;
+    let refused = mail(desk.api.provider()).send_draft(&desk.api, once(), "d").await;
     let denied = matches!(refused, Err(CallError::Denied { denial: Denial::Conflict, .. }));
     assert!(denied, "{refused:?}");
 }

@@ -105,6 +105,7 @@ impl Calendars for Desk {
     async fn cancel_event(
         &self,
         api: &Api,
+        _: Once,
         id: &str,
         comment: Option<&str>,
     ) -> Result<(), CallError> {
@@ -113,7 +114,13 @@ impl Calendars for Desk {
         self.changed(|shelf| &mut shelf.events, id, |event| event.is_cancelled = true).map(drop)
     }
 
-    async fn respond(&self, api: &Api, id: &str, answer: &Answer) -> Result<(), CallError> {
+    async fn respond(
+        &self,
+        api: &Api,
+        _: Once,
+        id: &str,
+        answer: &Answer,
+    ) -> Result<(), CallError> {
         self.enter(api).await?;
         let response = answer.response.clone();
         self.changed(|shelf| &mut shelf.events, id, |event| event.response = response).map(drop)

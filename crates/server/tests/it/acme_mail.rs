@@ -84,7 +84,7 @@ impl Mail for Desk {
         }))
     }
 
-    async fn send_draft(&self, api: &Api, id: &str) -> Result<Sent, CallError> {
+    async fn send_draft(&self, api: &Api, _: Once, id: &str) -> Result<Sent, CallError> {
         self.enter(api).await?;
         if !self.message_now(id)?.is_draft {
             return Err(refusal(Denial::Conflict, "not_a_draft", "The message is not a draft."));

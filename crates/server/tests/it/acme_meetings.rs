@@ -52,6 +52,7 @@ impl Meetings for Desk {
     async fn cancel_meeting(
         &self,
         api: &Api,
+        _: Once,
         id: &str,
         comment: Option<&str>,
     ) -> Result<(), CallError> {

@@ -148,10 +148,10 @@ async fn what_nobody_can_tell_is_said() {
 
 async fn act(account: &Connected, cancels: bool) -> Result<(), CallError> {
     if cancels {
-        account.run(account.calendars().cancel_event(&account.api, "id", None)).await
+        account.run(account.calendars().cancel_event(&account.api, once(), "id", None)).await
     } else {
         let answer = given(json!({ "response": "tentative" }));
-        account.run(account.calendars().respond(&account.api, "id", &answer)).await
+        account.run(account.calendars().respond(&account.api, once(), "id", &answer)).await
     }
 }
 
@@ -164,9 +164,9 @@ async fn refusals_say_what_is_wrong() {
         .example("error.404.item_not_found");
     let account = calendar(&graph).await;
     let (api, calendars) = (&account.api, account.calendars());
-    assert_eq!(denial(calendars.cancel_event(api, "id", None).await), Denial::Conflict);
+    assert_eq!(denial(calendars.cancel_event(api, once(), "id", None).await), Denial::Conflict);
     let answer = given(json!({ "response": "accepted" }));
-    assert_eq!(denial(calendars.respond(api, "id", &answer).await), Denial::Conflict);
+    assert_eq!(denial(calendars.respond(api, once(), "id", &answer).await), Denial::Conflict);
     let changes = given(json!({ "subject": "New" }));
     let stale = calendars.update_event(api, "id", &changes, Some("W/\"old\"")).await;
     assert_eq!(denial(stale), Denial::ItemChanged);
