@@ -58,3 +58,18 @@ impl fmt::Display for Once {
         self.name.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repetition_has_the_same_name_and_says_that_it_is_one() {
+        let first = Once::from_key(IntegrationId::from_u128(1), "send", "k");
+        let again = first.again();
+        assert_eq!(again.as_uuid(), first.as_uuid());
+        assert_eq!(again.to_string(), first.to_string());
+        assert_eq!((first.tried(), again.tried()), (false, true));
+        assert!(!Once::random(&crate::testing::SeededEntropy::new(7)).tried());
+    }
+}

@@ -304,6 +304,21 @@ async fn a_meeting_ends_with_its_event() {
 }
 
 #[tokio::test]
+async fn a_meeting_that_an_earlier_attempt_ended_is_ended() {
+    let graph =
+        Graph::default().example("error.404.item_not_found").example("error.404.item_not_found");
+    let account = Connected::new(TEAMS, &graph).await;
+    let end = |once| account.meetings().cancel_meeting(&account.api, once, "MSpGQUtF", None);
+    end(once().again()).await.unwrap();
+    let never = end(once()).await;
+    assert!(
+        matches!(never, Err(CallError::Denied { denial: Denial::ItemNotFound, .. })),
+        "{never:?}"
+    );
+    assert_eq!(graph.left(), 0);
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_meeting_is_refused_before_anything_is_sent() {
     let graph = Graph::default();
     let account = Connected::new(TEAMS, &graph).await;
