@@ -15,8 +15,10 @@
 //! Two attempts of the same [`Once`] at the same time would each make a draft and send it: the caller
 //! lets one end before it begins another.
 //!
-//! What is kept nowhere is the sent message itself: an account that removes it from the sent items for
-//! good, before the same [`Once`] is asked for again, makes it look unsent.
+//! **What is not promised.** The mailbox is the only memory of what was sent: where an account keeps no
+//! sent messages, or removes the copy for good before the same [`Once`] is asked for again, the message
+//! looks unsent, and the repetition sends it again. Within one attempt it does not: a draft that is gone
+//! without a copy is told as unknown (ADR 12).
 
 use std::time::Duration;
 
