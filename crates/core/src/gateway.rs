@@ -68,8 +68,9 @@ pub enum CallError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The provider may have done it or not, and cannot be asked. Repeating the call with the same
-    /// [`Once`](crate::capability::Once) is safe.
+    /// The provider may have done it or not, and cannot be asked. The call may be repeated with the same
+    /// [`Once`](crate::capability::Once), said to be tried: what was done is recognised, within what the
+    /// capability promises.
     #[error("whether the provider did it is not known yet: {detail}")]
     OutcomeUnknown {
         /// What happened.
@@ -307,13 +308,14 @@ impl Api {
         let mut token = self.token().await?;
         let mut tries = self.tries(&request);
         loop {
-            let turn = match self.budget.turn(tries.ask).await {
+            let mut turn = match self.budget.turn(tries.ask).await {
                 Ok(turn) => turn,
                 Err(too_long) => return tries.give_up(too_long),
             };
             token = self.still_good(token, &turn).await?;
+            turn.sent();
             let sent = self.attempt(&mut request, &token).await;
-            drop(turn);
+            turn.end(&sent);
             match self.after(&mut tries, sent).await {
                 None => {}
                 Some(Ok((_, Verdict::TokenRejected { claims }))) => {
@@ -330,12 +332,13 @@ impl Api {
     pub async fn send_unsigned(&self, request: Request) -> Result<Response, CallError> {
         let mut tries = self.tries(&request);
         loop {
-            let turn = match self.budget.turn(tries.ask).await {
+            let mut turn = match self.budget.turn(tries.ask).await {
                 Ok(turn) => turn,
                 Err(too_long) => return tries.give_up(too_long),
             };
+            turn.sent();
             let sent = self.http.send(request.clone()).await;
-            drop(turn);
+            turn.end(&sent);
             let judged = sent.map(|response| {
                 let verdict = self.provider.judge(&response);
                 (response, verdict)
@@ -357,10 +360,11 @@ impl Api {
         let mut token = self.token().await?;
         let ask = self.ask(0);
         loop {
-            let turn = self.budget.turn(ask).await?;
+            let mut turn = self.budget.turn(ask).await?;
             token = self.still_good(token, &turn).await?;
+            turn.sent();
             let done = op(&token).await;
-            drop(turn);
+            turn.answered();
             match done {
                 Err(CallError::TokenRefused) => {
                     self.called(Some(&Verdict::TokenRejected { claims: None }));

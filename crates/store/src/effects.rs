@@ -49,7 +49,10 @@ pub struct EffectAnswer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
     /// It is the claimer's to have.
-    Granted,
+    Granted {
+        /// Whether another claim of it ended without an answer: what it was for may have been had.
+        tried: bool,
+    },
     /// Another has claimed it and is at it.
     Busy,
     /// Its key was used for another request.
@@ -67,6 +70,7 @@ impl Store {
         kept: Duration,
     ) -> Stored<Claimed> {
         let now = evergrant::store::GrantStore::now(self).await?;
+        let (leased_until, expires_at) = (later(now, lease), later(now, kept));
         // One that was known for long enough is another one altogether by now.
         let sql = "INSERT INTO effects (id, integration, request, claim, leased_until, expires_at) \
                    VALUES ($1, $2, $3, $4, $5, $6) \
@@ -74,20 +78,32 @@ impl Store {
                    SET request = excluded.request, claim = excluded.claim, \
                        leased_until = excluded.leased_until, expires_at = excluded.expires_at, \
                        status = NULL, content_type = NULL, key_id = NULL, token = NULL \
-                   WHERE effects.expires_at <= $7 \
-                      OR (effects.request = excluded.request AND effects.status IS NULL \
-                          AND effects.leased_until <= $7)";
+                   WHERE effects.expires_at <= $7";
         let args = args![
             effect.id.as_str(),
             effect.integration,
             &effect.request,
             effect.claim,
-            later(now, lease),
-            later(now, kept),
+            leased_until,
+            expires_at,
             now,
         ];
         if self.db.run(sql, args).await? == 1 {
-            return Ok(Claimed::Granted);
+            return Ok(Claimed::Granted { tried: false });
+        }
+        // Whoever had it has died, or has given it up without knowing what came of it.
+        let sql = "UPDATE effects SET claim = $3, leased_until = $4, expires_at = $5 \
+                   WHERE id = $1 AND request = $2 AND status IS NULL AND leased_until <= $6";
+        let args = args![
+            effect.id.as_str(),
+            &effect.request,
+            effect.claim,
+            leased_until,
+            expires_at,
+            now,
+        ];
+        if self.db.run(sql, args).await? == 1 {
+            return Ok(Claimed::Granted { tried: true });
         }
         found(&self.db, effect).await
     }

@@ -139,7 +139,8 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
                 proposed_end_time: None,
                 time_zone: None,
             };
-            calendars.respond(&live.api, &event, &answer).await?;
+            let once = live.once("respond to event", None);
+            calendars.respond(&live.api, once, &event, &answer).await?;
             output.value(&json!({ "id": event, "response": response }), &response)?;
         }
         Action::Delete { event } => {

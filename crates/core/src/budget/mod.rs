@@ -11,6 +11,8 @@
 //! 5. Whoever stops waiting gives up the place and leaves nothing behind.
 //! 6. Waiting is bounded: whoever would have to wait for longer than its patience hears so at once.
 //! 7. Another mailbox is not slowed, and an idle one costs no memory.
+//! 8. A call that was left without an answer, by its caller or by the network, keeps its turn for a
+//!    second more: the provider may still be at it.
 //!
 //! Whoever waits at the head of the queue watches the clock; everybody else sleeps until it is the
 //! head. The budget is this process's: others have their own ([ADR 11](../../../docs/adr/0011-budgets.md)).
@@ -19,15 +21,18 @@
 mod tests;
 mod window;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::provider::{Limits, Manifest, Providers};
-use crate::{Clock, measure};
+use crate::{Clock, TransportError, measure};
 use window::Window;
+
+/// How long a call that was left without an answer keeps its turn.
+const LEFT: Duration = Duration::from_secs(1);
 
 /// Whose calls go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,8 +115,11 @@ pub(crate) struct Budget {
 
 /// Times are the clock's uptime: whoever sets the wall clock back must not stop us.
 struct State {
+    /// Those that were left included.
     running: usize,
     running_bytes: u64,
+    /// Until when calls that were left keep their turns, and their bytes.
+    left: VecDeque<(Duration, u64)>,
     calls: Window,
     bytes: Window,
     paused_until: Duration,
@@ -155,6 +163,7 @@ impl Budget {
         let state = Mutex::new(State {
             running: 0,
             running_bytes: 0,
+            left: VecDeque::new(),
             calls: Window::new(limits.window),
             bytes: Window::new(limits.upload_window),
             paused_until: Duration::ZERO,
@@ -213,31 +222,53 @@ impl Budget {
 
     /// Takes a turn, if nobody is before this ask and nothing stands in its way.
     fn admit(&self, state: &mut State, ask: Ask, now: Duration) -> Result<(), Obstacle> {
+        self.settle(state, now);
         if state.paused_until > now {
             return Err(Obstacle { name: "pause", until: Some(state.paused_until) });
         }
         if state.waiting.keys().next().is_some_and(|head| *head < ask.place) {
             return Err(Obstacle { name: "queue", until: None });
         }
+        // An answer may come sooner, so this is no reason to give up before one's patience ends.
+        let left = state.left.front().map(|(until, _)| *until).filter(|at| *at <= ask.deadline);
         if state.running >= self.limits.concurrent {
-            return Err(Obstacle { name: "concurrent", until: None });
+            return Err(Obstacle { name: "concurrent", until: left });
         }
         if self.counts_calls() {
             let used = state.calls.sum(now) + state.running as u64;
             if used >= u64::from(self.limits.calls) {
-                return Err(Obstacle { name: "calls", until: state.calls.relief() });
+                return Err(Obstacle { name: "calls", until: state.calls.relief().or(left) });
             }
         }
         let bytes = self.counted(ask.bytes);
         if bytes > 0 {
             let used = state.bytes.sum(now) + state.running_bytes;
             if used + bytes > self.limits.upload_bytes {
-                return Err(Obstacle { name: "upload", until: state.bytes.relief() });
+                return Err(Obstacle { name: "upload", until: state.bytes.relief().or(left) });
             }
         }
         state.running += 1;
         state.running_bytes += bytes;
         Ok(())
+    }
+
+    /// Ends the turns of calls that were left long enough ago.
+    fn settle(&self, state: &mut State, now: Duration) {
+        while let Some((_, bytes)) = state.left.pop_front_if(|(until, _)| *until <= now) {
+            self.release(state, now, bytes);
+        }
+    }
+
+    /// Ends a turn.
+    fn release(&self, state: &mut State, now: Duration, bytes: u64) {
+        state.running -= 1;
+        state.running_bytes -= bytes;
+        if self.counts_calls() {
+            state.calls.add(now, 1);
+        }
+        if bytes > 0 {
+            state.bytes.add(now, bytes);
+        }
     }
 
     fn counts_calls(&self) -> bool {
@@ -251,7 +282,11 @@ impl Budget {
 
     fn is_idle(&self) -> bool {
         let (now, mut state) = (self.clock.uptime(), self.lock());
-        state.paused_until <= now && state.calls.sum(now) == 0 && state.bytes.sum(now) == 0
+        self.settle(&mut state, now);
+        state.running == 0
+            && state.paused_until <= now
+            && state.calls.sum(now) == 0
+            && state.bytes.sum(now) == 0
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -268,10 +303,13 @@ impl State {
     }
 }
 
-/// The right to make one call; dropped, it is given back.
+/// The right to make one call; dropped, it is given back, at once or, where the call was sent and not
+/// answered, a little later.
 pub(crate) struct Turn {
     budget: Arc<Budget>,
     bytes: u64,
+    /// Whether the provider may be at it.
+    sent: bool,
     /// Whether its caller had to wait for it.
     pub(crate) waited: bool,
 }
@@ -279,20 +317,34 @@ pub(crate) struct Turn {
 impl Turn {
     fn of(budget: &Arc<Budget>, ask: Ask, waited: bool) -> Self {
         let bytes = budget.counted(ask.bytes);
-        Self { budget: Arc::clone(budget), bytes, waited }
+        Self { budget: Arc::clone(budget), bytes, sent: false, waited }
+    }
+
+    /// The call is sent from now on.
+    pub(crate) fn sent(&mut self) {
+        self.sent = true;
+    }
+
+    /// Gives it back at once: the provider is done with the call.
+    pub(crate) fn answered(mut self) {
+        self.sent = false;
+    }
+
+    /// Gives it back, by what came of the call.
+    pub(crate) fn end<T>(self, came: &Result<T, TransportError>) {
+        if !matches!(came, Err(TransportError::Unanswered { .. })) {
+            self.answered();
+        }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         let (now, mut state) = (self.budget.clock.uptime(), self.budget.lock());
-        state.running -= 1;
-        state.running_bytes -= self.bytes;
-        if self.budget.counts_calls() {
-            state.calls.add(now, 1);
-        }
-        if self.bytes > 0 {
-            state.bytes.add(now, self.bytes);
+        if self.sent {
+            state.left.push_back((now + LEFT, self.bytes));
+        } else {
+            self.budget.release(&mut state, now, self.bytes);
         }
         state.call_next();
     }

@@ -232,6 +232,40 @@ async fn an_idle_mailbox_costs_no_memory_once_its_windows_have_passed() {
 }
 
 #[tokio::test]
+async fn a_call_that_was_left_without_an_answer_keeps_its_turn_for_a_second() {
+    let (clock, budget) = budget(Limits { concurrent: 1, ..LIMITS });
+    let mut left = turn(&budget).await.unwrap();
+    left.sent();
+    drop(left);
+    // Less patience than that is told when it ends, and nobody knows whether an answer comes sooner.
+    assert_eq!(at_once(&budget, 0).await.err(), Some(TooLong { retry_after: None }));
+    let mut next = waiter(&budget, Class::Interactive).await;
+    clock.advance(Duration::from_millis(999));
+    assert!(poll!(next.as_mut()).is_pending());
+    clock.advance(Duration::from_millis(1));
+    let mut lost = next.await.unwrap();
+    lost.sent();
+    let (host, detail) = (String::new(), String::new());
+    lost.end::<()>(&Err(TransportError::Unanswered { host, detail }));
+    assert!(at_once(&budget, 0).await.is_err());
+    assert!(!budget.is_idle());
+    // One who waited before it was left hears of it, too.
+    clock.advance(LEFT);
+    let mut held = turn(&budget).await.unwrap();
+    held.sent();
+    let mut next = waiter(&budget, Class::Interactive).await;
+    drop(held);
+    assert!(poll!(next.as_mut()).is_pending());
+    clock.advance(LEFT);
+    let mut answered = next.await.unwrap();
+    answered.sent();
+    answered.answered();
+    drop(at_once(&budget, 0).await.unwrap());
+    clock.advance(LIMITS.window);
+    assert!(budget.is_idle());
+}
+
+#[tokio::test]
 async fn without_limits_nothing_is_counted() {
     let (_, budget) = budget(Limits::NONE);
     let held = join_all((0..1000).map(|_| at_once(&budget, 1 << 40))).await;

@@ -62,15 +62,26 @@ pub trait Calendars: Send + Sync {
     ) -> Result<(), CallError>;
 
     /// Cancels a meeting the account organizes, with a message to its attendees.
+    ///
+    /// Where `once` was tried before, one that is cancelled or gone is taken as done.
     async fn cancel_event(
         &self,
         api: &Api,
+        once: Once,
         id: &str,
         comment: Option<&str>,
     ) -> Result<(), CallError>;
 
     /// Answers an invitation.
-    async fn respond(&self, api: &Api, id: &str, answer: &Answer) -> Result<(), CallError>;
+    ///
+    /// Where `once` was tried before, one that has this answer already is taken as done.
+    async fn respond(
+        &self,
+        api: &Api,
+        once: Once,
+        id: &str,
+        answer: &Answer,
+    ) -> Result<(), CallError>;
 
     /// When people are free and busy, as far as they let the account see it.
     async fn availability(

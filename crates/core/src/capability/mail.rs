@@ -17,7 +17,11 @@ use crate::gateway::{Api, CallError};
 ///
 /// What is sent is sent once: a draft is made first and then sent, and where an answer is lost the
 /// mailbox itself is asked what became of it. If it cannot be asked the call fails as
-/// [`CallError::OutcomeUnknown`], and repeating it with the same [`Once`] is safe.
+/// [`CallError::OutcomeUnknown`], and repeating it with the same [`Once`] is safe, as long as the draft
+/// or the sent copy can be found: what is looked for is in the mailbox and nowhere else. Where sent
+/// messages are not kept, or the copy was removed for good before the repetition, a message that was
+/// sent looks like one that was not, and [`Mail::send`], [`Mail::reply`] and [`Mail::forward`] may send
+/// it again. [`Mail::send_draft`] never does: it makes no other draft.
 #[async_trait]
 pub trait Mail: Send + Sync {
     /// Every folder of the mailbox, parents before their children.
@@ -48,7 +52,9 @@ pub trait Mail: Send + Sync {
     ) -> Result<Message, CallError>;
 
     /// Sends a draft.
-    async fn send_draft(&self, api: &Api, id: &str) -> Result<Sent, CallError>;
+    ///
+    /// Where `once` was tried before, one that is no draft any longer is taken as sent.
+    async fn send_draft(&self, api: &Api, once: Once, id: &str) -> Result<Sent, CallError>;
 
     /// Answers a message.
     async fn reply(

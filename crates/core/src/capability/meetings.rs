@@ -36,9 +36,12 @@ pub trait Meetings: Send + Sync {
 
     /// Ends a meeting for good, and cancels the event in the account's calendar that has its join link;
     /// `comment` goes to those invited.
+    ///
+    /// Where `once` was tried before, one that is gone is taken as done.
     async fn cancel_meeting(
         &self,
         api: &Api,
+        once: Once,
         id: &str,
         comment: Option<&str>,
     ) -> Result<(), CallError>;

@@ -11,7 +11,8 @@
 //! - Every call is made now, at the provider; nothing comes from a local copy.
 //! - Ids are the provider's own and opaque. They stay the same when an item moves to another folder.
 //! - Instants are RFC 3339, zones IANA names, whole days plain dates ([`Moment`]).
-//! - What creates takes a [`Once`]: the same one twice has its effect once.
+//! - What creates something, or writes to people, takes a [`Once`]: the same one twice has its effect
+//!   once, as far as the provider can be asked whether it had it.
 //! - Lists come in pages ([`Page`]); [`all`] follows them to the end.
 
 mod calendar;

@@ -12,12 +12,16 @@ use crate::{Entropy, IntegrationId};
 /// it what an earlier attempt left behind where its answer was lost. It must not be used for anything
 /// else, and names nothing secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Once(Uuid);
+pub struct Once {
+    name: Uuid,
+    tried: bool,
+}
 
 impl Once {
     /// For an effect that nobody will ask for again.
     pub fn random(entropy: &dyn Entropy) -> Self {
-        Self(uuid::Builder::from_random_bytes(crate::entropy::random(entropy)).into_uuid())
+        let bytes = crate::entropy::random(entropy);
+        Self { name: uuid::Builder::from_random_bytes(bytes).into_uuid(), tried: false }
     }
 
     /// The one that belongs to a caller's own key, always the same for the same integration, purpose
@@ -28,17 +32,44 @@ impl Once {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest.as_ref()[..16]);
         // RFC 9562, section 5.8: version 8 is for names like this one.
-        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+        Self { name: uuid::Builder::from_custom_bytes(bytes).into_uuid(), tried: false }
+    }
+
+    /// The same, of an effect that an earlier attempt may have had already.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self { tried: true, ..self }
+    }
+
+    /// Whether an earlier attempt may have had the effect. A vendor then looks whether it is there
+    /// before it asks for it, and takes what is there as done.
+    pub fn tried(self) -> bool {
+        self.tried
     }
 
     /// As a UUID.
     pub fn as_uuid(self) -> Uuid {
-        self.0
+        self.name
     }
 }
 
 impl fmt::Display for Once {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.name.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repetition_has_the_same_name_and_says_that_it_is_one() {
+        let first = Once::from_key(IntegrationId::from_u128(1), "send", "k");
+        let again = first.again();
+        assert_eq!(again.as_uuid(), first.as_uuid());
+        assert_eq!(again.to_string(), first.to_string());
+        assert_eq!((first.tried(), again.tried()), (false, true));
+        assert!(!Once::random(&crate::testing::SeededEntropy::new(7)).tried());
     }
 }

@@ -130,14 +130,14 @@ async fn an_invitation_is_answered_and_the_meeting_called_off() {
     let page = calendars(&alex).events(&alex.api, &query, None).await.unwrap();
     let invited = page.results.iter().find(|event| event.uid == made.uid).unwrap();
     let answer = given(json!({ "response": "tentative", "comment": "Perhaps." }));
-    play.run(calendars(&alex).respond(&alex.api, &invited.id, &answer)).await.unwrap();
-    let own = calendars(&adele).respond(&adele.api, &made.id, &answer).await;
+    play.run(calendars(&alex).respond(&alex.api, once(), &invited.id, &answer)).await.unwrap();
+    let own = calendars(&adele).respond(&adele.api, once(), &made.id, &answer).await;
     assert!(matches!(own, Err(CallError::Denied { denial: Denial::Conflict, .. })), "{own:?}");
     let seen = calendars(&adele).event(&adele.api, &made.id).await.unwrap();
     assert_eq!(seen.attendees[0].response.as_str(), "tentative");
-    let foreign = calendars(&alex).cancel_event(&alex.api, &invited.id, None).await;
+    let foreign = calendars(&alex).cancel_event(&alex.api, once(), &invited.id, None).await;
     assert!(matches!(foreign, Err(CallError::Denied { denial: Denial::Conflict, .. })));
-    let cancel = calendars(&adele).cancel_event(&adele.api, &made.id, Some("Another day."));
+    let cancel = calendars(&adele).cancel_event(&adele.api, once(), &made.id, Some("Another day."));
     play.run(cancel).await.unwrap();
     let page = calendars(&adele).events(&adele.api, &query, None).await.unwrap();
     assert!(page.results.iter().all(|event| event.id != made.id));
@@ -165,7 +165,7 @@ async fn a_meeting_with_an_event_lives_and_ends_as_one() {
     assert_eq!(renamed.subject.as_deref(), Some("Last review"));
     let event = calendars(&adele).event(&adele.api, &event_id).await.unwrap();
     assert_eq!(event.subject.as_deref(), Some("Last review"));
-    let cancel = meetings(&adele).cancel_meeting(&adele.api, &made.id, Some("Done."));
+    let cancel = meetings(&adele).cancel_meeting(&adele.api, once(), &made.id, Some("Done."));
     play.run(cancel).await.unwrap();
     let gone = meetings(&adele).meeting(&adele.api, &made.id).await;
     assert!(matches!(gone, Err(CallError::Denied { .. })), "{gone:?}");

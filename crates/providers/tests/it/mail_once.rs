@@ -202,15 +202,35 @@ async fn a_sending_that_takes_effect_late_is_not_repeated() {
         draft(false),
     ])
     .await;
-    let sent = desk.run(mail(desk.api.provider()).send_draft(&desk.api, "d")).await.unwrap();
+    let sent =
+        desk.run(mail(desk.api.provider()).send_draft(&desk.api, once(), "d")).await.unwrap();
     assert_eq!((&*sent.id, desk.seen().len()), ("d", 5));
+}
+
+#[tokio::test]
+async fn a_repetition_takes_a_draft_that_was_sent_as_sent() {
+    let draft = |is_draft: bool| said(200, &json!({ "id": "d", "isDraft": is_draft }));
+    let again = async |desk: &Desk| {
+        let mail = mail(desk.api.provider());
+        desk.run(mail.send_draft(&desk.api, once().again(), "d")).await
+    };
+    let desk = Desk::scripted([draft(false)]).await;
+    assert_eq!((again(&desk).await.unwrap().id, desk.seen().len()), ("d".to_owned(), 1));
+    let desk = Desk::scripted([draft(true), said(202, &Value::Null)]).await;
+    again(&desk).await.unwrap();
+    assert_eq!(desk.seen().len(), 2);
+    // Perhaps it was sent, and no copy of it is kept.
+    let gone = json!({ "error": { "code": "ErrorItemNotFound", "message": "Gone." } });
+    let desk = Desk::scripted([said(404, &gone)]).await;
+    let unknown = again(&desk).await;
+    assert!(matches!(unknown, Err(CallError::OutcomeUnknown { .. })), "{unknown:?}");
 }
 
 #[tokio::test]
 async fn what_is_not_a_draft_is_not_sent() {
     let received = said(200, &json!({ "id": "d", "isDraft": false }));
     let desk = Desk::scripted([received]).await;
-    let refused = mail(desk.api.provider()).send_draft(&desk.api, "d").await;
+    let refused = mail(desk.api.provider()).send_draft(&desk.api, once(), "d").await;
     let denied = matches!(refused, Err(CallError::Denied { denial: Denial::Conflict, .. }));
     assert!(denied, "{refused:?}");
 }

@@ -244,9 +244,9 @@ async fn a_draft_is_made_filled_and_sent() {
         ..MessageChanges::default()
     };
     play.run(mine.update_message(api, &draft.id, &changes, None)).await.unwrap();
-    let sent = play.run(mine.send_draft(api, &draft.id)).await.unwrap();
+    let sent = play.run(mine.send_draft(api, once(9), &draft.id)).await.unwrap();
     assert_eq!(sent.id, draft.id);
-    let again = play.run(mine.send_draft(api, &draft.id)).await;
+    let again = play.run(mine.send_draft(api, once(9), &draft.id)).await;
     let told = matches!(again, Err(CallError::Denied { denial: Denial::Conflict, .. }));
     assert!(told, "{again:?}");
     // Sent to oneself there are two messages of one name; the one in the sent items counts.

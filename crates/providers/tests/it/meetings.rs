@@ -287,7 +287,11 @@ async fn a_meeting_ends_with_its_event() {
         .example("action.202.response")
         .example("error.404.item_not_found");
     let account = Connected::new(TEAMS, &graph).await;
-    account.meetings().cancel_meeting(&account.api, "MSpGQUtF", Some("Sorry.")).await.unwrap();
+    account
+        .meetings()
+        .cancel_meeting(&account.api, once(), "MSpGQUtF", Some("Sorry."))
+        .await
+        .unwrap();
     assert_eq!(graph.sent(), [json!({ "comment": "Sorry." })]);
     assert_eq!(graph.asked()[3], "DELETE /me/onlineMeetings/MSpGQUtF");
 
@@ -296,7 +300,22 @@ async fn a_meeting_ends_with_its_event() {
         .answer(200, &json!({ "value": [] }))
         .example("onlinemeeting.delete.response");
     let account = Connected::new(TEAMS, &graph).await;
-    account.meetings().cancel_meeting(&account.api, "MSpGQUtF", None).await.unwrap();
+    account.meetings().cancel_meeting(&account.api, once(), "MSpGQUtF", None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_meeting_that_an_earlier_attempt_ended_is_ended() {
+    let graph =
+        Graph::default().example("error.404.item_not_found").example("error.404.item_not_found");
+    let account = Connected::new(TEAMS, &graph).await;
+    let end = |once| account.meetings().cancel_meeting(&account.api, once, "MSpGQUtF", None);
+    end(once().again()).await.unwrap();
+    let never = end(once()).await;
+    assert!(
+        matches!(never, Err(CallError::Denied { denial: Denial::ItemNotFound, .. })),
+        "{never:?}"
+    );
+    assert_eq!(graph.left(), 0);
 }
 
 #[tokio::test]

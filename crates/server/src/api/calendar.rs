@@ -264,10 +264,11 @@ pub(crate) async fn cancel_event(
     live.calendars()?;
     let owner = live.owner;
     let purpose = format!("cancel event {event}");
-    let act = async move |_, words: Option<CommentBody>| {
+    let act = async move |once, words: Option<CommentBody>| {
         let comment = words.unwrap_or_default().comment;
         let calendars = live.calendars()?;
-        live.told(calendars.cancel_event(&live.api, &event, comment.as_deref()).await).await?;
+        let cancelled = calendars.cancel_event(&live.api, once, &event, comment.as_deref()).await;
+        live.told(cancelled).await?;
         Ok(done())
     };
     asked.run(&app, owner, id, purpose, act).await
@@ -293,8 +294,8 @@ pub(crate) async fn respond(
     live.calendars()?;
     let owner = live.owner;
     let purpose = format!("respond to event {event}");
-    let act = async move |_, answer: Answer| {
-        live.told(live.calendars()?.respond(&live.api, &event, &answer).await).await?;
+    let act = async move |once, answer: Answer| {
+        live.told(live.calendars()?.respond(&live.api, once, &event, &answer).await).await?;
         Ok(done())
     };
     asked.run(&app, owner, id, purpose, act).await

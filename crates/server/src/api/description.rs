@@ -53,7 +53,9 @@ const PARAMETERS: [(&str, &str); 7] = [
     ("meeting", "The meeting, by the provider's id, percent-encoded"),
     (
         KEY,
-        "The caller's own name for this request: the same again has its effect once, and gets the first answer",
+        "The caller's own name for this request: the same again gets the first answer for 24 hours. Where that was lost or \
+         said `outcome_unknown`, it is looked at the provider for what the first had done, so that it is done once; a sent \
+         message of which the mailbox keeps no copy cannot be found, and may be sent again",
     ),
     (VERSION, "The `version` that is meant; if it is another one by now, nothing happens"),
 ];

@@ -100,8 +100,8 @@ pub(crate) async fn send_draft(
     live.mail()?;
     let owner = live.owner;
     let purpose = format!("send draft {message}");
-    let act = async move |_, ()| {
-        let done = live.told(live.mail()?.send_draft(&live.api, &message).await).await?;
+    let act = async move |once, ()| {
+        let done = live.told(live.mail()?.send_draft(&live.api, once, &message).await).await?;
         Ok(sent(&live, &done))
     };
     asked.run(&app, owner, id, purpose, act).await

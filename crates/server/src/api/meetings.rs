@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use evergrant::capability::{Meeting, MeetingChanges, NewMeeting};
+use evergrant::capability::{Meeting, MeetingChanges, NewMeeting, Once};
 use http::StatusCode;
 
 use super::calendar::{CommentBody, done};
@@ -107,10 +107,12 @@ pub(crate) async fn cancel_meeting(
     live.meetings()?;
     let owner = live.owner;
     let purpose = format!("cancel meeting {meeting}");
-    let act = async move |_, words: Option<CommentBody>| {
+    let act = async move |once, words: Option<CommentBody>| {
         let comment = words.unwrap_or_default().comment;
         let meetings = live.meetings()?;
-        live.told(meetings.cancel_meeting(&live.api, &meeting, comment.as_deref()).await).await?;
+        let cancelled =
+            meetings.cancel_meeting(&live.api, once, &meeting, comment.as_deref()).await;
+        live.told(cancelled).await?;
         Ok(done())
     };
     asked.run(&app, owner, id, purpose, act).await
@@ -132,6 +134,7 @@ pub(crate) async fn delete_meeting(
     Within(id, [meeting]): Within<1>,
 ) -> Result<StatusCode, Problem> {
     let live = Live::open(&app, principal, Permission::MeetingsWrite, id).await?;
-    live.told(live.meetings()?.cancel_meeting(&live.api, &meeting, None).await).await?;
+    let once = Once::random(&*app.0.entropy);
+    live.told(live.meetings()?.cancel_meeting(&live.api, once, &meeting, None).await).await?;
     Ok(StatusCode::NO_CONTENT)
 }

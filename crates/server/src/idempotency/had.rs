@@ -1,11 +1,12 @@
 //! Has a named effect, or gives the answer it had.
 
 use std::future::Future;
-use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::response::{IntoResponse, Response};
+use evergrant::Clock;
+use evergrant::store::{StoreError, Stored};
 use evergrant_store::{Claimed, Effect, EffectAnswer};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
@@ -17,6 +18,9 @@ use crate::problem::{Code, Problem};
 const LEASE: Duration = Duration::from_mins(1);
 /// How often it does.
 const ALIVE: Duration = Duration::from_secs(20);
+/// How long before its end a claim that could not be kept alive is taken as lost: a request that was
+/// just sent has arrived before another may send it.
+const MARGIN: Duration = Duration::from_secs(10);
 /// How long an answer is given again.
 const KEPT: Duration = Duration::from_hours(24);
 /// When to ask about an effect that is under way.
@@ -28,17 +32,18 @@ const HEADS: [HeaderName; 2] = [header::LOCATION, header::ETAG];
 /// Marks an answer that was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Has the effect unless it was had.
+/// Has the effect unless it was had. `act` is told whether somebody may have had it before.
 pub(super) async fn once<A>(
     app: &App,
     effect: &Effect,
-    act: impl FnOnce() -> A,
+    act: impl FnOnce(bool) -> A,
 ) -> Result<Response, Problem>
 where
     A: Future<Output = Result<Response, Problem>>,
 {
+    let since = app.0.clock.uptime();
     match app.0.store.claim_effect(effect, LEASE, KEPT).await? {
-        Claimed::Granted => have(app, effect, act()).await,
+        Claimed::Granted { tried } => have(app, effect, since, tried, act(tried)).await,
         Claimed::Answered(answer) => again(app, effect, answer),
         Claimed::Busy => Err(Problem::new(
             Code::IdempotencyKeyInUse,
@@ -56,21 +61,22 @@ where
 async fn have(
     app: &App,
     effect: &Effect,
+    since: Duration,
+    tried: bool,
     act: impl Future<Output = Result<Response, Problem>>,
 ) -> Result<Response, Problem> {
-    let mut act = pin!(act);
-    let done = loop {
-        tokio::select! {
-            done = &mut act => break done,
-            () = app.0.clock.sleep(ALIVE) => {
-                if let Err(error) = app.0.store.renew_effect(effect, LEASE).await {
-                    tracing::debug!(%error, "a claim could not be kept alive");
-                }
-            }
-        }
+    let renew = || app.0.store.renew_effect(effect, LEASE);
+    let Some(done) = while_held(&*app.0.clock, since, renew, act).await else {
+        tracing::warn!("a claim was lost while its effect was under way");
+        // Nothing is noted: it is another's by now, or will be.
+        return Err(Problem::new(
+            Code::OutcomeUnknown,
+            "This request's hold on its `Idempotency-Key` was lost before the provider had answered.",
+        )
+        .retry_after(MARGIN));
     };
     let store = &app.0.store;
-    let noted = match Fate::of(&done) {
+    let noted = match Fate::of(&done, tried) {
         Fate::Keep => {
             let response = done.unwrap_or_else(Problem::into_response);
             let (parts, body) = response.into_parts();
@@ -93,9 +99,50 @@ async fn have(
     told(noted, done)
 }
 
+/// What comes of `act`, for as long as the claim made at `since` is kept alive; `None` once it is
+/// another's, or could be: then `act` is dropped, and nothing is sent any more.
+///
+/// `act` goes on while the database is asked, however long that takes.
+pub(super) async fn while_held<T, R>(
+    clock: &dyn Clock,
+    since: Duration,
+    renew: impl Fn() -> R,
+    act: impl Future<Output = T>,
+) -> Option<T>
+where
+    R: Future<Output = Stored<bool>>,
+{
+    let lost = async {
+        // A lease counts from before it was asked for: the database's clock began no sooner.
+        let mut until = since + LEASE.saturating_sub(MARGIN);
+        loop {
+            clock.sleep(ALIVE.min(until.saturating_sub(clock.uptime()))).await;
+            let began = clock.uptime();
+            if began >= until {
+                return;
+            }
+            let renewed = tokio::select! {
+                renewed = renew() => renewed,
+                () = clock.sleep(until.saturating_sub(began)) => return,
+            };
+            match renewed {
+                Ok(true) => until = began + LEASE.saturating_sub(MARGIN),
+                Ok(false) => return,
+                Err(error) => tracing::debug!(%error, "a claim could not be kept alive"),
+            }
+        }
+    };
+    tokio::select! {
+        // In this order nothing is sent in the very moment in which the claim is lost.
+        biased;
+        () = lost => None,
+        done = act => Some(done),
+    }
+}
+
 /// The answer, which is right whether or not it could be noted: then the lease ends by itself, and a
 /// repetition is recognised by the provider.
-fn told<T>(noted: Result<(), evergrant::store::StoreError>, answer: T) -> T {
+fn told<T>(noted: Result<(), StoreError>, answer: T) -> T {
     if let Err(error) = noted {
         tracing::warn!(%error, "what came of an effect could not be kept");
     }
@@ -176,11 +223,22 @@ pub(super) enum Fate {
 }
 
 impl Fate {
-    pub(super) fn of(done: &Result<Response, Problem>) -> Self {
+    /// `tried` says that an earlier attempt may have had the effect. Then a refusal for what the item is
+    /// like now is not the last word, as it may be the effect itself that is refused to be had twice;
+    /// and nothing is forgotten.
+    pub(super) fn of(done: &Result<Response, Problem>, tried: bool) -> Self {
         match done {
             Ok(response) if response.status().is_success() => Self::Keep,
             Ok(_) => Self::TryAgain,
-            Err(problem) => Self::of_code(problem.code()),
+            Err(problem) => match (Self::of_code(problem.code()), problem.code()) {
+                (Self::Forget, _)
+                | (_, Code::ItemNotFound | Code::ItemChanged | Code::ItemConflict)
+                    if tried =>
+                {
+                    Self::TryAgain
+                }
+                (fate, _) => fate,
+            },
         }
     }
 

@@ -7,9 +7,12 @@
 //! 2. With another request it is refused, and nothing is sent.
 //! 3. While the first is under way the others are asked to come again; a process that dies while it is
 //!    at it keeps them waiting for a minute.
-//! 4. Kept is what a repetition could not change. Anything else is tried anew, with the same [`Once`]:
-//!    what an earlier try may have had is recognised by it.
-//! 5. A key is the owner's and the integration's.
+//! 4. Kept is what a repetition could not change. Anything else is tried anew, with the same [`Once`],
+//!    which says that it was tried ([`Once::tried`]): what an earlier try may have had is recognised by
+//!    it, or looked for; and that the item is gone or has changed by then is no last word.
+//! 5. Who cannot keep its hold on a key stops before another could have it, and sends nothing more:
+//!    nobody knows then what came of it (`outcome_unknown`). A database that stalls holds up no effect.
+//! 6. A key is the owner's and the integration's.
 
 mod had;
 #[cfg(test)]
@@ -123,7 +126,8 @@ impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
                     let exact = format!("{key}\n{}", URL_SAFE_NO_PAD.encode(digest));
                     let once = Once::from_key(id, &purpose, &exact);
                     let effect = Named { owner, id, purpose, key, digest }.effect(&app);
-                    had::once(&app, &effect, || act(once, body)).await
+                    let once = move |tried| if tried { once.again() } else { once };
+                    had::once(&app, &effect, move |tried| act(once(tried), body)).await
                 }
             };
             // Nobody may be there to hear it any more.

@@ -1,23 +1,26 @@
 //! The rules of keys, each by its name: judged by what was had, over a real database.
 
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::response::IntoResponse as _;
 use evergrant::news::News;
 use evergrant::seal::{Ring, Seal};
-use evergrant::store::GrantStore as _;
+use evergrant::store::{GrantStore as _, StoreError, Stored};
 use evergrant::testing::{MemoryDisk, SeededEntropy, TestClock};
 use evergrant::{
     Clock, Entropy, Response as Reply, Tasks, Transport, TransportError, Vault, vault,
 };
 use evergrant_store::Store;
+use futures_util::poll;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::had::Fate;
+use super::had::{Fate, while_held};
 use super::*;
 use crate::problem::Code;
 use crate::{Config, Parts};
@@ -125,8 +128,10 @@ impl Bench {
         self.had.lock().unwrap().len()
     }
 
-    fn last(&self) -> Once {
-        self.had.lock().unwrap().last().unwrap().0
+    /// The name of what was had last, and whether it had been tried before.
+    fn last(&self) -> (String, bool) {
+        let once = self.had.lock().unwrap().last().unwrap().0;
+        (once.to_string(), once.tried())
     }
 
     /// Returns once something was begun.
@@ -247,17 +252,18 @@ async fn what_was_not_sent_is_not_kept_and_what_may_change_is_tried_again_as_the
     // The corrected body may have the same key.
     let unknown = t.post(Some("k"), json!({ "do": "unknown" })).await;
     assert_eq!(code(&unknown), Some(Code::OutcomeUnknown));
-    let once = t.last();
+    let (once, tried) = t.last();
+    assert!(!tried);
     let corrected = t.post(Some("k"), json!({ "do": "ok" })).await;
     assert_eq!(code(&corrected), Some(Code::IdempotencyKeyReused));
     let again = t.post(Some("k"), json!({ "do": "unknown" })).await;
     assert_eq!(code(&again), Some(Code::OutcomeUnknown));
-    assert_eq!((t.count(), t.last()), (3, once));
+    assert_eq!((t.count(), t.last()), (3, (once, true)));
 }
 
 #[tokio::test]
 async fn what_is_kept_is_what_no_repetition_could_change() {
-    let of = |code| Fate::of(&Err(Problem::new(code, "why")));
+    let of = |code| Fate::of(&Err(Problem::new(code, "why")), false);
     for kept in [Code::InputRefused, Code::ItemTooLarge, Code::ItemConflict] {
         assert_eq!(of(kept), Fate::Keep);
     }
@@ -274,6 +280,89 @@ async fn what_is_kept_is_what_no_repetition_could_change() {
     for forgotten in [Code::InvalidRequest, Code::IntegrationNotFound, Code::NotOffered] {
         assert_eq!(of(forgotten), Fate::Forget);
     }
+}
+
+#[tokio::test]
+async fn that_the_item_is_gone_or_has_changed_is_no_last_word_to_a_repetition() {
+    let of = |code, tried| Fate::of(&Err(Problem::new(code, "why")), tried);
+    for code in [Code::ItemNotFound, Code::ItemChanged, Code::ItemConflict] {
+        assert_eq!((of(code, false), of(code, true)), (Fate::Keep, Fate::TryAgain));
+    }
+    assert_eq!(of(Code::InputRefused, true), Fate::Keep);
+    // An effect that may have been had is not forgotten.
+    assert_eq!(of(Code::InvalidRequest, true), Fate::TryAgain);
+}
+
+#[tokio::test]
+async fn who_cannot_keep_its_hold_on_a_key_stops_before_another_could_have_it() {
+    let unavailable = || async { Err(StoreError::Unavailable("away".into())) };
+    let refused = || async { Ok(false) };
+    // Refused, it stops at once; not told, it stops ten seconds before its lease ends.
+    for (holds, kept) in
+        [(holding(refused), 20), (holding(unavailable), 50), (holding(pending), 50)]
+    {
+        let (clock, mut held) = holds;
+        assert!(poll!(&mut held).is_pending());
+        for second in 1..=kept {
+            clock.advance(Duration::from_secs(1));
+            let ended = poll!(&mut held);
+            assert_eq!(ended.is_ready(), second == kept, "{second} of {kept}: {ended:?}");
+        }
+    }
+    let (clock, mut held) = holding(|| async { Ok(true) });
+    for _ in 0..600 {
+        assert!(poll!(&mut held).is_pending());
+        clock.advance(Duration::from_secs(1));
+    }
+}
+
+type Holding = Pin<Box<dyn Future<Output = Option<()>>>>;
+
+/// An act that does not end, under a claim that is kept alive in this way.
+fn holding<R>(renew: impl Fn() -> R + 'static) -> (TestClock, Holding)
+where
+    R: Future<Output = Stored<bool>> + 'static,
+{
+    let clock = TestClock::default();
+    let shared = clock.clone();
+    let held =
+        async move { while_held(&shared, Duration::ZERO, renew, std::future::pending()).await };
+    (clock, Box::pin(held))
+}
+
+/// A database that stalls.
+fn pending() -> std::future::Pending<Stored<bool>> {
+    std::future::pending()
+}
+
+#[tokio::test]
+async fn a_database_that_stalls_holds_up_no_effect() {
+    let clock = TestClock::default();
+    let door = Semaphore::new(0);
+    let act = async { door.acquire().await.unwrap().forget() };
+    let mut held = pin!(while_held(&clock, Duration::ZERO, pending, act));
+    assert!(poll!(held.as_mut()).is_pending());
+    clock.advance(Duration::from_secs(20));
+    assert!(poll!(held.as_mut()).is_pending());
+    door.add_permits(1);
+    assert_eq!(poll!(held.as_mut()), Poll::Ready(Some(())));
+}
+
+#[tokio::test]
+async fn what_was_under_way_when_its_key_was_lost_is_unknown_and_goes_no_further() {
+    let t = Bench::new().await;
+    let first = t.post(Some("k"), json!({ "do": "wait" }));
+    let lose = async {
+        t.begun().await;
+        t.app.0.store.close().await;
+        t.clock.advance(Duration::from_mins(1));
+    };
+    let (first, ()) = tokio::join!(first, lose);
+    assert_eq!(code(&first), Some(Code::OutcomeUnknown));
+    let other = t.replica().await;
+    other.door.add_permits(1);
+    assert_eq!(told(other.post(Some("k"), json!({ "do": "wait" })).await).await.0, 201);
+    assert!(other.last().1);
 }
 
 #[tokio::test]
@@ -327,14 +416,15 @@ async fn a_dead_process_keeps_the_others_waiting_for_a_minute_and_they_have_the_
     // It dies in the middle: no answer is kept, and nobody says that it lives.
     let died = t.post(Some("k"), json!({ "do": "panic" })).await;
     assert_eq!(code(&died), Some(Code::Internal));
-    let once = t.last();
+    let (once, tried) = t.last();
+    assert!(!tried);
     t.clock.advance(Duration::from_secs(59));
     let other = t.replica().await;
     let busy = other.post(Some("k"), json!({ "do": "panic" })).await;
     assert_eq!(code(&busy), Some(Code::IdempotencyKeyInUse));
     t.clock.advance(Duration::from_secs(1));
     other.post(Some("k"), json!({ "do": "panic" })).await.unwrap_err();
-    assert_eq!((t.count(), t.last()), (2, once));
+    assert_eq!((t.count(), t.last()), (2, (once, true)));
 }
 
 #[tokio::test]

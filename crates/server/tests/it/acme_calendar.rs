@@ -105,16 +105,25 @@ impl Calendars for Desk {
     async fn cancel_event(
         &self,
         api: &Api,
+        once: Once,
         id: &str,
         comment: Option<&str>,
     ) -> Result<(), CallError> {
         self.enter(api).await?;
+        self.tried("cancel event", once);
         self.acme.shelf(|shelf| shelf.number(&format!("cancel {id}: {comment:?}"), None));
         self.changed(|shelf| &mut shelf.events, id, |event| event.is_cancelled = true).map(drop)
     }
 
-    async fn respond(&self, api: &Api, id: &str, answer: &Answer) -> Result<(), CallError> {
+    async fn respond(
+        &self,
+        api: &Api,
+        once: Once,
+        id: &str,
+        answer: &Answer,
+    ) -> Result<(), CallError> {
         self.enter(api).await?;
+        self.tried("respond", once);
         let response = answer.response.clone();
         self.changed(|shelf| &mut shelf.events, id, |event| event.response = response).map(drop)
     }

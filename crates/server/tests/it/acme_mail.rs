@@ -84,8 +84,9 @@ impl Mail for Desk {
         }))
     }
 
-    async fn send_draft(&self, api: &Api, id: &str) -> Result<Sent, CallError> {
+    async fn send_draft(&self, api: &Api, once: Once, id: &str) -> Result<Sent, CallError> {
         self.enter(api).await?;
+        self.tried("send draft", once);
         if !self.message_now(id)?.is_draft {
             return Err(refusal(Denial::Conflict, "not_a_draft", "The message is not a draft."));
         }

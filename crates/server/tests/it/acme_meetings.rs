@@ -52,10 +52,12 @@ impl Meetings for Desk {
     async fn cancel_meeting(
         &self,
         api: &Api,
+        once: Once,
         id: &str,
         comment: Option<&str>,
     ) -> Result<(), CallError> {
         self.enter(api).await?;
+        self.tried("cancel meeting", once);
         self.acme.shelf(|shelf| shelf.number(&format!("cancel {id}: {comment:?}"), None));
         self.removed(|shelf| &mut shelf.meetings, id)
     }

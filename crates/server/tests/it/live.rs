@@ -208,6 +208,33 @@ async fn one_key_names_one_effect() {
 }
 
 #[tokio::test]
+async fn a_repetition_of_what_may_have_been_done_says_so_to_the_provider() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    for (kind, number, path, body, what) in [
+        ("evt", 1, "calendar-events/{}/cancel/", json!({}), "cancel event"),
+        ("evt", 2, "calendar-events/{}/respond/", json!({ "response": "accepted" }), "respond"),
+        ("msg", 3, "email-messages/{}/send/", Value::Null, "send draft"),
+        ("mtg", 1, "meetings/{}/cancel/", json!({}), "cancel meeting"),
+    ] {
+        let url = at(&id, &path.replace("{}", &segment(kind, number)));
+        let post = async || {
+            let same = t.alice.with("idempotency-key", what);
+            same.send(Method::POST, &url, Some(&body).filter(|body| !body.is_null())).await
+        };
+        let (detail, retry_after) = ("lost".to_owned(), Duration::from_secs(1));
+        t.acme.deny(CallError::OutcomeUnknown { detail, retry_after });
+        post().await.problem(Code::OutcomeUnknown);
+        assert_eq!(t.acme.done(), [""; 0]);
+        // That it is gone may be the first attempt's doing: it is no last word.
+        t.acme.deny(refusal(Denial::ItemNotFound, "item_not_found", "It is gone."));
+        post().await.problem(Code::ItemNotFound);
+        assert!(post().await.status.is_success(), "{what}");
+        assert_eq!(t.acme.done()[0], format!("again: {what}"));
+    }
+}
+
+#[tokio::test]
 async fn one_key_at_two_items_is_two_effects() {
     let t = TestApp::new().await;
     let id = t.alice.connect("adele").await;

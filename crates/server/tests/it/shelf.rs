@@ -63,6 +63,13 @@ impl Desk {
         self.acme.shelf(|shelf| shelf.denials.pop_front().map_or(Ok(()), Err))
     }
 
+    /// Notes that a call says of itself that it was tried before.
+    pub(crate) fn tried(&self, what: &str, once: Once) {
+        if once.tried() {
+            self.acme.shelf(|shelf| shelf.done.push(format!("again: {what}")));
+        }
+    }
+
     /// Changes one item.
     pub(crate) fn changed<T: Clone>(
         &self,

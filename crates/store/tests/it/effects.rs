@@ -20,6 +20,11 @@ on_both_databases!(
 const LEASE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
+/// Granted, and nobody had it before.
+const NEW: Claimed = Claimed::Granted { tried: false };
+/// Granted, after another who may have had it.
+const TRIED: Claimed = Claimed::Granted { tried: true };
+
 fn effect(t: &Bench, id: &str) -> Effect {
     Effect { id: id.to_owned(), integration: t.id(), request: [7; 32], claim: claim(t) }
 }
@@ -50,10 +55,10 @@ async fn of_all_who_claim_an_effect_one_has_it(d: &Database) {
         async move { store.claim_effect(&effect, LEASE, DAY).await.unwrap() }
     });
     let claims = futures_util::future::join_all(claims).await;
-    assert_eq!(claims.iter().filter(|claim| **claim == Claimed::Granted).count(), 1);
+    assert_eq!(claims.iter().filter(|claim| **claim == NEW).count(), 1);
     assert_eq!(claims.iter().filter(|claim| **claim == Claimed::Busy).count(), 19);
     let other = effect(t, "two");
-    assert_eq!(d.store.claim_effect(&other, LEASE, DAY).await.unwrap(), Claimed::Granted);
+    assert_eq!(d.store.claim_effect(&other, LEASE, DAY).await.unwrap(), NEW);
 }
 
 async fn an_answer_is_kept_once_and_found_by_the_same_request_alone(d: &Database) {
@@ -81,16 +86,16 @@ async fn a_lease_that_ended_or_was_given_up_is_another_ones(d: &Database) {
     let other = Effect { request: [8; 32], ..again(t, &first) };
     assert_eq!(d.store.claim_effect(&other, LEASE, DAY).await.unwrap(), Claimed::Mismatch);
     let second = again(t, &first);
-    assert_eq!(d.replica.claim_effect(&second, LEASE, DAY).await.unwrap(), Claimed::Granted);
+    assert_eq!(d.replica.claim_effect(&second, LEASE, DAY).await.unwrap(), TRIED);
     let third = again(t, &first);
     assert_eq!(d.store.claim_effect(&third, LEASE, DAY).await.unwrap(), Claimed::Busy);
     d.replica.release_effect(&second).await.unwrap();
     assert_eq!(d.store.claim_effect(&other, LEASE, DAY).await.unwrap(), Claimed::Mismatch);
-    assert_eq!(d.store.claim_effect(&third, Duration::ZERO, DAY).await.unwrap(), Claimed::Granted);
+    assert_eq!(d.store.claim_effect(&third, Duration::ZERO, DAY).await.unwrap(), TRIED);
     assert!(d.store.renew_effect(&third, LEASE).await.unwrap());
     assert_eq!(d.store.claim_effect(&second, LEASE, DAY).await.unwrap(), Claimed::Busy);
     d.store.forget_effect(&third).await.unwrap();
-    assert_eq!(d.store.claim_effect(&other, LEASE, DAY).await.unwrap(), Claimed::Granted);
+    assert_eq!(d.store.claim_effect(&other, LEASE, DAY).await.unwrap(), NEW);
 }
 
 async fn a_claim_that_was_lost_neither_answers_nor_renews_nor_forgets(d: &Database) {
@@ -118,7 +123,7 @@ async fn what_was_known_for_long_enough_is_another_effect_and_is_tidied_away(d: 
     d.store.claim_effect(&old, LEASE, DAY).await.unwrap();
     d.store.answer_effect(&old, &answer(t), Duration::ZERO).await.unwrap();
     let new = Effect { request: [8; 32], ..again(t, &old) };
-    assert_eq!(d.replica.claim_effect(&new, LEASE, DAY).await.unwrap(), Claimed::Granted);
+    assert_eq!(d.replica.claim_effect(&new, LEASE, DAY).await.unwrap(), NEW);
     assert!(d.replica.answer_effect(&new, &answer(t), DAY).await.unwrap());
     let gone = effect(t, "two");
     d.store.claim_effect(&gone, LEASE, DAY).await.unwrap();
@@ -140,7 +145,7 @@ async fn a_disconnect_forgets_what_was_had_with_the_integration(d: &Database) {
         d.store.answer_effect(effect, &answer(t), DAY).await.unwrap();
     }
     d.store.disconnect(t.alice, integration, t.now(), None).await.unwrap();
-    assert_eq!(d.store.claim_effect(&ended, LEASE, DAY).await.unwrap(), Claimed::Granted);
+    assert_eq!(d.store.claim_effect(&ended, LEASE, DAY).await.unwrap(), NEW);
     let found = d.store.claim_effect(&other, LEASE, DAY).await.unwrap();
     assert!(matches!(found, Claimed::Answered(_)), "{found:?}");
 }

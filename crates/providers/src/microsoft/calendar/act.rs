@@ -1,11 +1,11 @@
 //! Answering an invitation and calling off a meeting (contract, section 5.5).
 //!
-//! Both write to people, so neither is repeated blindly: where an answer was lost, the event says
-//! whether the action took place.
+//! Both write to people, so neither is repeated blindly: where an answer was lost, to this attempt or to
+//! an earlier one of the same [`Once`], the event says whether the action took place.
 
 use std::time::Duration;
 
-use evergrant::capability::{Answer, Moment, Response};
+use evergrant::capability::{Answer, Moment, Once, Response};
 use evergrant::gateway::Denial;
 use evergrant::provider::Actor;
 use evergrant::{Api, CallError};
@@ -48,6 +48,7 @@ const OURS: &[Row] = &[Row {
 /// Calls off a meeting.
 pub(in crate::microsoft) async fn cancel(
     api: &Api,
+    once: Once,
     event: &str,
     comment: Option<&str>,
 ) -> Result<(), CallError> {
@@ -55,12 +56,18 @@ pub(in crate::microsoft) async fn cancel(
     if let Some(comment) = comment {
         body.insert("comment".to_owned(), json!(comment));
     }
-    let action = Action { api, event, name: "cancel", body: Value::Object(body), rows: NOT_OURS };
+    let action =
+        Action { api, once, event, name: "cancel", body: Value::Object(body), rows: NOT_OURS };
     action.take(|event| event.is_none_or(|event| event.is_cancelled)).await
 }
 
 /// Answers an invitation.
-pub(super) async fn respond(api: &Api, event: &str, answer: &Answer) -> Result<(), CallError> {
+pub(super) async fn respond(
+    api: &Api,
+    once: Once,
+    event: &str,
+    answer: &Answer,
+) -> Result<(), CallError> {
     let name = word("/response", ANSWERS, answer.response.as_str())?;
     let mut body = json!({ "sendResponse": answer.send });
     if let Some(comment) = &answer.comment {
@@ -70,7 +77,7 @@ pub(super) async fn respond(api: &Api, event: &str, answer: &Answer) -> Result<(
         body["proposedNewTime"] = json!({ "start": start, "end": end });
     }
     let wanted = answer.response.clone();
-    let action = Action { api, event, name, body, rows: OURS };
+    let action = Action { api, once, event, name, body, rows: OURS };
     // An event that was declined goes away.
     let done = |event: Option<&wire::Event>| match event {
         None => wanted == Response::Declined,
@@ -107,6 +114,7 @@ fn proposed(answer: &Answer) -> Result<Option<(Value, Value)>, CallError> {
 /// Something that is done to an event, and that writes to people.
 struct Action<'a> {
     api: &'a Api,
+    once: Once,
     event: &'a str,
     name: &'static str,
     body: Value,
@@ -117,6 +125,9 @@ impl Action<'_> {
     /// Does it; `done` tells by the event, or by its absence, whether it took place.
     async fn take(&self, done: impl Fn(Option<&wire::Event>) -> bool) -> Result<(), CallError> {
         let path = format!("/me/events/{}/{}", id(self.event)?, self.name);
+        if self.once.tried() && done(self.now().await?.as_ref()) {
+            return Ok(());
+        }
         let mut lost = None;
         for _ in 0..TRIES {
             let call = Call::post(self.api, WRITE, path.clone()).explained_by(self.rows);
@@ -125,11 +136,7 @@ impl Action<'_> {
                 return Err(error);
             }
             self.api.wait(SETTLES).await;
-            let now = match super::fetch(self.api, self.event).await {
-                Ok(now) => Some(now),
-                Err(CallError::Denied { denial: Denial::ItemNotFound, .. }) => None,
-                Err(_) => return Err(unknown(&error)),
-            };
+            let Ok(now) = self.now().await else { return Err(unknown(&error)) };
             if done(now.as_ref()) {
                 return Ok(());
             }
@@ -140,6 +147,14 @@ impl Action<'_> {
         }
         // It is known that it did not take place.
         Err(lost.unwrap_or_else(|| CallError::Unreadable("no answer".to_owned())))
+    }
+
+    /// The event as it is now; `None` if it is gone.
+    async fn now(&self) -> Result<Option<wire::Event>, CallError> {
+        match super::fetch(self.api, self.event).await {
+            Err(CallError::Denied { denial: Denial::ItemNotFound, .. }) => Ok(None),
+            found => found.map(Some),
+        }
     }
 }
 

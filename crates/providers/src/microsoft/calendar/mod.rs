@@ -108,14 +108,21 @@ impl Calendars for Microsoft {
     async fn cancel_event(
         &self,
         api: &Api,
+        once: Once,
         id: &str,
         comment: Option<&str>,
     ) -> Result<(), CallError> {
-        cancel(api, id, comment).await
+        cancel(api, once, id, comment).await
     }
 
-    async fn respond(&self, api: &Api, id: &str, answer: &Answer) -> Result<(), CallError> {
-        act::respond(api, id, answer).await
+    async fn respond(
+        &self,
+        api: &Api,
+        once: Once,
+        id: &str,
+        answer: &Answer,
+    ) -> Result<(), CallError> {
+        act::respond(api, once, id, answer).await
     }
 
     async fn availability(

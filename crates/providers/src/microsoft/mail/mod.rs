@@ -112,8 +112,8 @@ impl Mail for Mailbox {
         once::create_draft(api, once, message).await
     }
 
-    async fn send_draft(&self, api: &Api, id: &str) -> Result<Sent, CallError> {
-        once::send_draft(api, id).await
+    async fn send_draft(&self, api: &Api, once: Once, id: &str) -> Result<Sent, CallError> {
+        once::send_draft(api, once, id).await
     }
 
     async fn reply(

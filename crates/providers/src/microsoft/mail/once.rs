@@ -15,8 +15,10 @@
 //! Two attempts of the same [`Once`] at the same time would each make a draft and send it: the caller
 //! lets one end before it begins another.
 //!
-//! What is kept nowhere is the sent message itself: an account that removes it from the sent items for
-//! good, before the same [`Once`] is asked for again, makes it look unsent.
+//! **What is not promised.** The mailbox is the only memory of what was sent: where an account keeps no
+//! sent messages, or removes the copy for good before the same [`Once`] is asked for again, the message
+//! looks unsent, and the repetition sends it again. Within one attempt it does not: a draft that is gone
+//! without a copy is told as unknown (ADR 12).
 
 use std::time::Duration;
 
@@ -97,9 +99,20 @@ pub(super) async fn create_draft(
 }
 
 /// Sends a draft of the account's own making.
-pub(super) async fn send_draft(api: &Api, draft: &str) -> Result<Sent, CallError> {
+///
+/// One that is no draft any longer was sent by an earlier attempt, if there may have been one; if it is
+/// gone, nobody can tell.
+pub(super) async fn send_draft(api: &Api, once: Once, draft: &str) -> Result<Sent, CallError> {
     permitted(api)?;
-    let found = state(api, draft).await?;
+    let found = match state(api, draft).await {
+        Err(CallError::Denied { denial: Denial::ItemNotFound, .. }) if once.tried() => {
+            return Err(unknown("the draft is gone, and there is no sent message"));
+        }
+        found => found?,
+    };
+    if !found.is_draft && once.tried() {
+        return Ok(sent(found));
+    }
     if !found.is_draft {
         let failure = Failure::new("not_a_draft", Actor::User, "This is not a draft any longer.")
             .remedied_by("Look into the sent items; it was probably sent before.");

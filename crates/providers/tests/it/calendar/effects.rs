@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use evergrant::capability::Once;
 use evergrant::{CallError, Denial, Repeat};
 use serde_json::{Value, json};
 
@@ -137,6 +138,34 @@ async fn a_request_that_was_lost_on_its_way_is_sent_again() {
 }
 
 #[tokio::test]
+async fn a_repetition_of_what_was_done_sends_nothing() {
+    let tentative = json!({ "response": "tentativelyAccepted", "time": "2026-10-02T00:00:00Z" });
+    let answered = event(json!({ "responseStatus": tentative }));
+    let cancelled = event(json!({ "isCancelled": true }));
+    for (cancels, found) in [(false, Some(answered)), (true, Some(cancelled)), (true, None)] {
+        let graph = match &found {
+            Some(event) => Graph::default().answer(200, event),
+            None => Graph::default().example("error.404.item_not_found"),
+        };
+        let account = calendar(&graph).await;
+        act_as(&account, once().again(), cancels).await.unwrap();
+        assert!(graph.sent().is_empty(), "cancels: {cancels}");
+        assert_eq!(graph.asked().len(), 1);
+    }
+    // What was not done is; an answer to what is gone is refused.
+    for cancels in [false, true] {
+        let graph = Graph::default().answer(200, &event(json!({}))).example("action.202.response");
+        let account = calendar(&graph).await;
+        act_as(&account, once().again(), cancels).await.unwrap();
+        assert_eq!(graph.sent().len(), 1);
+    }
+    let gone =
+        Graph::default().example("error.404.item_not_found").example("error.404.item_not_found");
+    let account = calendar(&gone).await;
+    assert_eq!(denial(act_as(&account, once().again(), false).await), Denial::ItemNotFound);
+}
+
+#[tokio::test]
 async fn what_nobody_can_tell_is_said() {
     // The act, and every time that its effect is asked for.
     let graph = (0..5).fold(Graph::default(), |graph, _| graph.lost());
@@ -147,11 +176,15 @@ async fn what_nobody_can_tell_is_said() {
 }
 
 async fn act(account: &Connected, cancels: bool) -> Result<(), CallError> {
+    act_as(account, once(), cancels).await
+}
+
+async fn act_as(account: &Connected, once: Once, cancels: bool) -> Result<(), CallError> {
     if cancels {
-        account.run(account.calendars().cancel_event(&account.api, "id", None)).await
+        account.run(account.calendars().cancel_event(&account.api, once, "id", None)).await
     } else {
         let answer = given(json!({ "response": "tentative" }));
-        account.run(account.calendars().respond(&account.api, "id", &answer)).await
+        account.run(account.calendars().respond(&account.api, once, "id", &answer)).await
     }
 }
 
@@ -164,9 +197,9 @@ async fn refusals_say_what_is_wrong() {
         .example("error.404.item_not_found");
     let account = calendar(&graph).await;
     let (api, calendars) = (&account.api, account.calendars());
-    assert_eq!(denial(calendars.cancel_event(api, "id", None).await), Denial::Conflict);
+    assert_eq!(denial(calendars.cancel_event(api, once(), "id", None).await), Denial::Conflict);
     let answer = given(json!({ "response": "accepted" }));
-    assert_eq!(denial(calendars.respond(api, "id", &answer).await), Denial::Conflict);
+    assert_eq!(denial(calendars.respond(api, once(), "id", &answer).await), Denial::Conflict);
     let changes = given(json!({ "subject": "New" }));
     let stale = calendars.update_event(api, "id", &changes, Some("W/\"old\"")).await;
     assert_eq!(denial(stale), Denial::ItemChanged);

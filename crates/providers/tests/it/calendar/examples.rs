@@ -190,12 +190,12 @@ async fn a_meeting_is_called_off_and_invitations_are_answered() {
     ] {
         let (graph, account) = answering("microsoft_calendar", "action.202.response").await;
         let answer = given(super::with(rest, json!({ "response": response })));
-        account.calendars().respond(&account.api, LUNCH, &answer).await.unwrap();
+        account.calendars().respond(&account.api, once(), LUNCH, &answer).await.unwrap();
         assert!(covers(&graph.requests()[0], name).is_empty(), "{name}");
     }
     let (graph, account) = answering("microsoft_calendar", "action.202.response").await;
     let comment = Some("Cancelling for this week due to all hands");
-    account.calendars().cancel_event(&account.api, LUNCH, comment).await.unwrap();
+    account.calendars().cancel_event(&account.api, once(), LUNCH, comment).await.unwrap();
     assert!(covers(&graph.requests()[0], "event.cancel.request").is_empty());
 }
 

@@ -172,7 +172,7 @@ async fn what_cannot_be_is_refused_before_anything_is_sent() {
         (proposing("accepted", true), "/proposed_start_time"),
         (proposing("tentative", false), "/send"),
     ] {
-        let refused = account.calendars().respond(&account.api, "id", &given(answer)).await;
+        let refused = account.calendars().respond(&account.api, once(), "id", &given(answer)).await;
         assert_eq!(pointer(refused), at);
     }
     let ask = |emails: Value, end: &str, minutes: u32| {
