@@ -1,5 +1,6 @@
 //! Online meetings: of their own, and made by events.
 
+use evergrant::Transport as _;
 use serde_json::{Value, json};
 
 use super::{MEGAN, Person, adele, alex, direct, escape, event, lunch, refusal};
@@ -210,6 +211,28 @@ async fn create_or_get_makes_one_meeting() {
             (400, "BadRequest"),
             "{nonsense}"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn create_or_get_makes_one_meeting_however_many_ask_at_once() {
+    let play = Play::new();
+    let adele = adele(&play).await;
+    let http = evergrant_sandbox::InProcess::new(&play.stage);
+    // Reading a long list takes time, in which the others come.
+    let crowd = vec![json!({ "upn": ALEX, "role": "attendee" }); 300];
+    for round in 0..20 {
+        let body =
+            json!({ "externalId": format!("E{round}"), "participants": { "attendees": crowd } });
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let path = "/v1.0/me/onlineMeetings/createOrGet";
+            let (http, request) = (http.clone(), adele.request("POST", path, &[], &body));
+            calls.spawn(async move { http.send(request).await.unwrap().status().as_u16() });
+        }
+        let mut statuses = calls.join_all().await;
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 200, 201], "round {round}");
     }
 }
 
