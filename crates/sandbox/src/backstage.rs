@@ -8,11 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evergrant::clock::later;
 use evergrant::entropy::random;
-use evergrant::{Clock, Entropy};
+use evergrant::{Clock, Entropy, Request};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::Ledger;
+use crate::faults::Faults;
+use crate::{Failure, Ledger, Scene};
 
 /// How a stage is set up.
 #[derive(Clone)]
@@ -49,6 +50,7 @@ struct Inner {
     config: StageConfig,
     turn: Mutex<Turn>,
     ledger: Ledger,
+    faults: Faults,
 }
 
 /// What a reset makes new.
@@ -64,7 +66,8 @@ impl Backstage {
     /// The backstage of a new stage.
     pub fn new(config: StageConfig) -> Self {
         let turn = Turn::new(config.seed, config.access_ttl);
-        Self(Arc::new(Inner { config, turn: Mutex::new(turn), ledger: Ledger::default() }))
+        let turn = Mutex::new(turn);
+        Self(Arc::new(Inner { config, turn, ledger: Ledger::default(), faults: Faults::default() }))
     }
 
     /// The time on the stage.
@@ -107,6 +110,19 @@ impl Backstage {
         &self.0.ledger
     }
 
+    /// The answer that is scripted for a request within another one, such as an item of a batch. The
+    /// stage sees only whole requests: whoever takes one apart asks here for each part.
+    pub fn strike_part(&self, scene: &Scene, part: &Request) -> Option<Failure> {
+        let failure = self.0.faults.strike_part(scene, part)?;
+        self.0.ledger.part_struck();
+        Some(failure)
+    }
+
+    /// The faults that are still to come.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.0.faults
+    }
+
     /// Whether refresh tokens are good only once.
     pub fn strict_rotation(&self) -> bool {
         self.0.config.strict_rotation
@@ -134,6 +150,7 @@ impl Backstage {
     pub(crate) fn reset(&self, seed: u64) {
         self.turn(|turn| *turn = Turn::new(seed, self.0.config.access_ttl));
         self.0.ledger.clear();
+        self.0.faults.clear();
     }
 
     fn turn<T>(&self, look: impl FnOnce(&mut Turn) -> T) -> T {

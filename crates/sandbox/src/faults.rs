@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use evergrant::Request;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -92,7 +91,7 @@ impl Failure {
     }
 
     /// Puts the scripted headers on an answer.
-    pub(crate) fn dress(&self, response: &mut Response) {
+    pub fn dress<B>(&self, response: &mut Response<B>) {
         for (name, value) in &self.headers {
             // Both were read before when the fault was scripted.
             if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse()) {
@@ -141,6 +140,12 @@ impl Deed {
     /// The answer instead of the real one, if there is one.
     pub(crate) fn failure(&self) -> Option<&Failure> {
         (!self.failure.is_empty()).then_some(&self.failure)
+    }
+
+    /// Whether it is an answer and nothing else.
+    fn is_answer(&self) -> bool {
+        let is_late = self.delay_ms.is_some() || self.hold_ms.is_some();
+        self.failure().is_some() && !is_late && self.truncate.is_none()
     }
 
     fn check(&self) -> Result<(), Problem> {
@@ -228,8 +233,26 @@ impl Faults {
 
     /// The first fault meant for this request, once less to come.
     pub(crate) fn strike(&self, scene: &Scene, request: &Request) -> Option<Fault> {
+        self.first(|fault| fault.is_for(scene, request))
+    }
+
+    /// The same for a request within another one. It has no connection of its own that could be
+    /// slow or break, so only answers strike it; and only faults that name a method or a path, as
+    /// the others are for the whole.
+    pub(crate) fn strike_part(&self, scene: &Scene, request: &Request) -> Option<Failure> {
+        let names = |fault: &Fault| {
+            ["method", "path"].iter().any(|field| fault.matching.contains_key(*field))
+        };
+        let fault = self.first(|fault| {
+            names(fault) && fault.deed.is_answer() && fault.is_for(scene, request)
+        })?;
+        Some(fault.deed.failure)
+    }
+
+    /// The first fault that `is_it`, once less to come.
+    fn first(&self, is_it: impl Fn(&Fault) -> bool) -> Option<Fault> {
         self.script(|script| {
-            let index = script.faults.iter().position(|fault| fault.is_for(scene, request))?;
+            let index = script.faults.iter().position(is_it)?;
             let fault = script.faults.get_mut(index)?;
             fault.times -= 1;
             let struck = fault.clone();

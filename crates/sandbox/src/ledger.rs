@@ -124,6 +124,8 @@ pub struct Traffic {
     pub peak: u64,
     /// Calls that were turned away since there were too many.
     pub refused: u64,
+    /// Requests to the address of an upload, which is permission enough, that brought a token.
+    pub uploads_with_token: u64,
 }
 
 /// How often what happened to codes and tokens.
@@ -200,6 +202,18 @@ impl Ledger {
         self.book(|book| {
             book.summary.mailboxes.entry(mailbox.to_owned()).or_default().refused += 1;
         });
+    }
+
+    /// Writes down that a token came to the address of an upload, which is permission enough.
+    pub fn token_with_upload(&self, mailbox: &str) {
+        self.book(|book| {
+            book.summary.mailboxes.entry(mailbox.to_owned()).or_default().uploads_with_token += 1;
+        });
+    }
+
+    /// Writes down a scripted fault that struck a part of a request.
+    pub(crate) fn part_struck(&self) {
+        self.book(|book| book.summary.faults += 1);
     }
 
     /// Writes down what happened to a code or a token.

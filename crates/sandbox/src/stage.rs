@@ -12,7 +12,7 @@ use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::faults::{Break, Faults};
+use crate::faults::Break;
 use crate::{Act, Backstage, Credential, Fault, Ledger, Origin, Pass, Problem, Seen, control};
 
 /// The most that is read of a request's body.
@@ -25,7 +25,6 @@ pub struct Stage(Arc<Inner>);
 struct Inner {
     backstage: Backstage,
     acts: Vec<Box<dyn Act>>,
-    faults: Faults,
 }
 
 /// Marks an answer that must not arrive.
@@ -42,7 +41,7 @@ impl std::fmt::Debug for Inner {
 impl Stage {
     /// A stage with `acts` on it, which were made from the same `backstage`.
     pub fn new(backstage: Backstage, acts: Vec<Box<dyn Act>>) -> Self {
-        Self(Arc::new(Inner { backstage, acts, faults: Faults::default() }))
+        Self(Arc::new(Inner { backstage, acts }))
     }
 
     /// All acts and the control interface on one router. Where it is mounted without TLS, add the
@@ -89,7 +88,6 @@ impl Stage {
 
     /// Makes the world new: accounts, grants, faults, ledger and time.
     pub fn reset(&self, seed: u64) {
-        self.0.faults.clear();
         self.0.backstage.reset(seed);
         for act in &self.0.acts {
             act.reset();
@@ -98,17 +96,17 @@ impl Stage {
 
     /// Scripts a fault and returns it with its id.
     pub fn script(&self, fault: Fault) -> Result<Fault, Problem> {
-        self.0.faults.add(fault, self.0.acts.iter().map(AsRef::as_ref))
+        self.0.backstage.faults().add(fault, self.0.acts.iter().map(AsRef::as_ref))
     }
 
     /// The faults that are still to come.
     pub fn faults(&self) -> Vec<Fault> {
-        self.0.faults.list()
+        self.0.backstage.faults().list()
     }
 
     /// Takes back all faults.
     pub fn forget_faults(&self) {
-        self.0.faults.clear();
+        self.0.backstage.faults().clear();
     }
 
     /// Changes the world of `act` behind everybody's back.
@@ -176,7 +174,7 @@ async fn perform(State(stage): State<Stage>, request: Request, next: Next) -> Re
         None => Ok(Pass::default()),
     };
     let fault = match (&scene, &entered) {
-        (Some((_, scene)), Ok(_)) => stage.0.faults.strike(scene, &request),
+        (Some((_, scene)), Ok(_)) => stage.0.backstage.faults().strike(scene, &request),
         _ => None,
     };
     let number = stage.ledger().arrived(Seen {

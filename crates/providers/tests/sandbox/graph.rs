@@ -13,7 +13,9 @@ async fn token(play: &Play, scope: &str) -> String {
 async fn me_is_the_account_by_every_name() {
     let play = Play::new();
     let token = token(&play, "User.Read").await;
-    let me = play.graph("GET", "/v1.0/me", &token).await;
+    let request = crate::play::fixture("me.request")["request"].clone();
+    let path = request["url"].as_str().unwrap().replace("https://graph.microsoft.com", "");
+    let me = play.graph(request["method"].as_str().unwrap(), &path, &token).await;
     assert_like("me.response", &me);
     assert_eq!(me.json["@odata.context"], format!("{BASE}/v1.0/$metadata#users/$entity").as_str());
     let oid = me.json["id"].as_str().unwrap();
@@ -64,6 +66,29 @@ async fn the_gate_refuses_as_the_real_one_does() {
     );
     assert!(expired.header("www-authenticate").starts_with("Bearer realm=\"\""));
     assert_eq!(play.counts().access_tokens_refused, 1);
+}
+
+#[tokio::test]
+async fn a_token_for_somebody_else_is_refused() {
+    let play = Play::new();
+    // The same key signs it, but it is for the application.
+    let tokens = play.sign_in().await;
+    let refused = play.graph("GET", "/v1.0/me", tokens["id_token"].as_str().unwrap()).await;
+    assert_like("error.401.wrong_audience", &refused);
+    let example = crate::play::fixture("error.401.wrong_audience")["response"]["body"].clone();
+    for member in ["code", "message"] {
+        assert_eq!(refused.json["error"][member], example["error"][member], "{member}");
+    }
+}
+
+#[tokio::test]
+async fn no_two_users_have_one_name() {
+    let play = Play::new();
+    let world = play.control("GET", "world", &Value::Null).await.ok();
+    let users = world["acts"]["microsoft"]["users"].as_array().unwrap();
+    let names: std::collections::BTreeSet<_> =
+        users.iter().map(|user| user["display_name"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), users.len(), "{names:?}");
 }
 
 #[tokio::test]

@@ -140,12 +140,9 @@ pub(super) fn fail(
         },
         (ADMIN_CONSENT, Some(trouble), _) => admin::scripted(act, request, &trouble),
         (_, Some(trouble), _) => trouble.json(&trace, &origin),
+        (GRAPH, None, _) => return fail_graph(act, failure, request).map(Body::from),
         (_, None, Some(Value::String(text))) => (status, text.clone()).into_response(),
         (_, None, Some(body)) => (status, axum::Json(body)).into_response(),
-        (GRAPH, None, None) => {
-            let text = |name| failure.vendor.get(name).and_then(Value::as_str);
-            Reply::new(act, request).scripted(status, text("code"), text("message")).map(Body::from)
-        }
         (AUTHORIZE | ADMIN_CONSENT, None, None) => {
             let mut page = Page::new("We’re having trouble", "<p>Try again in a while.</p>");
             page.status = status;
@@ -157,7 +154,41 @@ pub(super) fn fail(
             _ => Body::empty().into_response(),
         },
     };
-    if failure.status.is_some() {
+    finish(&mut response, failure);
+    response
+}
+
+/// What strikes an item of a batch, if a fault is meant for it.
+pub(super) fn strike(act: &MicrosoftAct, item: &Request) -> Option<evergrant::Response> {
+    let failure = act.backstage().strike_part(&scene(act, item)?, item)?;
+    let mut response = fail_graph(act, &failure, item);
+    failure.dress(&mut response);
+    Some(response)
+}
+
+/// Graph's way to fail, of a whole request or of a part.
+fn fail_graph(act: &MicrosoftAct, failure: &Failure, request: &Request) -> evergrant::Response {
+    let scripted = |media_type, text: String| {
+        let mut response = evergrant::Response::new(text.into());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        response
+    };
+    let mut response = match &failure.body {
+        Some(Value::String(text)) => scripted("text/plain; charset=utf-8", text.clone()),
+        Some(body) => scripted("application/json", body.to_string()),
+        None => {
+            let text = |name| failure.vendor.get(name).and_then(Value::as_str);
+            let status = failure.status_code().unwrap_or(StatusCode::BAD_REQUEST);
+            Reply::new(act, request).scripted(status, text("code"), text("message"))
+        }
+    };
+    finish(&mut response, failure);
+    response
+}
+
+/// The status and the wait of the script.
+fn finish<B>(response: &mut axum::http::Response<B>, failure: &Failure) {
+    if let Some(status) = failure.status_code() {
         *response.status_mut() = status;
     }
     if let Some(seconds) = failure.retry_after {
@@ -166,7 +197,6 @@ pub(super) fn fail(
         // A scripted status comes exactly as scripted, without a hint of its own.
         response.headers_mut().remove(header::RETRY_AFTER);
     }
-    response
 }
 
 fn request_parameters(request: &Request) -> HashMap<String, String> {

@@ -10,7 +10,8 @@ use super::mailbox::Mailbox;
 
 /// What can be changed, for the page that lists it.
 pub(super) const PATHS: &[&str] = &[
-    "limits {\"concurrency\"?,\"retry_after\"?,\"requests\"?,\"upload_bytes\"?,\"messages_per_minute\"?}",
+    "limits {\"concurrency\"?,\"retry_after\"?,\"requests\"?,\"upload_bytes\"?,\"messages_per_minute\"?,\
+     \"recipients_per_message\"?,\"recipients_per_day\"?}",
     "users/{upn}/mailbox {\"enabled\":bool}",
     "users/{upn}/changes {\"since\":number}",
     "users/{upn}/messages {message}",

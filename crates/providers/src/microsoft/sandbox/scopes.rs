@@ -26,11 +26,18 @@ const PERMISSIONS: &[&str] = &[
     "User.ReadBasic.All",
     "User.ReadWrite",
 ];
-/// What `.default` stands for at every registration here.
+/// What `.default` stands for at every registration here: what the work with calendars, mail and
+/// meetings needs (contract, 9).
 const REGISTERED: &[&str] = &[
+    "Calendars.Read",
+    "Calendars.Read.Shared",
     "Calendars.ReadWrite",
+    "Calendars.ReadWrite.Shared",
+    "Mail.Read",
     "Mail.ReadWrite",
     "Mail.Send",
+    "MailboxSettings.Read",
+    "MailboxSettings.ReadWrite",
     "OnlineMeetings.ReadWrite",
     "User.Read",
 ];

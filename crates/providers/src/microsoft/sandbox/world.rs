@@ -92,7 +92,7 @@ impl World {
             ..User::new(
                 "admin@contoso.example",
                 "cccccccc-0000-1111-2222-dddddddddddd",
-                "Megan Bowen",
+                "Contoso Administrator",
             )
         };
         let dana = User {

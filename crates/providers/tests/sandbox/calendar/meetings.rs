@@ -1,5 +1,6 @@
 //! Online meetings: of their own, and made by events.
 
+use evergrant::Transport as _;
 use serde_json::{Value, json};
 
 use super::{MEGAN, Person, adele, alex, direct, escape, event, lunch, refusal};
@@ -118,6 +119,42 @@ async fn without_a_licence_there_are_no_meetings() {
 }
 
 #[tokio::test]
+async fn a_calendar_can_do_without_meetings() {
+    let play = Play::new();
+    let (adele, alex) = (adele(&play).await, alex(&play).await);
+    let second = adele.post("calendars", json!({ "name": "Second" })).await.json;
+    assert_eq!(second["allowedOnlineMeetingProviders"], json!(["teamsForBusiness"]));
+    let forbid = |id: &Value| format!("calendars/{}/online-meetings", id.as_str().unwrap());
+    let no = json!({ "allowed": false });
+    let shown = direct(&play, ADELE, &forbid(&second["id"]), no.clone()).await;
+    assert_eq!(shown["allowedOnlineMeetingProviders"], json!([]));
+    let events = format!("calendars/{}/events", escape(second["id"].as_str().unwrap()));
+    let made = adele.post(&events, online()).await;
+    assert_eq!((made.status, &made.json["isOnlineMeeting"]), (201, &json!(false)));
+    let path = event(&made.json["id"]);
+    let patched = adele.patch(&path, json!({ "isOnlineMeeting": true })).await.ok();
+    assert_eq!(
+        (&patched["isOnlineMeeting"], &patched["onlineMeeting"]),
+        (&json!(false), &Value::Null)
+    );
+    assert_eq!(adele.create(online()).await["isOnlineMeeting"], true, "the first calendar may");
+    direct(&play, ADELE, &forbid(&second["id"]), json!({ "allowed": true })).await;
+    let patched = adele.patch(&path, json!({ "isOnlineMeeting": true })).await.ok();
+    assert!(patched["onlineMeeting"]["joinUrl"].is_string());
+
+    // A shared calendar is what its owner made it.
+    let his = alex.get("calendar").await.ok();
+    direct(&play, ALEX, &forbid(&his["id"]), no).await;
+    direct(&play, ALEX, "share-calendar", json!({ "with": ADELE, "can_edit": true })).await;
+    let all = adele.get("calendars").await.ok();
+    let shared = |one: &&Value| one["owner"]["address"] == ALEX;
+    let shared = all["value"].as_array().unwrap().iter().find(shared).unwrap();
+    assert_eq!(shared["allowedOnlineMeetingProviders"], json!([]));
+    let events = format!("calendars/{}/events", escape(shared["id"].as_str().unwrap()));
+    assert_eq!(adele.post(&events, online()).await.json["onlineMeeting"], Value::Null);
+}
+
+#[tokio::test]
 async fn a_meeting_is_made_changed_and_deleted() {
     let play = Play::new();
     let adele = adele(&play).await;
@@ -210,6 +247,28 @@ async fn create_or_get_makes_one_meeting() {
             (400, "BadRequest"),
             "{nonsense}"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn create_or_get_makes_one_meeting_however_many_ask_at_once() {
+    let play = Play::new();
+    let adele = adele(&play).await;
+    let http = evergrant_sandbox::InProcess::new(&play.stage);
+    // Reading a long list takes time, in which the others come.
+    let crowd = vec![json!({ "upn": ALEX, "role": "attendee" }); 300];
+    for round in 0..20 {
+        let body =
+            json!({ "externalId": format!("E{round}"), "participants": { "attendees": crowd } });
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let path = "/v1.0/me/onlineMeetings/createOrGet";
+            let (http, request) = (http.clone(), adele.request("POST", path, &[], &body));
+            calls.spawn(async move { http.send(request).await.unwrap().status().as_u16() });
+        }
+        let mut statuses = calls.join_all().await;
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 200, 201], "round {round}");
     }
 }
 

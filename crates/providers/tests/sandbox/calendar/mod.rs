@@ -45,6 +45,17 @@ impl<'a> Person<'a> {
         headers: &[(&str, &str)],
         body: &Value,
     ) -> Answer {
+        self.play.send(self.request(method, path, headers, body)).await.unwrap()
+    }
+
+    /// The same without sending it.
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> evergrant::Request {
         let bearer = format!("Bearer {}", self.token);
         let mut all = vec![("authorization", bearer.as_str())];
         all.extend_from_slice(headers);
@@ -52,7 +63,7 @@ impl<'a> Person<'a> {
         if !text.is_empty() {
             all.push(("content-type", "application/json"));
         }
-        self.play.send(self.play.request(method, path, &all, text)).await.unwrap()
+        self.play.request(method, path, &all, text)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -24,6 +24,23 @@ async fn a_window_must_be_given_and_not_too_long() {
 }
 
 #[tokio::test]
+async fn not_everything_can_be_selected_in_a_view() {
+    let play = Play::new();
+    let adele = adele(&play).await;
+    adele.create(at("Ten", "2031-05-05T10:00:00", "2031-05-05T11:00:00", "UTC")).await;
+    let view =
+        "calendarView?startDateTime=2031-05-05T00:00:00Z&endDateTime=2031-05-06T00:00:00Z&$select=";
+    for name in ["createdDateTime", "lastModifiedDateTime"] {
+        let answer = adele.get(&format!("{view}subject,{name}")).await;
+        assert_eq!(refusal(&answer), (400, "BadRequest"), "{name}");
+        assert_eq!(adele.get(&format!("events?$select={name}")).await.status, 200);
+        let whole = adele.get(view).await.ok();
+        assert!(whole["value"][0][name].is_string(), "{name} comes without being asked for");
+    }
+    assert_eq!(adele.get(&format!("{view}subject")).await.status, 200);
+}
+
+#[tokio::test]
 async fn offsets_in_a_window_are_honoured() {
     let play = Play::new();
     let adele = adele(&play).await;

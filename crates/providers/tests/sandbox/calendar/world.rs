@@ -98,6 +98,7 @@ async fn the_director_is_told_what_is_wrong() {
         ("adele@contoso.example/events/AAMkAGI1AAAt9AHjAAA=/delete", json!({}), 404),
         ("adele@contoso.example/events/rubbish/delete", json!({}), 422),
         ("adele@contoso.example/teams", json!({ "licenced": true }), 422),
+        ("adele@contoso.example/calendars/x/online-meetings", json!({ "allowed": true }), 422),
         ("nobody@contoso.example/teams", json!({ "licensed": true }), 404),
         ("adele@contoso.example/late-join-link", json!({ "minutes": 1 }), 422),
         ("adele@contoso.example/share-calendar", json!({ "with": "nobody@contoso.example" }), 404),

@@ -64,8 +64,61 @@ async fn small_attachments_come_and_go() {
     assert_eq!(item.status, 201);
     let whole = format!("{path}/{}?$expand=microsoft.graph.itemattachment/item", id(&item.json));
     assert_eq!(desk.get(&whole).await.ok()["item"]["subject"], "x");
+    let reference = json!({ "@odata.type": "#microsoft.graph.referenceAttachment", "name": "r" });
+    let reference = desk.post(&path, reference).await.json;
+    let nothing = desk.get(&format!("{path}/{}/$value", id(&reference))).await;
+    assert_eq!(nothing.status, 404, "a reference has no content here");
     let inbox = format!("/me/messages/{}/attachments", id(&desk.newest("inbox").await));
     assert_eq!(desk.post(&inbox, file("a", b"x")).await.status, 400, "only drafts");
+}
+
+#[tokio::test]
+async fn the_content_of_an_attached_item_is_its_mime() {
+    let desk = Desk::new().await;
+    let path = format!("/me/messages/{}/attachments", id(&desk.draft(ALEX).await));
+    let letter = json!({
+        "@odata.type": "#microsoft.graph.itemAttachment",
+        "name": "A letter",
+        "item": {
+            "@odata.type": "#microsoft.graph.message",
+            "subject": "Within",
+            "body": { "contentType": "HTML", "content": "<p>Hello.</p>" },
+            "toRecipients": [{ "emailAddress": { "name": "Alex Wilber", "address": ALEX } }],
+            "attachments": [{
+                "@odata.type": "#microsoft.graph.fileAttachment",
+                "name": "a.txt", "contentBytes": STANDARD.encode("hello"),
+            }],
+        },
+    });
+    let made = desk.post(&path, letter).await.json;
+    let raw = desk.get(&format!("{path}/{}/$value", id(&made))).await;
+    assert_eq!((raw.status, raw.header("content-type")), (200, "text/plain"));
+    for part in [
+        "Subject: Within\r\n".to_owned(),
+        format!("To: \"Alex Wilber\" <{ALEX}>\r\n"),
+        "Content-Type: text/html".to_owned(),
+        STANDARD.encode("<p>Hello.</p>"),
+        "filename=\"a.txt\"".to_owned(),
+        STANDARD.encode("hello"),
+    ] {
+        assert!(raw.text.contains(&part), "{part} in {}", raw.text);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_brings_a_token_is_taken_and_noted() {
+    let desk = Desk::new().await;
+    let draft = id(&desk.draft(ALEX).await);
+    let total = 3 * MB + 100;
+    let begun = session(&desk, &draft, total).await;
+    let url = begun.json["uploadUrl"].as_str().unwrap().to_owned();
+    let noted = || desk.play.stage.ledger().traffic(crate::play::ADELE).uploads_with_token;
+    assert_eq!(put(&desk, &url, 0, MB, total).await.status, 200);
+    assert_eq!(noted(), 0);
+    let range = format!("bytes {MB}-{}/{total}", 2 * MB - 1);
+    let headers = [("content-type", "application/octet-stream"), ("content-range", range.as_str())];
+    assert_eq!(desk.call("PUT", &url, &headers, "x".repeat(MB)).await.status, 200);
+    assert_eq!(noted(), 1);
 }
 
 #[tokio::test]
@@ -127,11 +180,13 @@ async fn an_upload_has_its_bounds() {
     let total = 10 * MB;
     let url = |answer: &Answer| answer.json["uploadUrl"].as_str().unwrap().to_owned();
     let begun = url(&session(&desk, &draft, total).await);
-    assert_eq!(put(&desk, &begun, 0, 4 * MB, total).await.status, 413);
-    assert_eq!(put(&desk, &begun, 0, 4 * MB - 1, total).await.status, 200);
-    assert_eq!(put(&desk, &begun, 4 * MB - 1, 10, total + 1).await.status, 416);
+    // A decimal megabyte, other than the 320 KiB of the pieces.
+    let most = 3_999_999;
+    assert_eq!(put(&desk, &begun, 0, most + 1, total).await.status, 413);
+    assert_eq!(put(&desk, &begun, 0, most, total).await.status, 200);
+    assert_eq!(put(&desk, &begun, most, 10, total + 1).await.status, 416);
     assert_eq!(bare(&desk, "DELETE", &begun).await.status, 204);
-    assert_eq!(put(&desk, &begun, 4 * MB - 1, 10, total).await.status, 404);
+    assert_eq!(put(&desk, &begun, most, 10, total).await.status, 404);
 
     let begun = url(&session(&desk, &draft, total).await);
     desk.play.advance(2 * 60 * 60 - 1);

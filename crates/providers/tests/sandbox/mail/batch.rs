@@ -80,6 +80,52 @@ async fn each_item_is_throttled_alone() {
 }
 
 #[tokio::test]
+async fn a_fault_can_strike_one_item() {
+    let desk = Desk::new().await;
+    let get = |id: &str, url: &str| json!({ "id": id, "method": "GET", "url": url });
+    let requests = json!({ "requests": [
+        get("inbox", "/me/mailFolders/inbox"),
+        get("drafts", "/me/mailFolders/drafts"),
+        get("after", "/me"),
+        { "id": "draft", "method": "POST", "url": "/me/messages", "dependsOn": ["drafts"],
+          "headers": { "Content-Type": "application/json" }, "body": { "subject": "x" } },
+    ]});
+    let fault = async |of: Value, times: u32, deed: Value| {
+        desk.play.fault(json!({ "where": "graph", "match": of, "times": times, "do": deed })).await;
+    };
+    let account = json!({ "path": "*/drafts", "method": "GET", "account": ADELE });
+    let deed = json!({ "status": 429, "retry_after": 7, "headers": { "Cache-Control": "no" } });
+    fault(account, 1, deed).await;
+    // Not for what is within: it has no connection of its own, or is for the whole.
+    fault(json!({ "path": "/v1.0/me/mailFolders" }), 1, json!({ "drop": true })).await;
+    let answer = desk.post("/$batch", requests.clone()).await.ok();
+    let status = |answer: &Value| {
+        ["inbox", "drafts", "after", "draft"].map(|id| item(answer, id)["status"].as_u64().unwrap())
+    };
+    assert_eq!(status(&answer), [200, 429, 200, 424]);
+    let struck = item(&answer, "drafts");
+    let headers = &struck["headers"];
+    assert_eq!((&headers["Retry-After"], &headers["Cache-Control"]), (&json!("7"), &json!("no")));
+    assert_eq!(struck["body"]["error"]["code"], "TooManyRequests");
+    assert_eq!(desk.play.stage.ledger().summary().faults, 1);
+
+    fault(
+        json!({ "method": "POST", "path": "*/messages" }),
+        2,
+        json!({ "status": 503, "body": { "a": 1 } }),
+    )
+    .await;
+    let answer = desk.post("/$batch", requests.clone()).await.ok();
+    assert_eq!(status(&answer), [200, 200, 200, 503], "the first has struck");
+    assert_eq!(item(&answer, "draft")["body"], json!({ "a": 1 }));
+    assert_eq!(desk.play.stage.faults().len(), 2, "once less to come");
+
+    desk.play.stage.forget_faults();
+    fault(json!({ "account": ADELE }), 1, json!({ "status": 503 })).await;
+    assert_eq!(desk.post("/$batch", requests).await.status, 503, "the batch as a whole");
+}
+
+#[tokio::test]
 async fn a_batch_that_cannot_be_read_is_refused() {
     let desk = Desk::new().await;
     let get = |id: &str| json!({ "id": id, "method": "GET", "url": "/me" });

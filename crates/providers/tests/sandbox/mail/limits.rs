@@ -14,6 +14,9 @@ use tokio::sync::Notify;
 use super::{ALL, Desk, call, code, mail_to, refusal, token};
 use crate::play::{ADELE, ALEX, Impatient, Play, assert_like, config};
 
+/// Longer than the longest window.
+const DAYS: Duration = Duration::from_hours(48);
+
 /// A clock whose sleepers sleep until the gate is opened.
 #[derive(Default)]
 struct Gate(Notify);
@@ -62,7 +65,8 @@ async fn two_hundred_at_once_are_too_many() {
     assert_eq!((traffic.calls, traffic.peak, traffic.refused), (4, 4, 196));
     let shown = desk.play.control("GET", "ledger", &Value::Null).await.ok();
     let shown = &shown["summary"]["mailboxes"][ADELE];
-    assert_eq!(*shown, json!({ "calls": 4, "peak": 4, "refused": 196 }));
+    let expected = json!({ "calls": 4, "peak": 4, "refused": 196, "uploads_with_token": 0 });
+    assert_eq!(*shown, expected);
     assert_eq!(desk.get("/me/messages?$top=1").await.status, 200, "all four have ended");
 }
 
@@ -117,6 +121,8 @@ async fn the_real_number_of_requests_is_ten_thousand() {
             "requests": 10_000,
             "upload_bytes": 150_000_000,
             "messages_per_minute": 30,
+            "recipients_per_message": 500,
+            "recipients_per_day": 10_000,
         })
     );
 }
@@ -162,6 +168,47 @@ async fn thirty_messages_are_sent_in_a_minute() {
     for _ in 0..40 {
         assert_eq!(send().await.status, 202);
     }
+}
+
+/// A message to so many, for `sendMail`.
+fn circular(recipients: usize) -> Value {
+    let one = |n: usize| json!({ "emailAddress": { "address": format!("x{n}@fabrikam.example") } });
+    let mut message = mail_to("x0@fabrikam.example", "x");
+    message["message"]["toRecipients"] = (0..recipients).map(one).collect();
+    message
+}
+
+#[tokio::test]
+async fn a_message_has_at_most_five_hundred_recipients() {
+    let desk = Desk::new().await;
+    assert_eq!(desk.post("/me/sendMail", circular(500)).await.status, 202);
+    let refused = desk.post("/me/sendMail", circular(501)).await;
+    assert_eq!(code(&refused), refusal(400, "ErrorInvalidRecipients"));
+    let draft = desk.post("/me/messages", circular(501)["message"].clone()).await.json;
+    let refused = desk.post(&format!("/me/messages/{}/send", super::id(&draft)), Value::Null).await;
+    assert_eq!(code(&refused), refusal(400, "ErrorInvalidRecipients"), "a draft may have them");
+}
+
+#[tokio::test]
+async fn ten_thousand_recipients_are_written_to_in_a_day() {
+    let clock = Arc::new(Impatient::default());
+    let play = Play::with(StageConfig { clock, access_ttl: Some(DAYS), ..config() });
+    let desk = Desk::with(play, ADELE, ALL).await;
+    let send = async |recipients| desk.post("/me/sendMail", circular(recipients)).await;
+    assert_eq!(send(500).await.status, 202);
+    desk.play.advance(60 * 60);
+    for _ in 1..20 {
+        assert_eq!(send(500).await.status, 202);
+    }
+    let refused = send(1).await;
+    assert_eq!(code(&refused), refusal(429, "ErrorExceededMessageLimit"));
+    assert_eq!(refused.header("retry-after"), (23 * 60 * 60).to_string());
+    assert_eq!(send(501).await.status, 400, "what can never be sent is told so");
+    desk.play.advance(23 * 60 * 60 - 1);
+    assert_eq!(send(1).await.status, 429);
+    desk.play.advance(1);
+    assert_eq!(send(500).await.status, 202);
+    assert_eq!(send(1).await.status, 429);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::reply::{Answer, Denied, Reply};
-use crate::microsoft::sandbox::MicrosoftAct;
+use crate::microsoft::sandbox::{MicrosoftAct, faults};
 
 /// The most items of a batch.
 const MOST: usize = 20;
@@ -75,7 +75,8 @@ impl MicrosoftAct {
         Ok(Answer::ok(json!({ "responses": answers })))
     }
 
-    /// Runs items at the same time: each counts at its mailbox until all of them have an answer.
+    /// Runs items at the same time: each counts at its mailbox until all of them have an answer. A
+    /// fault that names the method or the path of one strikes it alone.
     fn run(
         &self,
         outer: &Request,
@@ -99,7 +100,9 @@ impl MicrosoftAct {
             .collect();
         let answer = |(id, entered): &(String, Result<(Request, _), Denied>)| {
             let response = match entered {
-                Ok((request, _)) => self.call_graph(request),
+                Ok((request, _)) => {
+                    faults::strike(self, request).unwrap_or_else(|| self.call_graph(request))
+                }
                 Err(denied) => Reply::new(self, outer).deny(denied),
             };
             (id.clone(), response)

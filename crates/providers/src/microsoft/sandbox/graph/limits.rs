@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::header;
 use evergrant::Request;
 use evergrant_sandbox::Pass;
 use jiff::Timestamp;
@@ -23,6 +24,8 @@ const REQUESTS_WINDOW: Duration = Duration::from_mins(10);
 const UPLOAD_WINDOW: Duration = Duration::from_mins(5);
 /// The window in which sent messages are counted.
 const SENDING_WINDOW: Duration = Duration::from_mins(1);
+/// The window in which their recipients are counted.
+const RECIPIENTS_WINDOW: Duration = Duration::from_hours(24);
 
 /// How much a mailbox can take; a limit that is null is off.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,6 +41,10 @@ pub(in super::super) struct Rules {
     upload_bytes: Option<usize>,
     /// Messages sent in a minute.
     messages_per_minute: Option<usize>,
+    /// Recipients of one message.
+    recipients_per_message: Option<usize>,
+    /// Recipients of all messages sent in a day.
+    recipients_per_day: Option<usize>,
 }
 
 impl Default for Rules {
@@ -48,7 +55,39 @@ impl Default for Rules {
             requests: Some(10_000),
             upload_bytes: Some(150_000_000),
             messages_per_minute: Some(30),
+            recipients_per_message: Some(500),
+            recipients_per_day: Some(10_000),
         }
+    }
+}
+
+impl Rules {
+    /// The seconds until a message to so many may be sent after those of a day; none if at once.
+    fn wait_to_send(
+        &self,
+        sent: &VecDeque<(Timestamp, usize)>,
+        recipients: usize,
+        now: Timestamp,
+    ) -> Option<u64> {
+        let is_recent =
+            |(at, _): &&(Timestamp, usize)| now.duration_since(*at) < window_of(SENDING_WINDOW);
+        let recent = sent.iter().rev().take_while(is_recent);
+        let by_messages =
+            (self.messages_per_minute.is_some_and(|most| recent.clone().count() >= most))
+                .then(|| recent.last().map_or(0, |(at, _)| seconds_left(*at, now, SENDING_WINDOW)));
+        let most = self.recipients_per_day.unwrap_or(usize::MAX);
+        let mut together = sent.iter().map(|(_, count)| count).sum::<usize>() + recipients;
+        let by_recipients = (together > most).then(|| {
+            // When enough of them have left the window for this one.
+            let leaves = sent.iter().find(|(_, count)| {
+                together -= count;
+                together <= most
+            });
+            leaves.map_or(RECIPIENTS_WINDOW.as_secs(), |(at, _)| {
+                seconds_left(*at, now, RECIPIENTS_WINDOW)
+            })
+        });
+        by_messages.max(by_recipients)
     }
 }
 
@@ -61,8 +100,8 @@ struct Counts {
     rules: Rules,
     /// By application and mailbox.
     lanes: HashMap<Lane, Count>,
-    /// When messages were sent, by mailbox: that limit knows no applications.
-    sent: HashMap<String, VecDeque<Timestamp>>,
+    /// When messages were sent and to how many, by mailbox: those limits know no applications.
+    sent: HashMap<String, VecDeque<(Timestamp, usize)>>,
 }
 
 /// An application at a mailbox.
@@ -112,19 +151,29 @@ impl Limits {
         self.counts(|counts| counts.rules = rules);
     }
 
-    /// Counts a message that `mailbox` sends, or refuses it.
-    pub(super) fn send(&self, mailbox: &str, now: Timestamp) -> Result<(), Denied> {
+    /// Counts a message that `mailbox` sends to so many, or refuses it. What is refused does not
+    /// count; a message to too many can never be sent, the others can later.
+    pub(super) fn send(
+        &self,
+        mailbox: &str,
+        recipients: usize,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
         self.counts(|counts| {
-            let most = counts.rules.messages_per_minute.unwrap_or(usize::MAX);
+            let rules = &counts.rules;
+            if rules.recipients_per_message.is_some_and(|most| recipients > most) {
+                let message = "The message has too many recipients.";
+                return Err(Denied::bad("ErrorInvalidRecipients", message));
+            }
             let sent = counts.sent.entry(mailbox.to_owned()).or_default();
-            forget(sent, now, SENDING_WINDOW, |at| *at);
-            if sent.len() >= most {
-                let wait = sent.front().map_or(0, |at| seconds_left(*at, now, SENDING_WINDOW));
+            forget(sent, now, RECIPIENTS_WINDOW, |(at, _)| *at);
+            let wait = rules.wait_to_send(sent, recipients, now);
+            if let Some(wait) = wait {
                 let message =
                     "The account has exceeded the maximum number of messages that can be sent.";
                 return Err(Denied::throttled("ErrorExceededMessageLimit", message, wait));
             }
-            sent.push_back(now);
+            sent.push_back((now, recipients));
             Ok(())
         })
     }
@@ -205,6 +254,11 @@ impl MicrosoftAct {
         let uploads = ["PATCH", "POST", "PUT"].contains(&request.method().as_str());
         let upload = if uploads { request.body().len() } else { 0 };
         let ledger = self.backstage().ledger();
+        // The address of an upload is all the permission it needs (contract, 6.6), but there are
+        // clients that send their token there, too (3.4).
+        if is_upload(request) && request.headers().contains_key(header::AUTHORIZATION) {
+            ledger.token_with_upload(upn);
+        }
         Some(match self.0.limits.enter(lane, upload, self.backstage().now()) {
             Ok((pass, under_way)) => {
                 ledger.let_in(upn, under_way as u64);
@@ -218,7 +272,7 @@ impl MicrosoftAct {
     }
 
     fn lane(&self, request: &Request) -> Option<(Lane, &'static str)> {
-        if request.uri().path().starts_with("/api/v2.0/") {
+        if is_upload(request) {
             let (oid, client_id) = self.upload_of(request)?;
             let upn = self.stage_world().user(&oid)?.upn;
             return Some((Lane { client_id, mailbox: oid }, upn));
@@ -240,6 +294,11 @@ impl MicrosoftAct {
         let user = world.user(key)?;
         Some((Lane { client_id: caller.client_id, mailbox: user.oid.to_owned() }, user.upn))
     }
+}
+
+/// Whether a request goes to the address of an upload.
+fn is_upload(request: &Request) -> bool {
+    request.uri().path().starts_with("/api/v2.0/")
 }
 
 /// Drops what has left the window: it is open at its old end.

@@ -38,7 +38,8 @@ pub(in super::super) fn write(content: &Value, attachments: &[Attachment]) -> St
         }
     }
     header("MIME-Version", "1.0");
-    let kind = if text("/body/contentType") == "html" { "html" } else { "plain" };
+    let is_html = text("/body/contentType").eq_ignore_ascii_case("html");
+    let kind = if is_html { "html" } else { "plain" };
     let body = STANDARD.encode(text("/body/content"));
     let body = format!(
         "Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n{body}\r\n"
@@ -61,6 +62,17 @@ pub(in super::super) fn write(content: &Value, attachments: &[Attachment]) -> St
     }
     let _ = write!(mime, "--{BOUNDARY}--\r\n");
     mime
+}
+
+/// Writes the item of an item attachment, which is as the client sent it: its files stand within.
+pub(in super::super) fn write_item(item: &Value) -> String {
+    let files = item.get("attachments").and_then(Value::as_array).into_iter().flatten();
+    let file = |file: &Value| {
+        let content = file.get("contentBytes").and_then(Value::as_str)?;
+        let about = file.as_object()?.clone();
+        Some(Attachment { serial: 0, about, bytes: STANDARD.decode(content).ok() })
+    };
+    write(item, &files.filter_map(file).collect::<Vec<_>>())
 }
 
 /// Reads a message as the members that a client would have sent as JSON. The lines may end with or

@@ -18,7 +18,9 @@ use serde_json::{Map, Value, json};
 
 pub(super) use self::folder::Folder;
 pub(super) use self::message::{Attachment, Message, View};
-pub(super) use self::mime::{parse as parse_mime, write as write_mime};
+pub(super) use self::mime::{
+    parse as parse_mime, write as write_mime, write_item as write_item_mime,
+};
 pub(super) use self::seed::conversation_id;
 pub(super) use self::text::{preview, seconds, to_html, to_text};
 pub(super) use self::upload::{Upload, Uploads};

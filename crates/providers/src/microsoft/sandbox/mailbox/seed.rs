@@ -26,7 +26,7 @@ const WITH_FILES: u64 = 5;
 const PEOPLE: &[(&str, &str)] = &[
     ("Adele Vance", "adele@contoso.example"),
     ("Alex Wilber", "alex@contoso.example"),
-    ("Megan Bowen", "admin@contoso.example"),
+    ("Megan Bowen", "megan@contoso.example"),
     ("Dana Swope", "dana@contoso.example"),
     ("Samantha Booth", "samanthab@fabrikam.example"),
     ("Jodie Sharp", "jodie.sharp@fabrikam.example"),

@@ -91,6 +91,7 @@ impl Desk<'_> {
             name,
             color: color(&body)?.unwrap_or("auto").to_owned(),
             is_default: false,
+            meets: true,
             change: mailbox.change,
         };
         let shown = mailbox.show_calendar(&calendar);
@@ -196,7 +197,8 @@ impl Desk<'_> {
 impl Mailbox {
     /// A calendar of an answer.
     pub(super) fn show_calendar(&self, calendar: &Calendar) -> Value {
-        let providers: &[&str] = if self.licence.teams { &["teamsForBusiness"] } else { &[] };
+        let meets = self.licence.teams && calendar.meets;
+        let providers: &[&str] = if meets { &["teamsForBusiness"] } else { &[] };
         json!({
             "id": Key::Calendar(calendar.number).id(self.tag),
             "name": calendar.name,

@@ -90,12 +90,15 @@ impl Agenda {
     }
 
     /// Gives an event its online meeting, if one is wanted, there is none yet, and the organizer may
-    /// have one: without a licence the wish is passed over (contract, 5.6).
+    /// have one there: without a licence, or in a calendar that does not allow it, the wish is passed
+    /// over (contract, 5.6).
     pub(super) fn go_online(&mut self, oid: &str, number: u64, draft: &Draft, now: Timestamp) {
         let provider = draft.provider.as_deref().unwrap_or("teamsForBusiness");
         let Some(mailbox) = self.boxes.values_mut().find(|mailbox| mailbox.is(oid)) else { return };
+        let calendar = mailbox.items.get(&number).map(|item| item.calendar);
+        let meets = calendar.is_some_and(|calendar| mailbox.meets(calendar));
         let Some(item) = mailbox.items.get_mut(&number) else { return };
-        let may = mailbox.licence.teams && provider == "teamsForBusiness" && item.is_organizer;
+        let may = meets && provider == "teamsForBusiness" && item.is_organizer;
         if draft.is_online != Some(true) || item.online.is_some() || !may {
             return;
         }

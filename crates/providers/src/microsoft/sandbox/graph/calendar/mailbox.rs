@@ -71,6 +71,8 @@ pub(in super::super) struct Calendar {
     pub(in super::super) name: String,
     pub(in super::super) color: String,
     pub(in super::super) is_default: bool,
+    /// Whether its events may have online meetings, as far as the user has a licence.
+    pub(in super::super) meets: bool,
     pub(in super::super) change: u64,
 }
 
@@ -101,6 +103,7 @@ impl Mailbox {
             name: "Calendar".to_owned(),
             color: "auto".to_owned(),
             is_default: true,
+            meets: true,
             change: 0,
         };
         Self {
@@ -133,6 +136,12 @@ impl Mailbox {
     pub(in super::super) fn next(&mut self) -> u64 {
         self.last += 1;
         self.last
+    }
+
+    /// Whether events of the calendar with this number may have online meetings (contract, 5.6).
+    pub(in super::super) fn meets(&self, calendar: u64) -> bool {
+        let allows = |one: &Calendar| one.number == calendar && one.meets;
+        self.licence.teams && self.calendars.iter().any(allows)
     }
 
     pub(in super::super) fn default_calendar(&self) -> u64 {

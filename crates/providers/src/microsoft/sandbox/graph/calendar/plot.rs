@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::item::{Form, Item, NEVER, response};
-use super::key::NoKey;
-use super::mailbox::LateLink;
+use super::key::{Key, NoKey};
+use super::mailbox::{Calendar, LateLink};
 use crate::microsoft::sandbox::MicrosoftAct;
 use crate::microsoft::sandbox::changes::read;
 use crate::microsoft::sandbox::graph::reply::Denied;
@@ -17,6 +17,7 @@ pub(in crate::microsoft::sandbox) const PATHS: &[&str] = &[
     "users/{upn}/events/{id}/change {event}",
     "users/{upn}/events/{id}/delete",
     "users/{upn}/share-calendar {\"with\":upn,\"can_edit\"?:bool}",
+    "users/{upn}/calendars/{id}/online-meetings {\"allowed\":bool}",
     "users/{upn}/teams {\"licensed\":bool}",
     "users/{upn}/audio-conferencing {\"licensed\":bool}",
     "users/{upn}/meeting-passcodes {\"required\":bool}",
@@ -27,6 +28,12 @@ pub(in crate::microsoft::sandbox) const PATHS: &[&str] = &[
 #[serde(deny_unknown_fields)]
 struct Licensed {
     licensed: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Allowed {
+    allowed: bool,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +91,9 @@ impl MicrosoftAct {
             // An id may have a slash in it.
             ["events", id @ .., "change"] => self.plot_change(user, &id.join("/"), body),
             ["events", id @ .., "delete"] => self.plot_deletion(user, &id.join("/")),
+            ["calendars", id @ .., "online-meetings"] => {
+                self.plot_allowance(user, &id.join("/"), body)
+            }
             ["share-calendar"] => self.plot_sharing(user, body),
             ["teams" | "audio-conferencing" | "meeting-passcodes" | "late-join-link"] => {
                 self.plot_switch(user, change.first().unwrap_or(&""), body)
@@ -111,6 +121,20 @@ impl MicrosoftAct {
             "meeting_passcodes": mailbox.licence.passcodes,
             "late_join_link": { "reads": mailbox.late.reads, "seconds": mailbox.late.seconds },
         }))
+    }
+
+    /// Whether the events of one of the user's own calendars may have online meetings.
+    fn plot_allowance(&self, user: &str, id: &str, body: &Value) -> Result<Value, Problem> {
+        let Allowed { allowed } = read(body)?;
+        let mut agenda = self.agenda();
+        let mailbox = agenda.mailbox_mut(user).ok_or_else(|| no_user(user))?;
+        let key = mailbox.key(id).map_err(|no| no_key(no, "calendar"))?;
+        let is_it = |one: &&mut Calendar| key == Key::Calendar(one.number);
+        let calendar = mailbox.calendars.iter_mut().find(is_it);
+        let calendar = calendar.ok_or_else(|| no_key(NoKey::Foreign, "calendar"))?;
+        calendar.meets = allowed;
+        let calendar = calendar.clone();
+        Ok(mailbox.show_calendar(&calendar))
     }
 
     fn plot_sharing(&self, user: &str, body: &Value) -> Result<Value, Problem> {
@@ -168,10 +192,14 @@ fn make_invitation(item: &mut Item, organizer: Value) {
 fn find(agenda: &super::Agenda, user: &str, id: &str) -> Result<(Item, Form), Problem> {
     let mailbox = agenda.mailbox(user).ok_or_else(|| no_user(user))?;
     let found = mailbox.find(id).map(|(item, form)| (item.clone(), form));
-    found.map_err(|no| match no {
+    found.map_err(|no| no_key(no, "event"))
+}
+
+fn no_key(no: NoKey, what: &str) -> Problem {
+    match no {
         NoKey::Malformed => Problem::unusable("`id` is no id"),
-        NoKey::Foreign => Problem::unknown("there is no such event"),
-    })
+        NoKey::Foreign => Problem::unknown(format!("there is no such {what}")),
+    }
 }
 
 fn unusable(denied: &Denied) -> Problem {

@@ -11,6 +11,8 @@ use super::{Desk, Place, escaped, find, selects};
 
 /// The longest window of a view, in days (contract, 5.5).
 const LONGEST: i64 = 1825;
+/// What comes with the events of a view, but cannot be selected there (contract, 4.5).
+const UNSELECTABLE: &[&str] = &["createdDateTime", "lastModifiedDateTime"];
 
 /// Events, as queries know them.
 pub(super) static EVENT: Kind = Kind {
@@ -85,6 +87,10 @@ impl Desk<'_> {
     /// What takes place in a window, occurrence by occurrence, by its begin.
     pub(super) fn view(&self, place: &Place) -> Result<Answer, Denied> {
         self.refuse_search()?;
+        if let Some(name) = UNSELECTABLE.iter().find(|name| selects(self.call, name)) {
+            let message = format!("The property '{name}' can't be selected on a calendar view.");
+            return Err(Denied::bad("BadRequest", message));
+        }
         let (from, to) = self.window()?;
         let agenda = self.act.agenda();
         let mailbox = agenda.mailbox(&place.oid).ok_or_else(Denied::no_mailbox)?;

@@ -9,7 +9,7 @@ use super::messages::{check_draft, get};
 use super::{ATTACHMENT, Mail, READ, WRITE};
 use crate::microsoft::sandbox::graph::odata::list;
 use crate::microsoft::sandbox::graph::reply::{Answer, Denied};
-use crate::microsoft::sandbox::mailbox::{Attachment, Mailbox, seconds};
+use crate::microsoft::sandbox::mailbox::{Attachment, Mailbox, seconds, write_item_mime};
 
 /// From this size on an attachment needs an upload session.
 pub(super) const LARGE: usize = 3 << 20;
@@ -54,6 +54,9 @@ impl Mail<'_> {
             let message = get(mailbox, Self::find(mailbox, id)?)?;
             let attachment = message.attachment(which).ok_or_else(Denied::not_found)?;
             if raw {
+                if let Some(item) = attachment.about.get("item") {
+                    return Ok(Answer::raw("text/plain", write_item_mime(item)));
+                }
                 let bytes = attachment.bytes.clone().ok_or_else(Denied::not_found)?;
                 let kind = attachment.about.get("contentType").and_then(Value::as_str);
                 return Ok(Answer::raw(kind.unwrap_or("application/octet-stream"), bytes));

@@ -53,7 +53,7 @@ impl Mail<'_> {
             check_draft(message)?;
             let content = message.content().as_object().cloned().unwrap_or_default();
             let content = self.check_sending(content)?;
-            self.act.0.limits.send(self.owner.oid, self.now)?;
+            self.act.0.limits.send(self.owner.oid, recipients(&content).len(), self.now)?;
             let sent = mailbox.place("sentitems");
             mailbox.move_message(serial, sent, self.now);
             mailbox.edit(serial, self.now, |known, _| known.extend(content.clone()));
@@ -69,7 +69,7 @@ impl Mail<'_> {
         let Composed { content, attachments } = composed;
         let content = self.mailbox(|mailbox| {
             let content = self.check_sending(content)?;
-            self.act.0.limits.send(self.owner.oid, self.now)?;
+            self.act.0.limits.send(self.owner.oid, recipients(&content).len(), self.now)?;
             if saves {
                 let sent = mailbox.place("sentitems");
                 mailbox.add_message(sent, content.clone(), attachments.clone(), self.now);

@@ -21,8 +21,9 @@ use crate::microsoft::sandbox::world::TENANT_ID;
 const LIFE: Duration = Duration::from_hours(2);
 /// The most bytes of an attachment.
 const LARGEST: usize = 150 << 20;
-/// From this size on a piece is refused.
-const PIECE: usize = 4 << 20;
+/// From this size on a piece is refused: the contract's megabyte is a decimal one, as it writes KiB
+/// beside it (6.6).
+const PIECE: usize = 4_000_000;
 
 impl Mail<'_> {
     /// Begins an upload for a draft.

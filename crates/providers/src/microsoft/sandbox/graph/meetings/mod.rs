@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use self::options::{Draft, bad, participant_of};
 pub(super) use self::store::{Meeting, Meetings, Wanted};
 use super::Owner;
+use super::calendar::Agenda;
 use super::calendar::when::stamp;
 use super::call::Call;
 use super::reply::{Answer, Denied};
@@ -58,62 +59,33 @@ impl MicrosoftAct {
 
     fn create_meeting(&self, owner: &Owner, call: &Call) -> Result<Answer, Denied> {
         let draft = Draft::read(&call.object()?)?;
-        let meeting = self.make_meeting(owner, draft, None)?;
+        let now = self.backstage().now();
+        let meeting = self.agenda().make_meeting(owner, draft, None, now)?;
         let id: String = url::form_urlencoded::byte_serialize(meeting.id.as_bytes()).collect();
         let location = call.address(&owner.set(&format!("onlineMeetings('{id}')")));
         Ok(Answer::created(entity(owner, call, &meeting)).with("location", location))
     }
 
-    /// A meeting of now and an hour, as far as nothing else is said.
-    fn make_meeting(
-        &self,
-        owner: &Owner,
-        draft: Draft,
-        external_id: Option<String>,
-    ) -> Result<Meeting, Denied> {
-        let now = self.backstage().now();
-        let start = draft.start.unwrap_or(now);
-        let end = draft.end.or_else(|| start.checked_add(SignedDuration::from_hours(1)).ok());
-        let end = end.unwrap_or(start);
-        check_times(start, end)?;
-        let mut agenda = self.agenda();
-        let licence = agenda.mailbox(owner.oid).map(|mailbox| mailbox.licence);
-        let licence = licence.ok_or_else(|| forbidden(""))?;
-        let wanted = Wanted {
-            start,
-            end,
-            subject: draft.subject.clone(),
-            passcode: draft.needs_passcode.unwrap_or_default(),
-            external_id,
-        };
-        let id = agenda.meetings.make(owner.oid, owner.upn, licence, wanted, now).id;
-        let made = agenda.meetings.all.iter_mut().find(|meeting| meeting.id == id);
-        let made = made.ok_or_else(not_found)?;
-        draft.apply(made);
-        Ok(made.clone())
-    }
-
-    /// A meeting with the client's own id, made only once (contract, 7).
+    /// A meeting with the client's own id, made only once (contract, 7): who looks for it keeps
+    /// everybody else out until it is made.
     fn create_or_get(&self, owner: &Owner, call: &Call) -> Result<Answer, Denied> {
         let body = call.object()?;
         let parameters = call.parameters()?;
         let external = parameters.text("externalId").filter(|id| !id.is_empty());
         let external = external.ok_or_else(|| bad("The parameter externalId is required."))?;
-        let known = {
-            let agenda = self.agenda();
-            let same = |meeting: &&Meeting| {
-                meeting.owner == owner.oid && meeting.external_id.as_deref() == Some(external)
-            };
-            agenda.meetings.all.iter().find(same).cloned()
+        let now = self.backstage().now();
+        let mut agenda = self.agenda();
+        let same = |meeting: &&Meeting| {
+            meeting.owner == owner.oid && meeting.external_id.as_deref() == Some(external)
         };
-        if let Some(known) = known {
-            return Ok(Answer::ok(entity(owner, call, &known)));
+        if let Some(known) = agenda.meetings.all.iter().find(same) {
+            return Ok(Answer::ok(entity(owner, call, known)));
         }
         let draft = Draft::read(&body)?;
         if draft.start.is_none() && draft.end.is_some() {
             return Err(bad("An endDateTime needs a startDateTime."));
         }
-        let made = self.make_meeting(owner, draft, Some(external.to_owned()))?;
+        let made = agenda.make_meeting(owner, draft, Some(external.to_owned()), now)?;
         Ok(Answer::created(entity(owner, call, &made)))
     }
 
@@ -162,6 +134,36 @@ impl MicrosoftAct {
             draft.apply(meeting);
         }
         Ok(Answer::ok(entity(owner, call, meeting)))
+    }
+}
+
+impl Agenda {
+    /// A meeting of now and an hour, as far as nothing else is said.
+    fn make_meeting(
+        &mut self,
+        owner: &Owner,
+        draft: Draft,
+        external_id: Option<String>,
+        now: Timestamp,
+    ) -> Result<Meeting, Denied> {
+        let start = draft.start.unwrap_or(now);
+        let end = draft.end.or_else(|| start.checked_add(SignedDuration::from_hours(1)).ok());
+        let end = end.unwrap_or(start);
+        check_times(start, end)?;
+        let licence = self.mailbox(owner.oid).map(|mailbox| mailbox.licence);
+        let licence = licence.ok_or_else(|| forbidden(""))?;
+        let wanted = Wanted {
+            start,
+            end,
+            subject: draft.subject.clone(),
+            passcode: draft.needs_passcode.unwrap_or_default(),
+            external_id,
+        };
+        let id = self.meetings.make(owner.oid, owner.upn, licence, wanted, now).id;
+        let made = self.meetings.all.iter_mut().find(|meeting| meeting.id == id);
+        let made = made.ok_or_else(not_found)?;
+        draft.apply(made);
+        Ok(made.clone())
     }
 }
 
