@@ -189,6 +189,7 @@ fn exit_of(code: Code) -> Exit {
         Code::ProviderUnavailable
         | Code::ProviderThrottled
         | Code::OutcomeUnknown
+        | Code::ServerBusy
         | Code::StorageUnavailable
         | Code::SignInPending
         | Code::Conflict => Exit::TryLater,

@@ -13,6 +13,7 @@ use url::Url;
 use crate::keys::Keys;
 use crate::measure::Requests;
 use crate::problem::{Code, Problem};
+use crate::room::Room;
 
 /// What the operator decides about the server.
 #[derive(Debug, Clone)]
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) started: Timestamp,
     pub(crate) measured: Requests,
+    pub(crate) room: Room,
     requests: AtomicU64,
     /// Begins the request ids of this process, so that those of two replicas differ.
     boot: u32,
@@ -75,6 +77,7 @@ impl App {
             clock,
             entropy: parts.entropy,
             measured: Requests::default(),
+            room: Room::default(),
             requests: AtomicU64::new(0),
             boot,
         }))

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{
     DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, RawPathParams, Request,
@@ -12,44 +13,43 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::problem::{Code, Problem};
+use crate::{App, body};
 
 /// The longest body a request may have, in bytes, unless its operation takes more.
-const LONGEST_BODY: usize = 1 << 20;
+pub(crate) const LONGEST_BODY: usize = 1 << 20;
 
-/// A JSON body of at most `LIMIT` bytes.
-pub(crate) struct ApiJson<T, const LIMIT: usize = LONGEST_BODY>(pub(crate) T);
+/// A JSON body of at most [`LONGEST_BODY`] bytes.
+pub(crate) struct ApiJson<T>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync, const LIMIT: usize> FromRequest<S> for ApiJson<T, LIMIT> {
+impl<T: DeserializeOwned> FromRequest<App> for ApiJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
-        DefaultBodyLimit::max(LIMIT).apply(&mut request);
-        match axum::Json::from_request(request, state).await {
-            Ok(axum::Json(body)) => Ok(Self(body)),
-            Err(rejection) => Err(unreadable(&rejection, LIMIT)),
-        }
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        body::length(&request, LONGEST_BODY)?;
+        let (parts, body) = request.into_parts();
+        let bytes = body::read(&*app.0.clock, body, LONGEST_BODY).await?;
+        json(parts, bytes).await.map(Self)
     }
 }
 
-/// The body is longer than its operation takes.
-pub(crate) fn too_large(limit: usize) -> Problem {
-    let limit = limit >> 20;
-    Problem::new(Code::BodyTooLarge, format!("The body is longer than {limit} MiB."))
-        .remedied_by(format!("Send at most {limit} MiB."))
+/// What a body that was read has as JSON.
+pub(crate) async fn json<T: DeserializeOwned>(parts: Parts, bytes: Bytes) -> Result<T, Problem> {
+    let mut request = Request::from_parts(parts, Body::from(bytes));
+    // It is here already.
+    DefaultBodyLimit::disable().apply(&mut request);
+    match axum::Json::from_request(request, &()).await {
+        Ok(axum::Json(body)) => Ok(body),
+        Err(rejection) => Err(unreadable(&rejection)),
+    }
 }
 
-/// Why a body of at most `limit` bytes could not be read.
-pub(crate) fn unreadable(rejection: &JsonRejection, limit: usize) -> Problem {
+/// Why a body is not the JSON that was asked for.
+fn unreadable(rejection: &JsonRejection) -> Problem {
     match rejection {
         JsonRejection::MissingJsonContentType(_) => Problem::new(
             Code::UnsupportedMediaType,
             "The request has no `Content-Type: application/json`.",
         ),
-        JsonRejection::BytesRejection(error)
-            if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE =>
-        {
-            too_large(limit)
-        }
         error => unreadable_body(error),
     }
 }

@@ -6,6 +6,7 @@
 
 mod api;
 mod app;
+mod body;
 mod causes;
 mod extract;
 mod idempotency;
@@ -14,6 +15,7 @@ pub mod measure;
 mod page;
 pub mod principal;
 pub mod problem;
+mod room;
 mod serve;
 
 pub use api::{admin_router, openapi, router};

@@ -28,17 +28,19 @@ pub enum Permission {
     ProfileRead,
     /// Read calendars, and ask who is free when.
     CalendarRead,
-    /// Create, change and cancel events, and answer invitations.
+    /// Create, change and cancel events, and answer invitations; an event that is written is shown.
     CalendarWrite,
     /// Read messages, attachments and a mailbox's settings.
     MailRead,
-    /// Change, move and delete messages, write drafts, and change a mailbox's settings.
+    /// Change, move and delete messages, write drafts, and change a mailbox's settings; what is written
+    /// is shown.
     MailWrite,
     /// Send messages in the account's name.
     MailSend,
     /// Read online meetings.
     MeetingsRead,
-    /// Create, change and cancel online meetings.
+    /// Create, change and cancel online meetings; with an event in a calendar this takes
+    /// [`Permission::CalendarWrite`], too. A meeting that is written is shown.
     MeetingsWrite,
     /// See the registrations at providers and what the operator is told.
     OperationsRead,

@@ -56,6 +56,9 @@ problems! {
     /// The body is too long.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The request's body is too large",
         "`detail` says how long it may be.";
+    /// The body does not come to its end.
+    BodyTooSlow = "body_too_slow", REQUEST_TIMEOUT, "The request's body came too slowly",
+        "Send it again: without a pause of 30 seconds, and within ten minutes in all.";
     /// The body is not JSON.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not JSON",
         "Send JSON with `Content-Type: application/json`.";
@@ -170,6 +173,9 @@ problems! {
     /// The database is away.
     StorageUnavailable = "storage_unavailable", SERVICE_UNAVAILABLE, "The database does not answer",
         "Wait for the seconds in `Retry-After`; nothing is lost meanwhile.";
+    /// There is no room for what is large.
+    ServerBusy = "server_busy", SERVICE_UNAVAILABLE, "There is no room for another large file now",
+        "Wait for the seconds in `Retry-After`; send and fetch fewer large files at a time.";
     /// A stored secret does not open.
     EncryptionKeyMissing = "encryption_key_missing", SERVICE_UNAVAILABLE, "A stored secret cannot be decrypted",
         "The operator adds the missing key to EVERGRANT_ENCRYPTION_KEYS; nothing is lost meanwhile.";

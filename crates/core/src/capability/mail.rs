@@ -92,13 +92,17 @@ pub trait Mail: Send + Sync {
     /// A message's attachments, without their content.
     async fn attachments(&self, api: &Api, id: &str) -> Result<Vec<Attachment>, CallError>;
 
-    /// One attachment and its content. An attached message is its source (RFC 5322).
-    async fn attachment(
+    /// One attachment, without its content: how large that is can be known before it is fetched.
+    async fn attachment(&self, api: &Api, message: &str, id: &str)
+    -> Result<Attachment, CallError>;
+
+    /// The content of an attachment that was found. An attached message is its source (RFC 5322).
+    async fn content(
         &self,
         api: &Api,
         message: &str,
-        id: &str,
-    ) -> Result<(Attachment, Bytes), CallError>;
+        attachment: &Attachment,
+    ) -> Result<Bytes, CallError>;
 
     /// Attaches a file to a draft, however large the provider allows.
     async fn attach(

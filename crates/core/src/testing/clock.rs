@@ -66,6 +66,11 @@ impl TestClock {
         })
     }
 
+    /// Whether somebody sleeps, or slept, until this very moment, which is still to come.
+    pub fn is_awaited(&self, at: Timestamp) -> bool {
+        self.with(|state| at > state.now && state.sleepers.iter().any(|other| other.0 == at))
+    }
+
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         f(&mut self.0.state.lock().unwrap_or_else(PoisonError::into_inner))
     }

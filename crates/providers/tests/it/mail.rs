@@ -330,19 +330,21 @@ async fn a_part_that_is_there_already_is_not_sent_again() {
 #[tokio::test]
 async fn an_attachments_content_is_its_bytes_and_a_link_has_none() {
     let (file, link) = (
-        json!({ "id": "a", "@odata.type": "#microsoft.graph.itemAttachment", "size": 5 }),
+        json!({ "id": "a/", "@odata.type": "#microsoft.graph.itemAttachment", "size": 5 }),
         json!({ "id": "a", "@odata.type": "#microsoft.graph.referenceAttachment" }),
     );
     let content = http::Response::new(Bytes::from_static(b"MIME-Version: 1.0"));
     let desk = Desk::scripted([said(200, &file), content, said(200, &link)]).await;
     let mailbox = mail(desk.api.provider());
-    let (_, bytes) = mailbox.attachment(&desk.api, "m", "a/").await.unwrap();
+    let found = mailbox.attachment(&desk.api, "m", "a/").await.unwrap();
+    let bytes = mailbox.content(&desk.api, "m", &found).await.unwrap();
     assert_eq!(bytes, "MIME-Version: 1.0");
     let seen = desk.seen();
     assert_eq!(seen[1].uri().path(), "/v1.0/me/messages/m/attachments/a%2F/$value");
     let allowed = seen[1].extensions().get::<evergrant::Allowance>().unwrap();
     assert!(allowed.body >= 150 << 20);
-    let refused = mailbox.attachment(&desk.api, "m", "a").await;
+    let link = mailbox.attachment(&desk.api, "m", "a").await.unwrap();
+    let refused = mailbox.content(&desk.api, "m", &link).await;
     let denied = matches!(refused, Err(CallError::Denied { denial: Denial::Input, .. }));
     assert!(denied, "{refused:?}");
 }

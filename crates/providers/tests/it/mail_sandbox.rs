@@ -180,7 +180,8 @@ async fn a_mailbox_is_used_as_people_use_it() {
     let names: Vec<_> = files.iter().map(|file| file.name.as_deref().unwrap()).collect();
     assert_eq!(names, ["a.txt", "large.bin"]);
     let large = play.run(other.attachment(theirs, &arrived.id, &files[1].id)).await.unwrap();
-    assert_eq!(large.1.len(), 3_700_000);
+    let large = play.run(other.content(theirs, &arrived.id, &large)).await.unwrap();
+    assert_eq!(large.len(), 3_700_000);
     assert_eq!(read.body.unwrap().content.trim(), "Hello.");
 
     let reply = Reply {

@@ -2,19 +2,20 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use evergrant::capability::{Attachment, NewAttachment};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use evergrant::capability::{Attachment, AttachmentKind, NewAttachment};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::live::{Listed, Live, segment};
 use super::mail::MESSAGES;
 use super::mail_send::LONGEST;
-use super::versions::created;
+use super::versions::{Unversioned, created};
 use crate::App;
-use crate::extract::{ApiJson, ApiQuery, Within, too_large};
+use crate::extract::{ApiQuery, Within};
+use crate::idempotency::Keyed;
 use crate::principal::{Permission, Principal};
 use crate::problem::Problem;
 
@@ -59,12 +60,14 @@ pub(crate) struct FileQuery {
 /// Attach a file to a draft
 ///
 /// As JSON with its content in base64 (up to 36 MiB); or, with `?name=`, as it is: the body is the file
-/// (up to 150 MiB), `Content-Type` its media type.
+/// (up to 150 MiB), `Content-Type` its media type. What is larger than a mebibyte waits a few seconds for its
+/// turn, of which half are one user's at most. The same request with the same `Idempotency-Key` attaches one file;
+/// but after `provider_unavailable` the file may be there all the same, which the list of attachments tells.
 #[utoipa::path(
     post,
     path = "/api/integrations/{id}/email-messages/{message}/attachments/",
     tag = "mail",
-    params(FileQuery),
+    params(FileQuery, ("Idempotency-Key" = Option<String>, Header)),
     request_body(content((NewAttachment = "application/json"), (FileBody = "application/octet-stream"))),
     security(("access_key" = [])),
     responses((status = 201, description = "It is attached; `Location` is its address", body = Attachment))
@@ -73,49 +76,50 @@ pub(crate) async fn attach(
     State(app): State<App>,
     principal: Principal,
     Within(id, [message]): Within<1>,
+    _: Unversioned,
     ApiQuery(query): ApiQuery<FileQuery>,
-    request: Request,
+    asked: Keyed<NewAttachment, LONGEST>,
 ) -> Result<Response, Problem> {
     let live = Live::open(&app, principal, Permission::MailWrite, id).await?;
-    let mail = live.mail()?;
-    // Read only now: it is long, and most mistakes are known before.
-    let file = match query.name {
-        Some(name) => plain(name, query.content_id, request).await?,
-        None => ApiJson::<_, LONGEST>::from_request(request, &()).await?.0,
+    live.mail()?;
+    let owner = live.owner;
+    // What does not stand in the body is part of what is asked all the same.
+    let purpose = format!("attach {:?} as {:?} to {message}", query.name, query.content_id);
+    let asked = match query.name {
+        Some(name) => {
+            let file =
+                |headers: &HeaderMap, content| plain(name, query.content_id, headers, content);
+            asked.plain(&app, owner, LONGEST_FILE, file).await?
+        }
+        None => asked.json(&app, owner).await?,
     };
-    if file.name.trim().is_empty() {
+    if asked.body.name.trim().is_empty() {
         return Err(Problem::invalid("/name", "`name` must not be empty."));
     }
-    let attached = live.told(mail.attach(&live.api, &message, &file).await).await?;
-    let address = live.address(&[MESSAGES, &message, "attachments", &attached.id]);
-    Ok(created(address, None, &attached))
+    let act = async move |_, file: NewAttachment| {
+        let attached = live.told(live.mail()?.attach(&live.api, &message, &file).await).await?;
+        let address = live.address(&[MESSAGES, &message, "attachments", &attached.id]);
+        Ok(created(address, None, &attached))
+    };
+    asked.run(&app, owner, id, purpose, act).await
 }
 
 /// A file that is the body itself.
-async fn plain(
+fn plain(
     name: String,
     content_id: Option<String>,
-    request: Request,
-) -> Result<NewAttachment, Problem> {
-    let (parts, body) = request.into_parts();
-    let header = |name: HeaderName| parts.headers.get(name)?.to_str().ok().map(str::to_owned);
-    let content_type = header(header::CONTENT_TYPE);
-    let told = header(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
-    if told.is_some_and(|length| length > LONGEST_FILE) {
-        return Err(too_large(LONGEST_FILE));
-    }
-    let content = axum::body::to_bytes(body, LONGEST_FILE).await;
-    let content = content.map_err(|error| {
-        let limit = std::error::Error::source(&error)
-            .is_some_and(|cause| cause.to_string().contains("length limit"));
-        if limit { too_large(LONGEST_FILE) } else { Problem::invalid("", "The body broke off.") }
-    })?;
-    Ok(NewAttachment { name, content_type, content, content_id })
+    headers: &HeaderMap,
+    content: Bytes,
+) -> NewAttachment {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+    NewAttachment { name, content_type, content, content_id }
 }
 
 /// An attachment's content
 ///
-/// An attached message is its source (RFC 5322).
+/// An attached message is its source (RFC 5322). What is larger than a mebibyte waits a few seconds for its turn,
+/// as those that are sent do.
 #[utoipa::path(
     get,
     path = "/api/integrations/{id}/email-messages/{message}/attachments/{attachment}/",
@@ -129,9 +133,14 @@ pub(crate) async fn attachment(
     Within(id, [message, attachment]): Within<2>,
 ) -> Result<Response, Problem> {
     let live = Live::open(&app, principal, Permission::MailRead, id).await?;
-    let found = live.mail()?.attachment(&live.api, &message, &attachment).await;
-    let (file, content) = live.told(found).await?;
-    Ok(download(&file, content))
+    let mail = live.mail()?;
+    let file = live.told(mail.attachment(&live.api, &message, &attachment).await).await?;
+    let size = usize::try_from(file.size).unwrap_or(usize::MAX);
+    // A message's source is longer than what the provider counts: its own attachments are in base64.
+    let forms = if file.kind == AttachmentKind::File { 1 } else { 2 };
+    let held = app.0.room.hold(&*app.0.clock, live.owner, size, forms).await?;
+    let content = live.told(mail.content(&live.api, &message, &file).await).await?;
+    Ok(download(&file, held.around(content)))
 }
 
 /// A file for saving, never for showing: whoever sent it may mean harm to whoever opens it.
@@ -168,6 +177,7 @@ pub(crate) async fn delete_attachment(
     State(app): State<App>,
     principal: Principal,
     Within(id, [message, attachment]): Within<2>,
+    _: Unversioned,
 ) -> Result<StatusCode, Problem> {
     let live = Live::open(&app, principal, Permission::MailWrite, id).await?;
     let removed = live.mail()?.remove_attachment(&live.api, &message, &attachment).await;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::live::{End, Listed, Live, cursor, instant, limit};
-use super::versions::{IfMatch, created, versioned};
+use super::versions::{IfMatch, Unversioned, created, versioned};
 use crate::App;
 use crate::extract::{ApiJson, ApiQuery, Named, Within};
 use crate::idempotency::Keyed;
@@ -185,7 +185,7 @@ pub(crate) async fn event(
 /// Change an event
 ///
 /// What is left out stays. Attendees are told. A series' id changes the whole series, an occurrence's
-/// that one alone.
+/// that one alone. The answer has the whole event, also for a key without `calendar:read`.
 #[utoipa::path(
     patch,
     path = "/api/integrations/{id}/calendar-events/{event}/",
@@ -258,6 +258,7 @@ pub(crate) async fn cancel_event(
     State(app): State<App>,
     principal: Principal,
     Within(id, [event]): Within<1>,
+    _: Unversioned,
     asked: Keyed<Option<CommentBody>>,
 ) -> Result<Response, Problem> {
     let live = Live::open(&app, principal, Permission::CalendarWrite, id).await?;
@@ -288,6 +289,7 @@ pub(crate) async fn respond(
     State(app): State<App>,
     principal: Principal,
     Within(id, [event]): Within<1>,
+    _: Unversioned,
     asked: Keyed<Answer>,
 ) -> Result<Response, Problem> {
     let live = Live::open(&app, principal, Permission::CalendarWrite, id).await?;

@@ -146,18 +146,26 @@ fn complete(path: &str, operation: &mut Operation, changing: bool) {
         ]);
     }
     if operation.request_body.is_some() {
-        common.extend([Code::BodyTooLarge, Code::UnsupportedMediaType, Code::InvalidRequest]);
+        common.extend([
+            Code::BodyTooLarge,
+            Code::BodyTooSlow,
+            Code::UnsupportedMediaType,
+            Code::InvalidRequest,
+        ]);
     }
     if operation.tags.iter().flatten().any(|tag| LIVE.contains(&tag.as_str())) {
         common.extend(ASKED);
         if changing {
             common.extend(CHANGED);
         }
+        if has(KEY) || operation.responses.responses.values().any(is_file) {
+            common.push(Code::ServerBusy);
+        }
     }
     if has(KEY) {
         common.extend([Code::IdempotencyKeyInUse, Code::IdempotencyKeyReused]);
         // Even one that takes no body looks whether there is one.
-        common.extend([Code::BodyTooLarge, Code::UnsupportedMediaType]);
+        common.extend([Code::BodyTooLarge, Code::BodyTooSlow, Code::UnsupportedMediaType]);
     }
     if has(VERSION) {
         common.push(Code::ItemChanged);
@@ -191,6 +199,14 @@ fn complete(path: &str, operation: &mut Operation, changing: bool) {
         {
             *content = problem_body();
         }
+    }
+}
+
+/// Whether bytes are answered, which may be many.
+fn is_file(response: &RefOr<Response>) -> bool {
+    match response {
+        RefOr::T(response) => response.content.contains_key("application/octet-stream"),
+        RefOr::Ref(_) => false,
     }
 }
 

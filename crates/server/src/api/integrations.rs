@@ -144,7 +144,8 @@ pub(crate) struct ListQuery {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ListBody {
     results: Vec<IntegrationBody>,
-    /// The address of the next page; null on the last one.
+    /// The address of the next page; null on the last one. It begins with the server's public URL,
+    /// whichever was asked.
     #[schema(
         example = "https://grants.example.com/api/integrations/?limit=50&cursor=int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708"
     )]

@@ -101,7 +101,7 @@ impl Live {
 pub(crate) struct Listed<T> {
     results: Vec<T>,
     /// The address of the next page; null at the list's end. A page may be shorter than asked for, or
-    /// empty, and still not be the last.
+    /// empty, and still not be the last. It begins with the server's public URL, whichever was asked.
     next: Option<String>,
 }
 

@@ -9,9 +9,10 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::live::{End, Listed, Live, cursor, instant, limit};
-use super::versions::{IfMatch, versioned};
+use super::versions::{IfMatch, Unversioned, versioned};
 use crate::App;
 use crate::extract::{ApiJson, ApiQuery, Named, Within};
+use crate::idempotency::Keyed;
 use crate::principal::{Permission, Principal};
 use crate::problem::Problem;
 
@@ -160,7 +161,7 @@ pub(crate) async fn message(
 /// Change a message
 ///
 /// What is left out stays. A message that was sent can be marked: `is_read`, `flag`, `categories`,
-/// `importance`; the rest is for drafts.
+/// `importance`; the rest is for drafts. The answer has the whole message, also for a key without `mail:read`.
 #[utoipa::path(
     patch,
     path = "/api/integrations/{id}/email-messages/{message}/",
@@ -209,6 +210,7 @@ pub(crate) async fn delete_message(
     State(app): State<App>,
     principal: Principal,
     Within(id, [message]): Within<1>,
+    _: Unversioned,
     ApiQuery(query): ApiQuery<DeleteQuery>,
 ) -> Result<StatusCode, Problem> {
     let live = Live::open(&app, principal, Permission::MailWrite, id).await?;
@@ -228,11 +230,12 @@ pub(crate) struct MoveBody {
 
 /// Move a message to a folder
 ///
-/// It keeps its id.
+/// It keeps its id. The answer has the whole message, also for a key without `mail:read`.
 #[utoipa::path(
     post,
     path = "/api/integrations/{id}/email-messages/{message}/move/",
     tag = "mail",
+    params(("Idempotency-Key" = Option<String>, Header)),
     request_body = MoveBody,
     security(("access_key" = [])),
     responses((status = 200, description = "The message; `ETag` is its version", body = Message))
@@ -241,10 +244,17 @@ pub(crate) async fn move_message(
     State(app): State<App>,
     principal: Principal,
     Within(id, [message]): Within<1>,
-    ApiJson(to): ApiJson<MoveBody>,
+    _: Unversioned,
+    asked: Keyed<MoveBody>,
 ) -> Result<Response, Problem> {
     let live = Live::open(&app, principal, Permission::MailWrite, id).await?;
-    let moved = live.mail()?.move_message(&live.api, &message, &to.folder).await;
-    let moved = live.told(moved).await?;
-    Ok(versioned(moved.version.as_deref(), &moved))
+    live.mail()?;
+    let owner = live.owner;
+    let purpose = format!("move message {message}");
+    let act = async move |_, to: MoveBody| {
+        let moved = live.mail()?.move_message(&live.api, &message, &to.folder).await;
+        let moved = live.told(moved).await?;
+        Ok(versioned(moved.version.as_deref(), &moved))
+    };
+    asked.run(&app, owner, id, purpose, act).await
 }

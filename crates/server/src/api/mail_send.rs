@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::live::Live;
 use super::mail::MESSAGES;
-use super::versions::created;
+use super::versions::{Unversioned, created};
 use crate::App;
 use crate::extract::{ApiQuery, Named, Within};
 use crate::idempotency::Keyed;
@@ -94,6 +94,7 @@ pub(crate) async fn send_draft(
     State(app): State<App>,
     principal: Principal,
     Within(id, [message]): Within<1>,
+    _: Unversioned,
     asked: Keyed<()>,
 ) -> Result<Response, Problem> {
     let live = Live::open(&app, principal, Permission::MailSend, id).await?;

@@ -5,6 +5,7 @@ use axum::extract::State;
 use evergrant::capability::{MailboxSettings, MailboxSettingsChanges};
 
 use super::live::Live;
+use super::versions::Unversioned;
 use crate::App;
 use crate::extract::{ApiJson, Named};
 use crate::principal::{Permission, Principal};
@@ -29,7 +30,7 @@ pub(crate) async fn settings(
 
 /// Change the mailbox's settings
 ///
-/// What is left out stays.
+/// What is left out stays. The answer has all of them, also for a key without `mail:read`.
 #[utoipa::path(
     patch,
     path = "/api/integrations/{id}/mailbox-settings/",
@@ -42,6 +43,7 @@ pub(crate) async fn edit_settings(
     State(app): State<App>,
     principal: Principal,
     Named(id): Named,
+    _: Unversioned,
     ApiJson(changes): ApiJson<MailboxSettingsChanges>,
 ) -> Result<Json<MailboxSettings>, Problem> {
     let live = Live::open(&app, principal, Permission::MailWrite, id).await?;

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::calendar::{CommentBody, done};
 use super::live::Live;
-use super::versions::created;
+use super::versions::{Unversioned, created};
 use crate::App;
 use crate::extract::{ApiJson, Named, Within};
 use crate::idempotency::Keyed;
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// Create an online meeting
 ///
 /// The answer has the link to join. With `calendar_event` it is in the account's calendar as well, and
-/// the participants are invited.
+/// the participants are invited; that takes the permission `calendar:write` as well.
 #[utoipa::path(
     post,
     path = "/api/integrations/{id}/meetings/",
@@ -37,12 +37,27 @@ pub(crate) async fn create_meeting(
     let live = Live::open(&app, principal, Permission::MeetingsWrite, id).await?;
     live.meetings()?;
     let owner = live.owner;
-    let act = async move |once, meeting| {
+    let act = async move |once, meeting: NewMeeting| {
+        if meeting.calendar_event {
+            principal.may(Permission::CalendarWrite)?;
+        }
         let meeting = live.meetings()?.create_meeting(&live.api, once, &meeting).await;
         let meeting = live.told(meeting).await?;
         Ok(created(live.address(&["meetings", &meeting.id]), None, &meeting))
     };
     asked.run(&app, owner, id, "create meeting".to_owned(), act).await
+}
+
+/// Whose meeting is an event, too, has what is done to it in a calendar and in the mail of those invited:
+/// that takes the permission for calendars.
+async fn may_touch(live: &Live, principal: Principal, meeting: &str) -> Result<(), Problem> {
+    let Err(forbidden) = principal.may(Permission::CalendarWrite) else {
+        return Ok(());
+    };
+    match live.told(live.meetings()?.meeting(&live.api, meeting).await).await?.event_id {
+        Some(_) => Err(forbidden),
+        None => Ok(()),
+    }
 }
 
 /// One online meeting
@@ -64,7 +79,9 @@ pub(crate) async fn meeting(
 
 /// Change an online meeting
 ///
-/// What is left out stays. The event in the account's calendar that has its link changes with it.
+/// What is left out stays. The event in the account's calendar that has its link changes with it; where there is
+/// one, this takes the permission `calendar:write` as well. The answer has the whole meeting, also for a key
+/// without `meetings:read`.
 #[utoipa::path(
     patch,
     path = "/api/integrations/{id}/meetings/{meeting}/",
@@ -77,9 +94,11 @@ pub(crate) async fn edit_meeting(
     State(app): State<App>,
     principal: Principal,
     Within(id, [meeting]): Within<1>,
+    _: Unversioned,
     ApiJson(changes): ApiJson<MeetingChanges>,
 ) -> Result<Json<Meeting>, Problem> {
     let live = Live::open(&app, principal, Permission::MeetingsWrite, id).await?;
+    may_touch(&live, principal, &meeting).await?;
     let meeting = live.meetings()?.update_meeting(&live.api, &meeting, &changes).await;
     Ok(Json(live.told(meeting).await?))
 }
@@ -87,7 +106,8 @@ pub(crate) async fn edit_meeting(
 /// Cancel an online meeting
 ///
 /// Its link ends for good. Those who were invited by an event in the account's calendar get a
-/// cancellation with these words.
+/// cancellation with these words; where there is such an event, this takes the permission `calendar:write` as
+/// well.
 #[utoipa::path(
     post,
     path = "/api/integrations/{id}/meetings/{meeting}/cancel/",
@@ -101,6 +121,7 @@ pub(crate) async fn cancel_meeting(
     State(app): State<App>,
     principal: Principal,
     Within(id, [meeting]): Within<1>,
+    _: Unversioned,
     asked: Keyed<Option<CommentBody>>,
 ) -> Result<Response, Problem> {
     let live = Live::open(&app, principal, Permission::MeetingsWrite, id).await?;
@@ -110,6 +131,7 @@ pub(crate) async fn cancel_meeting(
     let act = async move |once, words: Option<CommentBody>| {
         let comment = words.unwrap_or_default().comment;
         let meetings = live.meetings()?;
+        may_touch(&live, principal, &meeting).await?;
         let cancelled =
             meetings.cancel_meeting(&live.api, once, &meeting, comment.as_deref()).await;
         live.told(cancelled).await?;
@@ -120,7 +142,7 @@ pub(crate) async fn cancel_meeting(
 
 /// Delete an online meeting
 ///
-/// The same as to cancel it without words.
+/// The same as to cancel it without words, and takes the same permissions.
 #[utoipa::path(
     delete,
     path = "/api/integrations/{id}/meetings/{meeting}/",
@@ -132,9 +154,12 @@ pub(crate) async fn delete_meeting(
     State(app): State<App>,
     principal: Principal,
     Within(id, [meeting]): Within<1>,
+    _: Unversioned,
 ) -> Result<StatusCode, Problem> {
     let live = Live::open(&app, principal, Permission::MeetingsWrite, id).await?;
+    let meetings = live.meetings()?;
+    may_touch(&live, principal, &meeting).await?;
     let once = Once::random(&*app.0.entropy);
-    live.told(live.meetings()?.cancel_meeting(&live.api, once, &meeting, None).await).await?;
+    live.told(meetings.cancel_meeting(&live.api, once, &meeting, None).await).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -158,7 +158,8 @@ pub(crate) struct NoticesQuery {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NoticesBody {
     results: Vec<NoticeBody>,
-    /// The address of the next page; null on the last one.
+    /// The address of the next page; null on the last one. It begins with the server's public URL,
+    /// whichever was asked.
     #[schema(example = "https://grants.example.com/api/notices/?limit=50&cursor=17")]
     next: Option<String>,
 }

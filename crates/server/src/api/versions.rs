@@ -37,6 +37,23 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
+/// The request names no version: this operation could not keep to it.
+pub(super) struct Unversioned;
+
+impl<S: Send + Sync> FromRequestParts<S> for Unversioned {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match IfMatch::from_request_parts(parts, state).await?.version() {
+            None => Ok(Self),
+            Some(_) => Err(Problem::invalid(
+                "If-Match",
+                "The provider cannot bind this operation to a version: leave `If-Match` out.",
+            )),
+        }
+    }
+}
+
 fn unclear() -> Problem {
     Problem::invalid("If-Match", "`If-Match` must be one `version`, in quotes, or `*`.")
 }

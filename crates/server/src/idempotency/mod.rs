@@ -19,64 +19,51 @@ mod had;
 mod tests;
 
 use std::future::Future;
+use std::marker::PhantomData;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use axum::body::{Body, Bytes};
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evergrant::capability::Once;
 use evergrant::{IntegrationId, UserId};
 use evergrant_store::{ClaimId, Effect};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use crate::App;
-use crate::extract::unreadable;
+use crate::extract::{LONGEST_BODY, json};
 use crate::problem::Problem;
+use crate::room::Held;
+use crate::{App, body};
 
 /// The caller's name for one intended effect.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest key, in characters.
 const LONGEST_KEY: usize = 255;
 
-/// A JSON body of at most `LIMIT` bytes with the caller's `Idempotency-Key`, if there is one.
+/// A request that is not read yet, with the caller's `Idempotency-Key`, if there is one.
 ///
-/// No body stands for `null`, so `Keyed<()>` is for what takes none.
-pub(crate) struct Keyed<T, const LIMIT: usize = { 1 << 20 }> {
-    body: T,
+/// What is long is read once its sender may send it: after permission and integration were looked at,
+/// and when there is room for it.
+pub(crate) struct Keyed<T, const LIMIT: usize = LONGEST_BODY> {
+    request: Request,
     key: Option<String>,
-    /// SHA-256 of the body as it came.
-    digest: [u8; 32],
+    body: PhantomData<fn() -> T>,
 }
 
 impl<T, S, const LIMIT: usize> FromRequest<S> for Keyed<T, LIMIT>
 where
-    T: DeserializeOwned,
     S: Send + Sync,
 {
     type Rejection = Problem;
 
-    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let key = key_of(request.headers())?;
-        DefaultBodyLimit::max(LIMIT).apply(&mut request);
-        let (parts, body) = request.into_parts();
-        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
-        let bytes = bytes.map_err(|error| unreadable(&JsonRejection::from(error), LIMIT))?;
-        let digest = if key.is_some() { sha256(&[&bytes]) } else { [0; 32] };
-        if bytes.is_empty()
-            && !parts.headers.contains_key(header::CONTENT_TYPE)
-            && let Ok(body) = serde_json::from_str("null")
-        {
-            return Ok(Self { body, key, digest });
-        }
-        let request = Request::from_parts(parts, Body::from(bytes));
-        let body = axum::Json::from_request(request, state).await;
-        let axum::Json(body) = body.map_err(|rejection| unreadable(&rejection, LIMIT))?;
-        Ok(Self { body, key, digest })
+        Ok(Self { request, key, body: PhantomData })
     }
 }
 
@@ -97,6 +84,86 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
+    /// Reads the body, JSON of at most `LIMIT` bytes, and has the effect once, as [`Asked::run`] says.
+    pub(crate) async fn run<F, A>(
+        self,
+        app: &App,
+        owner: UserId,
+        id: IntegrationId,
+        purpose: String,
+        act: F,
+    ) -> Result<Response, Problem>
+    where
+        T: DeserializeOwned + Send + 'static,
+        F: FnOnce(Once, T) -> A + Send + 'static,
+        A: Future<Output = Result<Response, Problem>> + Send + 'static,
+    {
+        self.json(app, owner).await?.run(app, owner, id, purpose, act).await
+    }
+
+    /// Reads the body, which is JSON. No body stands for `null`, so `Keyed<()>` is for what takes none.
+    pub(crate) async fn json(self, app: &App, owner: UserId) -> Result<Asked<T>, Problem>
+    where
+        T: DeserializeOwned,
+    {
+        // As it came, and as what it says.
+        let (parts, bytes, asked) = self.read(app, owner, LIMIT, 2).await?;
+        let none = bytes.is_empty() && !parts.headers.contains_key(header::CONTENT_TYPE);
+        let null = none.then(|| serde_json::from_str("null").ok()).flatten();
+        let body = match null {
+            Some(null) => null,
+            None => json(parts, bytes).await?,
+        };
+        Ok(asked.of(body))
+    }
+
+    /// Reads the body, of at most `limit` bytes, which is taken as it is.
+    pub(crate) async fn plain(
+        self,
+        app: &App,
+        owner: UserId,
+        limit: usize,
+        make: impl FnOnce(&HeaderMap, Bytes) -> T,
+    ) -> Result<Asked<T>, Problem> {
+        let (parts, bytes, asked) = self.read(app, owner, limit, 1).await?;
+        Ok(asked.of(make(&parts.headers, bytes)))
+    }
+
+    async fn read(
+        self,
+        app: &App,
+        owner: UserId,
+        limit: usize,
+        forms: usize,
+    ) -> Result<(Parts, Bytes, Asked<()>), Problem> {
+        let Self { request, key, .. } = self;
+        let length = body::length(&request, limit)?;
+        let clock = &*app.0.clock;
+        let held = app.0.room.hold(clock, owner, length, forms).await?;
+        let (parts, body) = request.into_parts();
+        let bytes = body::read(clock, body, limit).await?;
+        let digest = if key.is_some() { sha256(&[&bytes]) } else { [0; 32] };
+        Ok((parts, bytes, Asked { body: (), key, digest, held }))
+    }
+}
+
+/// A request that was read, and the room it has until it is answered.
+pub(crate) struct Asked<T> {
+    pub(crate) body: T,
+    key: Option<String>,
+    /// SHA-256 of the body as it came.
+    digest: [u8; 32],
+    held: Held,
+}
+
+impl Asked<()> {
+    fn of<T>(self, body: T) -> Asked<T> {
+        let Self { key, digest, held, body: () } = self;
+        Asked { body, key, digest, held }
+    }
+}
+
+impl<T> Asked<T> {
     /// Has the effect once for this key: the answer of the first time is given again.
     ///
     /// `purpose` names the operation and the item it is for: one key used for two is another request.
@@ -114,7 +181,7 @@ impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
         F: FnOnce(Once, T) -> A + Send + 'static,
         A: Future<Output = Result<Response, Problem>> + Send + 'static,
     {
-        let Self { body, key, digest } = self;
+        let Self { body, key, digest, held } = self;
         let app = app.clone();
         let (tell, told) = oneshot::channel();
         app.0.vault.tasks().clone().spawn(async move {
@@ -130,6 +197,7 @@ impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
                     had::once(&app, &effect, move |tried| act(once(tried), body)).await
                 }
             };
+            drop(held);
             // Nobody may be there to hear it any more.
             let _ = tell.send(answer);
         });

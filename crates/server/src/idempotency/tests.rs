@@ -6,6 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::body::Body;
 use axum::response::IntoResponse as _;
 use evergrant::news::News;
 use evergrant::seal::{Ring, Seal};
@@ -104,7 +105,7 @@ impl Bench {
         key: Option<&str>,
         body: Value,
     ) -> Result<Response, Problem> {
-        let keyed: Keyed<Value> = keyed(key, body.to_string()).await?;
+        let keyed: Keyed<Value> = Keyed::from_request(request(key, body.to_string()), &()).await?;
         let (had, door) = (Arc::clone(&self.had), Arc::clone(&self.door));
         let act = move |once, body: Value| async move {
             let what = body["do"].as_str().unwrap_or_default().to_owned();
@@ -142,15 +143,21 @@ impl Bench {
     }
 }
 
-async fn keyed<T: DeserializeOwned>(
-    key: Option<&str>,
-    body: impl Into<Body>,
-) -> Result<Keyed<T>, Problem> {
+fn request(key: Option<&str>, body: impl Into<Body>) -> Request {
     let mut request = Request::post("/").header("content-type", "application/json");
     if let Some(key) = key {
         request = request.header(KEY, key);
     }
-    Keyed::from_request(request.body(body.into()).unwrap(), &()).await
+    request.body(body.into()).unwrap()
+}
+
+/// What the body of a request that takes one of at most `LIMIT` bytes is read as.
+async fn read<T: DeserializeOwned, const LIMIT: usize>(
+    app: &App,
+    request: Request,
+) -> Result<T, Problem> {
+    let keyed: Keyed<T, LIMIT> = Keyed::from_request(request, &()).await?;
+    Ok(keyed.json(app, ALICE).await?.body)
 }
 
 /// Status, whether it was given before, and body.
@@ -451,11 +458,14 @@ async fn answers_are_sealed_at_rest_and_rotated() {
 
 #[tokio::test]
 async fn a_key_is_visible_ascii_of_at_most_255_characters() {
+    async fn keyed(key: &str) -> Result<Keyed<Value>, Problem> {
+        Keyed::from_request(request(Some(key), "{}"), &()).await
+    }
     for good in ["k", "a/b+c=~!", &"x".repeat(255)] {
-        assert!(keyed::<Value>(Some(good), "{}").await.is_ok(), "{good}");
+        assert!(keyed(good).await.is_ok(), "{good}");
     }
     for bad in ["", "a b", "a\tb", &"x".repeat(256)] {
-        let refused = keyed::<Value>(Some(bad), "{}").await.err().unwrap();
+        let refused = keyed(bad).await.err().unwrap();
         assert_eq!(refused.code(), Code::InvalidRequest, "{bad}");
         let body = told(Err(refused)).await.2;
         let body: Value = serde_json::from_slice(&body).unwrap();
@@ -467,19 +477,19 @@ async fn a_key_is_visible_ascii_of_at_most_255_characters() {
 
 #[tokio::test]
 async fn a_body_is_json_of_at_most_its_limit_and_none_is_null() {
-    let body = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
-    assert!(keyed::<String>(None, body(1 << 20)).await.is_ok());
-    let long = keyed::<String>(None, body((1 << 20) + 1)).await.err().unwrap();
+    const MIB: usize = 1 << 20;
+    let t = Bench::new().await;
+    let text = |bytes: usize| request(None, format!("\"{}\"", "x".repeat(bytes - 2)));
+    assert!(read::<String, MIB>(&t.app, text(MIB)).await.is_ok());
+    let long = read::<String, MIB>(&t.app, text(MIB + 1)).await.unwrap_err();
     assert_eq!((long.code(), long.remedy()), (Code::BodyTooLarge, Some("Send at most 1 MiB.")));
-    let request = Request::post("/").header("content-type", "application/json");
-    let request = request.body(Body::from(body(3 << 20))).unwrap();
-    let larger = Keyed::<String, { 3 << 20 }>::from_request(request, &()).await.unwrap();
-    assert_eq!(larger.body.len(), (3 << 20) - 2);
+    let larger = read::<String, { 3 * MIB }>(&t.app, text(3 * MIB)).await.unwrap();
+    assert_eq!(larger.len(), 3 * MIB - 2);
     let none = || Request::post("/").body(Body::empty()).unwrap();
-    assert!(Keyed::<()>::from_request(none(), &()).await.is_ok());
-    let missing = Keyed::<String>::from_request(none(), &()).await.err().unwrap();
+    assert!(read::<(), MIB>(&t.app, none()).await.is_ok());
+    let missing = read::<String, MIB>(&t.app, none()).await.unwrap_err();
     assert_eq!(missing.code(), Code::UnsupportedMediaType);
-    let wrong = keyed::<Vec<u8>>(None, "[1, \"x\"]").await.err().unwrap();
+    let wrong = read::<Vec<u8>, MIB>(&t.app, request(None, "[1, \"x\"]")).await.unwrap_err();
     let body: Value = serde_json::from_slice(&told(Err(wrong)).await.2).unwrap();
     assert_eq!(body["errors"][0]["pointer"], "/1");
 }

@@ -159,10 +159,21 @@ impl Mail for Desk {
         api: &Api,
         message: &str,
         id: &str,
-    ) -> Result<(Attachment, Bytes), CallError> {
+    ) -> Result<Attachment, CallError> {
         self.enter(api).await?;
         self.message_now(message)?;
-        self.changed(|shelf| &mut shelf.files, id, |_| {})
+        Ok(self.changed(|shelf| &mut shelf.files, id, |_| {})?.0)
+    }
+
+    async fn content(
+        &self,
+        api: &Api,
+        message: &str,
+        attachment: &Attachment,
+    ) -> Result<Bytes, CallError> {
+        self.enter(api).await?;
+        self.message_now(message)?;
+        Ok(self.changed(|shelf| &mut shelf.files, &attachment.id, |_| {})?.1)
     }
 
     async fn attach(

@@ -183,6 +183,14 @@ impl TestApp {
         self.clock.advance(time);
     }
 
+    /// Returns once somebody waits for this long.
+    pub(crate) async fn waits(&self, wait: Duration) {
+        let until = self.clock.now() + jiff::SignedDuration::try_from(wait).unwrap();
+        while !self.clock.is_awaited(until) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Hears what changed in other processes; what is in memory then counts as fresh for a second.
     pub(crate) async fn poll(&self) {
         self.news.poll().await.unwrap();

@@ -1,5 +1,8 @@
 //! Files in and out.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use axum::body::Body;
 use evergrant_server::principal::Permission;
 use evergrant_server::problem::Code;
@@ -8,7 +11,8 @@ use serde_json::json;
 
 use crate::app::{TestApp, at};
 use crate::caller::Caller;
-use crate::shelf::segment;
+use crate::problems::silent;
+use crate::shelf::{self, segment};
 use crate::snapshot;
 
 fn files(id: &str) -> String {
@@ -107,6 +111,69 @@ async fn a_file_is_not_read_before_its_sender_may_attach_it() {
     put(&t.bob, &url, "text/plain", unread()).await.problem(Code::IntegrationNotFound);
     let (reader, _) = t.key(t.user("alice").await, &[Permission::MailRead]).await;
     put(&reader, &url, "text/plain", unread()).await.problem(Code::Forbidden);
+    let one = format!("email-messages/{}", segment("msg", 1));
+    for below in [
+        "email-messages/".to_owned(),
+        "email-messages/?draft=true".to_owned(),
+        format!("{one}/reply/"),
+        format!("{one}/forward/"),
+    ] {
+        let url = at(&id, &below);
+        put(&t.bob, &url, "application/json", unread()).await.problem(Code::IntegrationNotFound);
+        put(&reader, &url, "application/json", unread()).await.problem(Code::Forbidden);
+    }
+}
+
+#[tokio::test]
+async fn a_large_file_is_not_fetched_before_there_is_room_for_it() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    let other = t.bob.connect("boris").await;
+    let large = shelf::id("att", 1);
+    t.acme.shelf(|shelf| shelf.files.get_mut(&large).unwrap().0.size = 200 << 20);
+    let file = |id: &str| format!("{}{}/", files(id), segment("att", 1));
+    let mut upload = pin!(t.alice.request(silent(&format!("{}?name=a", files(&id)), 150)));
+    tokio::select! {
+        biased;
+        answer = &mut upload => panic!("{answer}"),
+        () = t.waits(Duration::from_secs(30)) => {}
+    }
+    // Bob has his own part of it, and what is small needs none.
+    t.bob.get(&file(&other)).await.expect(200);
+    t.alice.get(&format!("{}{}/", files(&id), segment("att", 2))).await.expect(200);
+    let passes = async {
+        t.waits(Duration::from_secs(5)).await;
+        t.pass(Duration::from_secs(5));
+    };
+    let url = file(&id);
+    let busy = tokio::join!(t.alice.get(&url), passes).0;
+    assert_eq!(busy.problem(Code::ServerBusy)["retry_after"], 5);
+    t.pass(Duration::from_secs(25));
+    upload.await.problem(Code::BodyTooSlow);
+    t.alice.get(&url).await.expect(200);
+    t.alice.get(&url).await.expect(200);
+}
+
+#[tokio::test]
+async fn one_key_attaches_one_file() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    let url = files(&id);
+    let same = t.alice.with("idempotency-key", "film-1");
+    let upload = async |url: &str, body| put(&same, url, "text/plain", body).await;
+    let named = format!("{url}?name=a.txt");
+    let first = upload(&named, "x").await.expect(201);
+    let again = upload(&named, "x").await.expect(201);
+    assert_eq!((&first.body, first.header("location")), (&again.body, again.header("location")));
+    for (url, body) in [(format!("{url}?name=b.txt"), "x"), (named, "y")] {
+        upload(&url, body).await.problem(Code::IdempotencyKeyReused);
+    }
+    assert_eq!(t.acme.done(), ["attach"]);
+    let (same, json) =
+        (t.alice.with("idempotency-key", "2"), json!({ "name": "a", "content": "" }));
+    same.post(&url, json.clone()).await.expect(201);
+    same.post(&url, json).await.expect(201);
+    assert_eq!(t.acme.done(), ["attach"]);
 }
 
 #[tokio::test]

@@ -189,6 +189,36 @@ async fn a_change_happens_only_to_the_version_that_was_meant() {
 }
 
 #[tokio::test]
+async fn a_version_that_could_not_be_kept_to_is_refused() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    let below = |list: &str, kind, rest: &str| format!("{list}/{}/{rest}", segment(kind, 1));
+    let operations = [
+        ("DELETE", below("email-messages", "msg", ""), None),
+        ("POST", below("email-messages", "msg", "move/"), Some(json!({ "folder": "archive" }))),
+        ("POST", below("email-messages", "msg", "send/"), None),
+        ("POST", below("email-messages", "msg", "attachments/"), Some(json!({ "name": "a" }))),
+        ("DELETE", below("email-messages", "msg", "attachments/1/"), None),
+        ("PATCH", "mailbox-settings/".to_owned(), Some(json!({ "language": "en-US" }))),
+        ("POST", below("calendar-events", "evt", "cancel/"), None),
+        ("POST", below("calendar-events", "evt", "respond/"), Some(json!({}))),
+        ("PATCH", below("meetings", "mtg", ""), Some(json!({ "subject": "x" }))),
+        ("POST", below("meetings", "mtg", "cancel/"), None),
+        ("DELETE", below("meetings", "mtg", ""), None),
+    ];
+    for (method, path, body) in operations {
+        let caller = t.alice.with("if-match", "\"v1\"");
+        let answer = caller.send(method.parse().unwrap(), &at(&id, &path), body.as_ref()).await;
+        let problem = answer.problem(Code::InvalidRequest);
+        assert_eq!(problem["errors"][0]["pointer"], "If-Match", "{method} {path}");
+    }
+    assert_eq!(t.acme.done(), [""; 0]);
+    // Any version is what it does anyway.
+    let url = at(&id, &format!("email-messages/{}/", segment("msg", 1)));
+    t.alice.with("if-match", "*").delete(&url).await.expect(204);
+}
+
+#[tokio::test]
 async fn one_key_names_one_effect() {
     let t = TestApp::new().await;
     let id = t.alice.connect("adele").await;
@@ -205,6 +235,11 @@ async fn one_key_names_one_effect() {
     t.alice.post(&url, message).await.expect(201);
     let distinct: std::collections::BTreeSet<_> = t.acme.done().into_iter().collect();
     assert_eq!(distinct.len(), 3);
+    let moved = at(&id, &format!("email-messages/{}/move/", segment("msg", 1)));
+    let first = same.with("idempotency-key", "move-1");
+    first.post(&moved, json!({ "folder": "archive" })).await.expect(200);
+    let again = first.post(&moved, json!({ "folder": "archive" })).await.expect(200);
+    assert_eq!(again.header("idempotency-replayed"), "true");
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     operation("DELETE", "/api/integrations/{id}/email-messages/{message}/", MAIL_WRITE, None),
     operation("GET", "/api/integrations/{id}/mailbox-settings/", MAIL_READ, None),
     operation("PATCH", "/api/integrations/{id}/mailbox-settings/", MAIL_WRITE, Some("MailboxSettingsChanges")),
-    operation("POST", "/api/integrations/{id}/meetings/", MEETINGS_WRITE, Some("NewMeeting")),
+    operation("POST", "/api/integrations/{id}/meetings/", MEETINGS_WRITE, Some(r#"{"subject":"x","start_time":"2026-03-27T09:00:00Z","end_time":"2026-03-27T10:00:00Z"}"#)),
     operation("GET", "/api/integrations/{id}/meetings/{meeting}/", MEETINGS_READ, None),
     operation("PATCH", "/api/integrations/{id}/meetings/{meeting}/", MEETINGS_WRITE, Some("MeetingChanges")),
     operation("POST", "/api/integrations/{id}/meetings/{meeting}/cancel/", MEETINGS_WRITE, Some(r#"{"comment":"No."}"#)),

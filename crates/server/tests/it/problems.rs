@@ -1,8 +1,11 @@
 //! Every problem there is, produced by a real request where a request can produce it.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::pin::pin;
+use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::IntoResponse;
 use evergrant::{ConnectError, Denial};
 use evergrant_server::problem::{Code, Problem};
@@ -51,6 +54,34 @@ async fn what_is_wrong_with_the_request() {
     let form = Request::post(INITIATE).header("content-type", "application/x-www-form-urlencoded");
     let form = form.body(Body::from("provider=acme_calendar")).unwrap();
     problem!(UnsupportedMediaType, t.alice.request(form).await);
+}
+
+#[tokio::test]
+async fn what_is_large_or_slow() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    let list = at(&id, &format!("email-messages/{}/attachments/", segment("msg", 3)));
+    let mut first = pin!(t.alice.request(silent(&format!("{list}?name=a"), 150)));
+    tokio::select! {
+        biased;
+        answer = &mut first => panic!("{answer}"),
+        () = t.waits(Duration::from_secs(30)) => {}
+    }
+    let passes = async {
+        t.waits(Duration::from_secs(5)).await;
+        t.pass(Duration::from_secs(5));
+    };
+    let second = t.alice.request(silent(&format!("{list}?name=b"), 150));
+    problem!(ServerBusy, tokio::join!(second, passes).0);
+    t.pass(Duration::from_secs(25));
+    problem!(BodyTooSlow, first.await);
+}
+
+/// A file of so many mebibytes, of which nothing ever comes.
+pub(crate) fn silent(url: &str, mib: usize) -> Request<Body> {
+    let body = Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
+    let request = Request::post(url).header("content-length", mib << 20);
+    request.header("content-type", "application/octet-stream").body(body).unwrap()
 }
 
 #[tokio::test]

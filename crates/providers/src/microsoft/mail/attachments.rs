@@ -34,23 +34,27 @@ pub(super) async fn list(api: &Api, message: &str) -> Result<Vec<Attachment>, Ca
     Ok(found.into_iter().map(WireAttachment::attachment).collect())
 }
 
-/// One attachment and its content: of a file its bytes, of a message its source.
+/// One attachment, without its content.
+pub(super) async fn one(api: &Api, message: &str, which: &str) -> Result<Attachment, CallError> {
+    let path = format!("/me/messages/{}/attachments/{}", id(message)?, id(which)?);
+    let call = Call::get(api, READ, path.as_str()).query("$select", FIELDS);
+    Ok(call.read::<WireAttachment>().await?.attachment())
+}
+
+/// The content of an attachment: of a file its bytes, of a message its source.
 pub(super) async fn content(
     api: &Api,
     message: &str,
-    attachment: &str,
-) -> Result<(Attachment, Bytes), CallError> {
-    let path = format!("/me/messages/{}/attachments/{}", id(message)?, id(attachment)?);
-    let call = Call::get(api, READ, path.as_str()).query("$select", FIELDS);
-    let found = call.read::<WireAttachment>().await?.attachment();
-    if found.kind == AttachmentKind::Reference {
+    attachment: &Attachment,
+) -> Result<Bytes, CallError> {
+    if attachment.kind == AttachmentKind::Reference {
         let message = "The attachment is a link to a file somewhere else; it has no content here.";
         let failure = Failure::new("attachment_is_a_link", Actor::User, message)
             .remedied_by("Open the message in a browser and follow the link.");
         return Err(CallError::Denied { denial: Denial::Input, failure: Box::new(failure) });
     }
-    let call = Call::get(api, READ, format!("{path}/$value")).allowing(CONTENT);
-    Ok((found, call.send().await?.into_body()))
+    let path = format!("/me/messages/{}/attachments/{}/$value", id(message)?, id(&attachment.id)?);
+    Ok(Call::get(api, READ, path).allowing(CONTENT).send().await?.into_body())
 }
 
 /// Checks a file before anything is sent.

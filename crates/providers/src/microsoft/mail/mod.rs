@@ -199,8 +199,17 @@ impl Mail for Mailbox {
         api: &Api,
         message: &str,
         id: &str,
-    ) -> Result<(Attachment, Bytes), CallError> {
-        attachments::content(api, message, id).await
+    ) -> Result<Attachment, CallError> {
+        attachments::one(api, message, id).await
+    }
+
+    async fn content(
+        &self,
+        api: &Api,
+        message: &str,
+        attachment: &Attachment,
+    ) -> Result<Bytes, CallError> {
+        attachments::content(api, message, attachment).await
     }
 
     async fn attach(
