@@ -196,6 +196,8 @@ impl Gateway {
 struct Replay {
     began: Timestamp,
     replayed: u8,
+    /// Whether a token was asked for that claims what was demanded.
+    claimed: bool,
 }
 
 impl Replay {
@@ -210,11 +212,23 @@ impl Replay {
     ) -> Result<AccessToken, CallError> {
         let left_over = refused.live().obtained_at < self.began;
         if self.replayed > 0 && (!left_over || self.replayed == MOST_REPLAYS) {
-            return Err(CallError::TokenRefused);
+            let policy = self.claimed && claims.is_some();
+            return Err(if policy { forbidden_by_policy() } else { CallError::TokenRefused });
         }
         self.replayed += 1;
+        self.claimed |= claims.is_some();
         Ok(vault.replace(refused, claims).await?)
     }
+}
+
+/// The provider demands claims of a token, and demands them of the one that was made to have them.
+fn forbidden_by_policy() -> CallError {
+    let message = "A rule of the user's organisation forbids this access here and now.";
+    let failure = Failure::new("policy_not_met", Actor::Administrator, message).remedied_by(
+        "Ask the organisation's administrator which device, place or sign-in it demands; connecting \
+         again alone does not help.",
+    );
+    CallError::Denied { denial: Denial::ConditionalAccess, failure: Box::new(failure) }
 }
 
 /// One integration's calls to its provider.
@@ -386,7 +400,7 @@ impl Api {
     }
 
     fn replay(&self) -> Replay {
-        Replay { began: self.vault.parts().clock.now(), replayed: 0 }
+        Replay { began: self.vault.parts().clock.now(), replayed: 0, claimed: false }
     }
 
     async fn token(&self) -> Result<AccessToken, CallError> {

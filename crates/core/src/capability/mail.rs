@@ -292,7 +292,8 @@ pub struct Attachment {
     pub size: u64,
     /// Whether it is shown inside the text.
     pub is_inline: bool,
-    /// The name by which the text shows it (`cid:…`, RFC 2392).
+    /// The name by which the text shows it (`cid:…`, RFC 2392), where the provider tells it: lists may
+    /// leave it out, and then it is null for what is shown inside the text, too.
     pub content_id: Option<String>,
 }
 

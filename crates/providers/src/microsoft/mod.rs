@@ -48,7 +48,7 @@ pub(crate) fn numbers() -> &'static [Numbered] {
 
 /// What calls are refused with, one capability's own refusals before those that all share.
 pub(crate) fn refusals() -> impl Iterator<Item = &'static graph::words::Row> {
-    mail::refusals().chain(graph::words::REFUSALS)
+    mail::refusals().chain(calendar::refusals()).chain(graph::words::REFUSALS)
 }
 
 /// What a mailbox may be called for (contract, section 4.3).

@@ -124,7 +124,26 @@ async fn a_cursor_leads_to_its_own_list_or_nowhere() {
         json!({ "value": [], "@odata.nextLink": "https://evil.example/v1.0/me/messages" });
     let desk = Desk::scripted([said(200, &elsewhere)]).await;
     let refused = mail(desk.api.provider()).messages(&desk.api, &asked, None).await;
-    assert!(matches!(refused, Err(CallError::ForeignHost { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(CallError::Unreadable(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_list_without_an_end_comes_to_one() {
+    let next = |skip: u8| format!("{ROOT}/me/messages/m/attachments?$skip={skip}");
+    let page = |skip: u8| said(200, &json!({ "value": [], "@odata.nextLink": next(skip) }));
+    let desk = Desk::scripted([page(1), page(2), page(1)]).await;
+    let circular = mail(desk.api.provider()).attachments(&desk.api, "m").await;
+    assert!(matches!(circular, Err(CallError::Unreadable(_))), "{circular:?}");
+    let other =
+        json!({ "value": [], "@odata.nextLink": format!("{ROOT}/me/messages/n/attachments") });
+    let desk = Desk::scripted([said(200, &other)]).await;
+    let elsewhere = mail(desk.api.provider()).attachments(&desk.api, "m").await;
+    assert!(matches!(elsewhere, Err(CallError::Unreadable(_))), "the caller gave no cursor");
+    // A folder that says it lies in itself.
+    let itself = json!({ "value": [{ "id": "a", "displayName": "A", "childFolderCount": 1 }] });
+    let desk = Desk::scripted([said(200, &itself), said(200, &itself)]).await;
+    let folders = mail(desk.api.provider()).folders(&desk.api).await.unwrap();
+    assert_eq!((folders.len(), desk.seen().len()), (1, 2));
 }
 
 #[tokio::test]

@@ -234,3 +234,46 @@ async fn what_is_not_a_draft_is_not_sent() {
     let denied = matches!(refused, Err(CallError::Denied { denial: Denial::Conflict, .. }));
     assert!(denied, "{refused:?}");
 }
+
+#[tokio::test]
+async fn what_came_in_under_a_name_of_ours_does_not_count_as_sent() {
+    let plain = NewMessage { to: vec![person("alex@example.com")], ..NewMessage::default() };
+    let from = |email: &str| {
+        let from = json!({ "emailAddress": { "address": email } });
+        let message = json!({ "id": email, "isDraft": false, "from": from });
+        said(200, &json!({ "value": [message] }))
+    };
+    let none = || said(200, &json!({ "value": [] }));
+    let draft = said(201, &json!({ "id": "d", "isDraft": true }));
+    let spoof = [from("evil@example.com"), none(), none(), draft, said(202, &Value::Null)];
+    let desk = Desk::scripted(spoof).await;
+    let sent = desk.run(mail(desk.api.provider()).send(&desk.api, once(), &plain)).await.unwrap();
+    assert_eq!((&*sent.id, desk.seen().len()), ("d", 5));
+    // Under another address of the account's own: it lies in the sent items.
+    let other = "sales@contoso.example";
+    let desk = Desk::scripted([from(other), from(other)]).await;
+    let sent = desk.run(mail(desk.api.provider()).send(&desk.api, once(), &plain)).await.unwrap();
+    assert_eq!((&*sent.id, desk.seen().len()), (other, 2));
+    let own = desk.api.account().username.clone().unwrap().to_uppercase();
+    let desk = Desk::scripted([from(&own)]).await;
+    let sent = desk.run(mail(desk.api.provider()).send(&desk.api, once(), &plain)).await.unwrap();
+    assert_eq!((&*sent.id, desk.seen().len()), (&*own, 1));
+}
+
+#[tokio::test]
+async fn a_draft_whose_answer_was_lost_is_given_whole() {
+    let mailbox = Mailbox::with(THEIRS);
+    mailbox.fail(Some(Fault::AnswerLost(1)));
+    let desk = desk(&mailbox).await;
+    let message = NewMessage {
+        to: vec![person("alex@example.com")],
+        subject: "Planning".to_owned(),
+        ..NewMessage::default()
+    };
+    let work = mail(desk.api.provider()).create_draft(&desk.api, once(), &message);
+    desk.run(work).await.unwrap();
+    let (path, asked) = ("/v1.0/me/messages/m%2F1%2B%3D", desk.seen());
+    let last: Vec<_> = asked.iter().filter(|asked| asked.uri().path() == path).collect();
+    assert_eq!(last.len(), 1, "{asked:?}");
+    assert_eq!(last[0].uri().query(), None, "with all its members");
+}

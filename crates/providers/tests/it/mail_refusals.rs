@@ -1,12 +1,15 @@
 //! What mail is refused with, by the provider and before anything is sent.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use evergrant::capability::{
     BodyFormat, Flag, Importance, MessageChanges, NewAttachment, NewMessage, Once, Person,
 };
 use evergrant::gateway::Denial;
+use evergrant::provider::Actor;
 use evergrant::testing::SeededEntropy;
-use evergrant::{CallError, Repeated, Response};
+use evergrant::{CallError, Clock, Repeated, Response};
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
@@ -183,5 +186,39 @@ async fn a_repeated_change_that_finds_its_own_effect_has_succeeded() {
         let after = mailbox.update_message(&desk.api, "x", &changes, Some("W/\"v\"")).await;
         let stale = matches!(after, Err(CallError::Denied { denial: Denial::ItemChanged, .. }));
         assert!(if done { after.is_ok() } else { stale }, "{after:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_may_go_better_a_moment_later_is_asked_again() {
+    for status in [500, 502, 503, 504, 507, 509] {
+        let asked_to_wait = http::Response::builder().status(status).header("retry-after", "20");
+        let asked_to_wait = asked_to_wait.body(Bytes::new()).unwrap();
+        let good = answer("mailboxsettings.get.response");
+        let desk = Desk::scripted([asked_to_wait, good]).await;
+        let began = desk.clock.now();
+        desk.run(mail(desk.api.provider()).settings(&desk.api)).await.unwrap();
+        let took = evergrant::clock::until(began, desk.clock.now());
+        assert!(took >= Duration::from_secs(20), "{status}: {took:?}");
+    }
+    let desk = Desk::scripted([said(501, &Value::Null)]).await;
+    assert!(desk.run(mail(desk.api.provider()).settings(&desk.api)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_demand_that_no_token_meets_is_the_organisations_rule() {
+    let demand = "Bearer realm=\"\", error=\"insufficient_claims\", \
+                  claims=\"eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19\"";
+    for status in [403, 401] {
+        let desk = Desk::new("microsoft_outlook", MAIL, move |_| {
+            let answer = http::Response::builder().status(status);
+            Ok(answer.header("www-authenticate", demand).body(Bytes::new()).unwrap())
+        })
+        .await;
+        let refused = desk.run(mail(desk.api.provider()).settings(&desk.api)).await;
+        let Err(CallError::Denied { denial, failure }) = refused else { panic!("{refused:?}") };
+        assert_eq!((denial, failure.actor), (Denial::ConditionalAccess, Actor::Administrator));
+        assert!(failure.remedy.contains("connecting again alone does not help"), "{failure:?}");
+        assert_eq!(desk.seen().len(), 2, "one token more was tried");
     }
 }

@@ -258,6 +258,23 @@ async fn a_draft_is_made_filled_and_sent() {
 }
 
 #[tokio::test]
+async fn a_file_of_any_size_around_the_line_between_the_two_ways_is_attached() {
+    let play = Play::new();
+    let adele = play.account(ADELE, MAIL).await;
+    let api = &adele.api;
+    let mine = mail(api.provider());
+    let plain = NewMessage { attachments: Vec::new(), ..message("Sizes") };
+    let draft = play.run(mine.create_draft(api, once(5), &plain)).await.unwrap();
+    for size in [2_999_999, 3_000_000, 3_050_000, 3_100_000, 3_145_727, 3_145_728] {
+        let name = format!("{size}.bin");
+        let made = play.run(mine.attach(api, &draft.id, &file(&name, size))).await;
+        let made = made.unwrap_or_else(|error| panic!("{size}: {error:?}"));
+        assert_eq!(made.name.as_deref(), Some(&*name));
+    }
+    assert_eq!(play.run(mine.attachments(api, &draft.id)).await.unwrap().len(), 6);
+}
+
+#[tokio::test]
 async fn who_has_no_mailbox_is_told_so() {
     let play = Play::new();
     let dana = play.account("dana@contoso.example", MAIL).await;

@@ -127,7 +127,7 @@ impl Mailbox {
 impl State {
     fn serve(&mut self, request: &Request) -> Response {
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        if request.uri().host() == Some("upload.example") {
+        if request.uri().host() == Some("outlook.office.com") {
             return self.upload(request);
         }
         let path = request.uri().path().strip_prefix("/v1.0/me/").unwrap();
@@ -190,7 +190,7 @@ impl State {
                 let name = item["name"].as_str().unwrap().to_owned();
                 let size = usize::try_from(item["size"].as_u64().unwrap()).unwrap();
                 let key = format!("/u{}", self.uploads.len());
-                let url = format!("https://upload.example{key}?authtoken=secret");
+                let url = format!("https://outlook.office.com{key}?authtoken=secret");
                 self.uploads.insert(key, ((*id).to_owned(), name, size, 0));
                 said(201, &json!({ "uploadUrl": url, "nextExpectedRanges": ["0-"] }))
             }

@@ -17,6 +17,7 @@ mod mail_once;
 mod mail_refusals;
 #[cfg(feature = "sandbox")]
 mod mail_sandbox;
+mod mail_upload;
 mod mailbox;
 mod meetings;
 mod microsoft;

@@ -13,7 +13,7 @@ use crate::App;
 use crate::extract::{ApiJson, Named, Within};
 use crate::idempotency::Keyed;
 use crate::principal::{Permission, Principal};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Create an online meeting
 ///
@@ -54,9 +54,11 @@ async fn may_touch(live: &Live, principal: Principal, meeting: &str) -> Result<(
     let Err(forbidden) = principal.may(Permission::CalendarWrite) else {
         return Ok(());
     };
-    match live.told(live.meetings()?.meeting(&live.api, meeting).await).await?.event_id {
-        Some(_) => Err(forbidden),
-        None => Ok(()),
+    match live.told(live.meetings()?.meeting(&live.api, meeting).await).await {
+        Ok(found) if found.event_id.is_some() => Err(forbidden),
+        // One that is gone has no event either.
+        Err(problem) if problem.code() != Code::ItemNotFound => Err(problem),
+        _ => Ok(()),
     }
 }
 

@@ -86,6 +86,9 @@ async fn a_withdrawn_consent_and_a_policy_send_the_user_to_the_right_place() {
         assert!(refused["reconnect_url"].is_string(), "{refused}");
         if number == 53_003 {
             assert_eq!(refused["reason"], "blocked_by_policy", "{refused}");
+            assert_eq!(refused["actor"], "administrator", "{refused}");
+            let remedy = refused["remedy"].as_str().unwrap();
+            assert!(remedy.contains("connecting again does not help"), "{refused}");
         }
     }
 }

@@ -45,6 +45,11 @@ const OURS: &[Row] = &[Row {
     remedy: "Change or cancel the event instead.",
 }];
 
+/// What only these are refused with.
+pub(in crate::microsoft) fn refusals() -> impl Iterator<Item = &'static Row> {
+    NOT_OURS.iter().chain(OURS)
+}
+
 /// Calls off a meeting.
 pub(in crate::microsoft) async fn cancel(
     api: &Api,

@@ -23,7 +23,7 @@ use evergrant::capability::{
 use evergrant::{Api, CallError, Response};
 use serde_json::Value;
 
-pub(super) use act::{cancel, outcome_unknown, unknown};
+pub(super) use act::{cancel, outcome_unknown, refusals, unknown};
 pub(super) use change::update;
 pub(super) use list::events;
 pub(super) use online::{PATIENCE, no_license};

@@ -1,5 +1,7 @@
 //! Lists, page by page (contract, section 4.5).
 
+use std::collections::BTreeSet;
+
 use evergrant::capability::{Cursor, Page};
 use evergrant::{Api, CallError};
 use serde::Deserialize;
@@ -9,7 +11,7 @@ use url::Url;
 use super::Call;
 use super::request::read;
 
-/// The most pages of one list; only a list that leads back into itself is longer.
+/// The most pages of one list; only a list that never ends is longer.
 const MOST_PAGES: usize = 10_000;
 
 /// One answer of a list.
@@ -25,6 +27,9 @@ struct Part<T> {
 impl Call<'_> {
     /// One page: the first, or the one `cursor` leads to. The rest of the call must be the same, since
     /// its preferences go with every page.
+    ///
+    /// A cursor that leads elsewhere is the caller's mistake; a next page at another host, or that is
+    /// this very page, is the provider's: [`CallError::Unreadable`].
     pub(crate) async fn page<T: DeserializeOwned>(
         self,
         cursor: Option<&Cursor>,
@@ -41,10 +46,14 @@ impl Call<'_> {
             }
         };
         let Part { value, next } = read(&response)?;
-        // A token goes there with the next page.
-        if let Some(next) = next.as_deref().filter(|next| below(api, next).is_none()) {
-            let host = Url::parse(next).ok().and_then(|url| url.host_str().map(str::to_owned));
-            return Err(CallError::ForeignHost { host: host.unwrap_or_default() });
+        if let Some(next) = &next {
+            // A token goes there with the next page.
+            if below(api, next).is_none() {
+                return Err(elsewhere());
+            }
+            if cursor.is_some_and(|cursor| cursor.0 == *next) {
+                return Err(circular());
+            }
         }
         Ok(Page { results: value, next: next.map(Cursor) })
     }
@@ -56,15 +65,29 @@ pub(crate) async fn all<'a, T: DeserializeOwned>(
 ) -> Result<Vec<T>, CallError> {
     let mut results = Vec::new();
     let mut cursor: Option<Cursor> = None;
+    let mut seen = BTreeSet::new();
     for _ in 0..MOST_PAGES {
-        let page = call().page(cursor.as_ref()).await?;
+        let call = call();
+        if cursor.as_ref().is_some_and(|next| !leads_to(call.api, &next.0, &call.path)) {
+            return Err(elsewhere());
+        }
+        let page = call.page(cursor.as_ref()).await?;
         results.extend(page.results);
         match page.next {
-            Some(next) => cursor = Some(next),
+            Some(next) if seen.insert(next.0.clone()) => cursor = Some(next),
+            Some(_) => return Err(circular()),
             None => return Ok(results),
         }
     }
     Err(CallError::Unreadable("a list without an end".to_owned()))
+}
+
+fn elsewhere() -> CallError {
+    CallError::Unreadable("a list that leads elsewhere".to_owned())
+}
+
+fn circular() -> CallError {
+    CallError::Unreadable("a list that leads back into itself".to_owned())
 }
 
 /// The path of `link` below the root, if it lies there.

@@ -7,6 +7,7 @@ pub(super) mod input;
 pub(super) mod list;
 pub(super) mod refusal;
 mod request;
+mod theirs;
 pub(super) mod wire;
 pub(super) mod words;
 
@@ -38,6 +39,9 @@ pub(super) fn sign(request: &mut Request, token: &AccessToken) {
     }
 }
 
+/// Statuses of what may go better a moment later (contract, section 4.2).
+const TRANSIENT: [u16; 6] = [500, 502, 503, 504, 507, 509];
+
 /// What an answer says about the token.
 pub(super) fn judge(response: &Response) -> Verdict {
     match response.status() {
@@ -48,9 +52,7 @@ pub(super) fn judge(response: &Response) -> Verdict {
             None => Verdict::Accepted,
         },
         StatusCode::TOO_MANY_REQUESTS => Verdict::Throttled { retry_after: retry_after(response) },
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-            Verdict::Unavailable
-        }
+        status if TRANSIENT.contains(&status.as_u16()) => Verdict::Unavailable,
         _ => Verdict::Accepted,
     }
 }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::refusal::{self, Asked, Row};
+use super::theirs::is_theirs;
 
 /// A request being put together. Sent, it gives an answer of success, or why there is none.
 ///
@@ -241,12 +242,12 @@ pub(crate) fn read<T: DeserializeOwned>(response: &Response) -> Result<T, CallEr
 
 /// Sends a request to an address that is itself the permission, such as an upload's; without a token.
 ///
-/// The address comes from the provider. It must at least be of the scheme that the provider's own
-/// are, so that no content leaves in the clear.
+/// The address comes from the provider and must be one of its own: nothing leaves in the clear, or for
+/// anybody else.
 pub(crate) async fn send_unsigned(api: &Api, request: Request) -> Result<Response, CallError> {
-    if request.uri().scheme_str() != Some(api.manifest().base_url.scheme()) {
-        let host = request.uri().host().unwrap_or_default().to_owned();
-        return Err(CallError::ForeignHost { host });
+    let manifest = api.manifest();
+    if !is_theirs(request.uri(), manifest.base_url.scheme(), &manifest.hosts) {
+        return Err(CallError::Unreadable("an address that is not the provider's own".to_owned()));
     }
     let response = api.send_unsigned(request).await?;
     let asked = Asked { granted: &[], needs: &[], rows: &[], conditional: false };

@@ -8,6 +8,7 @@ mod settings;
 mod upload;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -39,6 +40,8 @@ const LARGE: Allowance = Allowance { body: 32 << 20, total: Duration::from_mins(
 /// What lists of folders are asked for.
 const FOLDER: &str =
     "id,displayName,parentFolderId,childFolderCount,unreadItemCount,totalItemCount,isHidden";
+/// The most folders that are looked for; each with others in it costs a call.
+const MOST_FOLDERS: usize = 10_000;
 /// How many folders a page has.
 const FOLDERS: &str = "100";
 
@@ -53,15 +56,23 @@ pub(super) struct Mailbox;
 #[async_trait]
 impl Mail for Mailbox {
     /// Folders that are usually not shown are among them. A folder is looked into if it says that it
-    /// holds others.
+    /// holds others; one that is met again, such as one that says it lies in itself, is not.
     async fn folders(&self, api: &Api) -> Result<Vec<Folder>, CallError> {
-        let mut folders = children(api, None).await?;
+        let mut seen = BTreeSet::new();
+        let mut folders = Vec::new();
+        let mut add = |to: &mut Vec<WireFolder>, found: Vec<WireFolder>| {
+            to.extend(found.into_iter().filter(|folder| seen.insert(folder.id.clone())));
+        };
+        add(&mut folders, children(api, None).await?);
         let mut next = 0;
         while let Some(folder) = folders.get(next) {
             if folder.child_folder_count > 0 {
                 let path = format!("/me/mailFolders/{}/childFolders", id(&folder.id)?);
                 let below = children(api, Some(path)).await?;
-                folders.extend(below);
+                add(&mut folders, below);
+            }
+            if folders.len() > MOST_FOLDERS {
+                return Err(CallError::Unreadable("folders without an end".to_owned()));
             }
             next += 1;
         }

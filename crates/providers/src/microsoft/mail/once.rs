@@ -18,7 +18,8 @@
 //! **What is not promised.** The mailbox is the only memory of what was sent: where an account keeps no
 //! sent messages, or removes the copy for good before the same [`Once`] is asked for again, the message
 //! looks unsent, and the repetition sends it again. Within one attempt it does not: a draft that is gone
-//! without a copy is told as unknown (ADR 12).
+//! without a copy is told as unknown (ADR 12). An account that writes under another address than its
+//! sign-in name, and moves its copy out of the sent items, looks the same.
 
 use std::time::Duration;
 
@@ -48,7 +49,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 const LATER: Duration = Duration::from_secs(30);
 
 /// What a message of ours is asked for.
-const FIELDS: &str = "id,isDraft,internetMessageId,conversationId,parentFolderId";
+const FIELDS: &str = "id,isDraft,internetMessageId,conversationId,parentFolderId,from,sender";
+
+/// Where what the account sends lies, and lay before.
+const OUTGOING: [&str; 2] =
+    ["/me/mailFolders/sentitems/messages", "/me/mailFolders/outbox/messages"];
 
 /// Whether a request may have had its effect although this came of it.
 pub(super) fn unclear(error: &CallError) -> bool {
@@ -190,6 +195,9 @@ fn message_id(api: &Api, once: Once) -> String {
 
 /// What an earlier attempt left: the sent message before a draft. Of a message that the account sent
 /// to itself there are two; the one in the sent items counts.
+///
+/// What came in counts for nothing: whoever got a message of ours can write one with its name. So a
+/// message is from the account itself, or lies where it keeps what it sends.
 async fn find(api: &Api, message_id: &str) -> Result<Option<Message>, CallError> {
     let look = async |path: &'static str| -> Result<Vec<Message>, CallError> {
         let filter = format!("internetMessageId eq {}", literal(message_id));
@@ -202,13 +210,29 @@ async fn find(api: &Api, message_id: &str) -> Result<Option<Message>, CallError>
         .await?;
         Ok(found.into_iter().map(WireMessage::message).collect())
     };
-    let (drafts, mut sent): (Vec<_>, Vec<_>) =
+    let (drafts, others): (Vec<_>, Vec<_>) =
         look("/me/messages").await?.into_iter().partition(|message| message.is_draft);
-    if sent.len() > 1 {
-        let mine = look("/me/mailFolders/sentitems/messages").await?;
-        sent.splice(0..0, mine);
+    let several = others.len() > 1;
+    let mut sent: Vec<_> = others.iter().filter(|message| is_own(api, message)).cloned().collect();
+    if several || sent.len() < others.len() {
+        for folder in OUTGOING {
+            let kept = look(folder).await?;
+            let found = !kept.is_empty();
+            sent.splice(0..0, kept.into_iter().filter(|message| !message.is_draft));
+            if found {
+                break;
+            }
+        }
     }
     Ok(sent.into_iter().chain(drafts).next())
+}
+
+/// Whether the account itself wrote it, as far as its name tells.
+fn is_own(api: &Api, message: &Message) -> bool {
+    let name = api.account().username.as_deref();
+    let people = [&message.from, &message.sender];
+    let mut emails = people.into_iter().flatten().filter_map(|person| person.email.as_deref());
+    name.is_some_and(|name| emails.any(|email| email.eq_ignore_ascii_case(name)))
 }
 
 /// Creates a draft. Where the answer is lost, it is looked for before another is made.
@@ -230,7 +254,8 @@ async fn create(
             }
         }
         if let Some(found) = find(api, message_id).await? {
-            return Ok(found);
+            // As whole as the answer would have been.
+            return Mailbox.message(api, &found.id, BodyFormat::Html).await;
         }
     }
     Err(last.unwrap_or_else(|| CallError::Unreadable("a draft without an answer".to_owned())))

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use evergrant::capability::{Attachment, NewAttachment};
+use evergrant::clock::later;
 use evergrant::gateway::Denial;
 use evergrant::provider::Actor;
 use evergrant::{Allowance, Api, CallError, Repeat, Request, Response};
 use http::{Method, StatusCode, header};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -39,6 +41,13 @@ const PART: usize = 11 * 320 * 1024;
 
 /// How often an upload is begun.
 const SESSIONS: usize = 3;
+
+/// How many of the mailbox's windows an upload waits for in all: one that others have filled before it,
+/// and the one that it fills itself.
+const WINDOWS: u32 = 2;
+
+/// How long to wait for a turn of which it is not known when it comes.
+const TURN: Duration = Duration::from_secs(5);
 
 const ALLOWANCE: Allowance = Allowance { body: 1 << 20, total: Duration::from_mins(2) };
 
@@ -97,11 +106,12 @@ pub(super) async fn upload(
 
 /// Sends the parts in order.
 async fn pour(api: &Api, url: &str, content: &Bytes) -> Result<Outcome, CallError> {
+    let deadline = later(api.now(), api.manifest().limits.upload_window * WINDOWS);
     let mut from = 0;
     let mut waits = WAITS.into_iter();
     // Each part is sent once, and as often again as there are waits.
     for _ in 0..content.len().div_ceil(PART) + WAITS.len() {
-        let error = match send_unsigned(api, part(url, content, from)?).await {
+        let error = match in_turn(api, part(url, content, from)?, deadline).await {
             Ok(answer) if answer.status() == StatusCode::CREATED => return Ok(Outcome::Complete),
             Ok(answer) => match next(&answer)? {
                 Some(next) => {
@@ -116,7 +126,7 @@ async fn pour(api: &Api, url: &str, content: &Bytes) -> Result<Outcome, CallErro
         };
         let Some(wait) = waits.next() else { return Err(error) };
         api.wait(pause(wait, &error)).await;
-        match send_unsigned(api, bare(Method::GET, url)?).await {
+        match in_turn(api, bare(Method::GET, url)?, deadline).await {
             Ok(answer) => match next(&answer)? {
                 Some(next) => from = next,
                 None => return Ok(Outcome::Complete),
@@ -126,6 +136,24 @@ async fn pour(api: &Api, url: &str, content: &Bytes) -> Result<Outcome, CallErro
         }
     }
     Err(CallError::Unreadable("an upload that does not go on".to_owned()))
+}
+
+/// Sends a request to the upload, however often it is told to come later, until the deadline: what was
+/// put off had no effect, and the upload stays where it is.
+///
+/// It waits outside the mailbox's queue, so that nobody who has nothing to upload waits behind it.
+async fn in_turn(api: &Api, request: Request, deadline: Timestamp) -> Result<Response, CallError> {
+    loop {
+        let retry_after = match send_unsigned(api, request.clone()).await {
+            Err(CallError::Throttled { retry_after }) => retry_after,
+            done => return done,
+        };
+        let wait = retry_after.unwrap_or(TURN).max(Duration::from_secs(1));
+        if later(api.now(), wait) > deadline {
+            return Err(CallError::Throttled { retry_after });
+        }
+        api.wait(wait).await;
+    }
 }
 
 /// The part that begins here.
@@ -164,12 +192,12 @@ fn next(answer: &Response) -> Result<Option<usize>, CallError> {
     if answer.body().is_empty() {
         return Ok(None);
     }
-    let unreadable = |what: &str| CallError::Unreadable(format!("how far an upload came: {what}"));
-    let progress: Progress =
-        serde_json::from_slice(answer.body()).map_err(|e| unreadable(&e.to_string()))?;
+    // Not in its own words, which may be long and hold the address.
+    let unreadable = || CallError::Unreadable("how far an upload came".to_owned());
+    let progress: Progress = serde_json::from_slice(answer.body()).map_err(|_| unreadable())?;
     let first = progress.next_expected_ranges.first();
     let begin = |range: &String| range.split('-').next().and_then(|n| n.trim().parse().ok());
-    first.map(|range| begin(range).ok_or_else(|| unreadable(range))).transpose()
+    first.map(|range| begin(range).ok_or_else(unreadable)).transpose()
 }
 
 /// Whether the part was there before: its answer was lost, and it was repeated further down.
@@ -178,13 +206,13 @@ fn known(error: &CallError) -> bool {
     *status == StatusCode::RANGE_NOT_SATISFIABLE
 }
 
-/// Whether nobody knows the upload.
+/// Whether nobody knows the upload. An address that has ended may be refused like a token that has.
 fn gone(error: &CallError) -> bool {
     match error {
-        CallError::Denied { denial, .. } => *denial == Denial::ItemNotFound,
-        CallError::Refused { status, .. } => {
-            matches!(*status, StatusCode::NOT_FOUND | StatusCode::GONE)
+        CallError::Denied { denial, .. } => {
+            matches!(denial, Denial::ItemNotFound | Denial::Forbidden)
         }
+        CallError::Refused { status, .. } => matches!(status.as_u16(), 401 | 403 | 404 | 410),
         _ => false,
     }
 }

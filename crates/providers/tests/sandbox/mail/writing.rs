@@ -137,7 +137,7 @@ async fn what_is_not_json_is_refused() {
         let answer = desk.call("POST", "/me/messages", headers, body.to_owned()).await;
         assert_like("graph/error.400.malformed_json", &answer);
     }
-    let large = "x".repeat((4 << 20) + 1);
+    let large = "x".repeat((4 << 20) + (4 << 10) + 1);
     let answer = desk.call("POST", "/me/messages", headers, large).await;
     assert_like("graph/error.413.too_large", &answer);
 }
