@@ -18,7 +18,11 @@ use crate::problem::Problem;
 /// Create an online meeting
 ///
 /// The answer has the link to join. With `calendar_event` it is in the account's calendar as well, and
-/// the participants are invited.
+/// the participants are invited, once the meeting is there.
+///
+/// With an `Idempotency-Key` the same request makes one meeting, except for one with
+/// `passcode_required` and without `calendar_event`: where an answer is lost there may be two, the
+/// first of them in no calendar and with nobody invited. With `calendar_event` there is one.
 #[utoipa::path(
     post,
     path = "/api/integrations/{id}/meetings/",
@@ -64,7 +68,8 @@ pub(crate) async fn meeting(
 
 /// Change an online meeting
 ///
-/// What is left out stays. The event in the account's calendar that has its link changes with it.
+/// What is left out stays. The event in the account's default calendar that has its link changes with
+/// it; one in another calendar is not looked for.
 #[utoipa::path(
     patch,
     path = "/api/integrations/{id}/meetings/{meeting}/",
@@ -86,7 +91,7 @@ pub(crate) async fn edit_meeting(
 
 /// Cancel an online meeting
 ///
-/// Its link ends for good. Those who were invited by an event in the account's calendar get a
+/// Its link ends for good. Those who were invited by an event in the account's default calendar get a
 /// cancellation with these words.
 #[utoipa::path(
     post,
