@@ -420,7 +420,8 @@ pub struct EventChanges {
     /// The title.
     #[serde(default)]
     pub subject: Option<String>,
-    /// The description.
+    /// The description. The text of an event with an online meeting includes how to join it, which goes
+    /// with the rest when the text is replaced; the meeting itself stays.
     #[cfg_attr(feature = "schema", schema(value_type = Option<Body>))]
     #[serde(default)]
     pub body: Patch<Body>,
@@ -443,7 +444,8 @@ pub struct EventChanges {
     #[cfg_attr(feature = "schema", schema(value_type = Option<Recurrence>))]
     #[serde(default)]
     pub recurrence: Patch<Recurrence>,
-    /// Gives it an online meeting; one cannot be taken away again.
+    /// Gives it an online meeting; one cannot be taken away again. Where the account has no licence for
+    /// one this is refused, and the event stays.
     #[serde(default)]
     pub online_meeting: Option<bool>,
     /// What others see of that time.

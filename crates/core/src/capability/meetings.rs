@@ -10,12 +10,19 @@ use super::{Body, Moment, Once, Person, Zone};
 use crate::gateway::{Api, CallError};
 
 /// Creates and changes online meetings of an integration's account.
+///
+/// The event of a meeting is the one in the account's default calendar that has its join link; one in
+/// another calendar is not found, and stays as it is when the meeting changes or ends.
 #[async_trait]
 pub trait Meetings: Send + Sync {
     /// Creates a meeting. It has a join link when this returns: one that comes late is waited for.
     ///
     /// With [`NewMeeting::calendar_event`] it is also an event in the account's calendar, with the
-    /// participants invited and the same join link.
+    /// participants invited and the same join link. Nobody is invited before the meeting is there.
+    ///
+    /// The same [`Once`] makes the same meeting, except for one with
+    /// [`NewMeeting::passcode_required`] and without an event: where an answer is lost it is made again,
+    /// and the one before is left, in no calendar and with nobody invited.
     async fn create_meeting(
         &self,
         api: &Api,
@@ -23,10 +30,10 @@ pub trait Meetings: Send + Sync {
         meeting: &NewMeeting,
     ) -> Result<Meeting, CallError>;
 
-    /// One meeting, with the event in the account's calendar that has its join link.
+    /// One meeting, with the event in the account's default calendar that has its join link.
     async fn meeting(&self, api: &Api, id: &str) -> Result<Meeting, CallError>;
 
-    /// Changes a meeting, and the event in the account's calendar that has its join link.
+    /// Changes a meeting, and the event in the account's default calendar that has its join link.
     async fn update_meeting(
         &self,
         api: &Api,
@@ -34,8 +41,8 @@ pub trait Meetings: Send + Sync {
         changes: &MeetingChanges,
     ) -> Result<Meeting, CallError>;
 
-    /// Ends a meeting for good, and cancels the event in the account's calendar that has its join link;
-    /// `comment` goes to those invited.
+    /// Ends a meeting for good, and cancels the event in the account's default calendar that has its
+    /// join link; `comment` goes to those invited.
     ///
     /// Where `once` was tried before, one that is gone is taken as done.
     async fn cancel_meeting(
@@ -72,7 +79,8 @@ pub struct NewMeeting {
     #[serde(default)]
     pub presenters: Option<Presenters>,
     /// Whether joining by meeting id takes a passcode. The provider makes it up; it cannot be chosen,
-    /// and not be asked for later.
+    /// and not be asked for later. Without `calendar_event` a meeting with one may be made twice where
+    /// an answer is lost.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schema(required = false))]
     pub passcode_required: bool,
@@ -170,13 +178,13 @@ pub struct Meeting {
     pub dial_in: Option<DialIn>,
     /// Who invites.
     pub organizer: Option<Person>,
-    /// Who takes part besides.
+    /// Who takes part besides: those whom its calendar event invites, where the provider names nobody.
     pub participants: Vec<Participant>,
     /// Who gets past the lobby without being let in.
     pub lobby: Option<Lobby>,
     /// Who may present.
     pub presenters: Option<Presenters>,
-    /// The event in the account's calendar that has its join link.
+    /// The event in the account's default calendar that has its join link.
     pub event_id: Option<String>,
     /// The id of its chat.
     pub chat_id: Option<String>,
@@ -233,7 +241,8 @@ pub struct MeetingChanges {
     /// The zone of times without an offset.
     #[serde(default)]
     pub time_zone: Option<Zone>,
-    /// Who takes part besides the organizer: the whole list.
+    /// Who takes part besides the organizer: the whole list. Of the calendar event, rooms stay, and
+    /// whoever is named again stays required or optional.
     #[serde(default)]
     pub participants: Option<Vec<NewParticipant>>,
     /// Who gets past the lobby without being let in.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use evergrant::capability::{Calendars, Meetings, Once};
 use evergrant::provider::Connect;
 use evergrant::testing::SeededEntropy;
-use evergrant::{Api, Clock, Request};
+use evergrant::{Api, Clock, Request, TransportError};
 use serde_json::Value;
 
 use crate::graph::{Answer, Desk, ROOT, answer, said, unanswered};
@@ -36,6 +36,12 @@ impl Graph {
     /// The next request arrives, its answer does not.
     pub(crate) fn lost(self) -> Self {
         self.push(Err(unanswered()))
+    }
+
+    /// The next request does not leave.
+    pub(crate) fn unsent(self) -> Self {
+        let host = "graph.microsoft.com".to_owned();
+        self.push(Err(TransportError::Unsent { host, detail: "no route".to_owned() }))
     }
 
     fn push(self, answer: Answer) -> Self {

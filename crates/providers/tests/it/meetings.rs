@@ -144,11 +144,12 @@ async fn a_meeting_with_a_passcode_whose_answer_was_lost_is_made_again_and_then_
 async fn with_an_event_both_have_one_link() {
     let graph = Graph::default()
         .example("calendar.get.response")
-        .answer(201, &its_event(json!({ "onlineMeeting": null })))
-        .answer(200, &its_event(json!({})))
+        .answer(201, &its_event(json!({ "onlineMeeting": null, "attendees": [] })))
+        .answer(200, &its_event(json!({ "attendees": [] })))
         .example("onlinemeeting.error.400.filter_nomatch")
         .example("onlinemeeting.find.response")
-        .answer(200, &teams(json!({ "lobbyBypassSettings": { "scope": "everyone" } })));
+        .answer(200, &teams(json!({ "lobbyBypassSettings": { "scope": "everyone" } })))
+        .answer(200, &its_event(json!({})));
     let account = Connected::new(TEAMS, &graph).await;
     let new = meeting(json!({
         "calendar_event": true, "time_zone": "America/Los_Angeles", "lobby": "everyone",
@@ -163,10 +164,11 @@ async fn with_an_event_both_have_one_link() {
     assert_eq!(made.start_time.unwrap().to_string(), "2026-10-02T14:30:34.2444915-07:00");
     let sent = &graph.sent()[0];
     assert_eq!(sent["isOnlineMeeting"], true);
-    assert_eq!(
-        sent["attendees"][0]["emailAddress"]["address"],
-        "samanthab@contoso.onmicrosoft.com"
-    );
+    assert!(sent["attendees"].is_null());
+    let invited = &graph.sent()[2]["attendees"][0]["emailAddress"];
+    assert_eq!(invited["address"], "samanthab@contoso.onmicrosoft.com");
+    let who: Vec<Option<&str>> = made.participants.iter().map(|who| who.email.as_deref()).collect();
+    assert_eq!(who, [Some("samanthab@contoso.onmicrosoft.com")], "those whom the event invites");
     assert_eq!(sent["transactionId"], once().to_string());
     covers(&graph.requests()[4], "onlinemeeting.find.request");
     let asked = &graph.asked()[4];
@@ -202,6 +204,84 @@ async fn with_a_passcode_nobody_is_invited_before_it_is_there() {
     let account = Connected::new(TEAMS, &graph).await;
     assert_eq!(denial(create(&account, &new).await), Denial::Conflict);
     assert!(graph.asked()[3].starts_with("DELETE /me/events/"));
+}
+
+#[tokio::test]
+async fn without_a_licence_after_all_nobody_was_invited_and_the_event_is_gone() {
+    let bare = json!({ "attendees": [], "isOnlineMeeting": false, "onlineMeeting": null });
+    let graph = Graph::default()
+        .example("calendar.get.response")
+        .answer(201, &its_event(bare))
+        .example("event.delete.response");
+    let account = Connected::new(TEAMS, &graph).await;
+    let new = meeting(json!({
+        "calendar_event": true, "participants": [{ "email": "samanthab@contoso.onmicrosoft.com" }],
+    }));
+    assert_eq!(denial(create(&account, &new).await), Denial::NoLicense);
+    assert!(graph.asked()[2].starts_with("DELETE /me/events/"));
+    assert!(graph.sent().iter().all(|sent| sent["attendees"].is_null()));
+}
+
+#[tokio::test]
+async fn a_creation_without_an_answer_is_unknown_unless_it_never_left() {
+    let all = |each: fn(Graph) -> Graph| (0..4).fold(Graph::default(), |graph, _| each(graph));
+    let account = Connected::new(TEAMS, &all(Graph::lost)).await;
+    let lost = create(&account, &meeting(json!({}))).await;
+    assert!(matches!(lost, Err(CallError::OutcomeUnknown { .. })), "{lost:?}");
+    let account = Connected::new(TEAMS, &all(Graph::unsent)).await;
+    let never = create(&account, &meeting(json!({}))).await;
+    assert!(matches!(never, Err(CallError::Unavailable { sent: false, .. })), "{never:?}");
+}
+
+#[tokio::test]
+async fn other_participants_leave_rooms_and_roles_as_they_are() {
+    let attendee = |email: &str, role: &str| json!({ "emailAddress": { "address": email, "name": email }, "type": role });
+    let before = its_event(json!({ "attendees": [
+        attendee("room@contoso.example", "resource"),
+        attendee("Guest@contoso.example", "optional"),
+        attendee("gone@contoso.example", "required"),
+    ] }));
+    let graph = Graph::default()
+        .example("onlinemeeting.create.response")
+        .answer(200, &json!({ "value": [before] }))
+        .answer(200, &before)
+        .example("onlinemeeting.update.response");
+    let account = Connected::new(TEAMS, &graph).await;
+    let changes = given(json!({ "participants": [
+        { "email": "guest@contoso.example" }, { "email": "new@contoso.example" },
+    ] }));
+    account.meetings().update_meeting(&account.api, "MSpGQUtF", &changes).await.unwrap();
+    let sent = graph.sent()[0]["attendees"].clone();
+    let invited: Vec<(&str, &str)> = sent
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let email = one["emailAddress"]["address"].as_str().unwrap();
+            (email, one["type"].as_str().unwrap())
+        })
+        .collect();
+    let wanted = [
+        ("guest@contoso.example", "optional"),
+        ("new@contoso.example", "required"),
+        ("room@contoso.example", "resource"),
+    ];
+    assert_eq!(invited, wanted);
+    // In Teams a room takes no part.
+    assert_eq!(graph.sent()[1]["participants"]["attendees"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_calendar_that_leads_back_into_itself_ends_the_search() {
+    let next = "https://graph.microsoft.com/v1.0/me/calendarView?$skiptoken=x";
+    let page = json!({ "value": [], "@odata.nextLink": next });
+    let graph = Graph::default()
+        .example("onlinemeeting.create.response")
+        .answer(200, &page)
+        .answer(200, &page);
+    let account = Connected::new(TEAMS, &graph).await;
+    let endless = account.meetings().meeting(&account.api, "MSpGQUtF").await;
+    assert!(matches!(endless, Err(CallError::Unreadable(_))), "{endless:?}");
 }
 
 #[tokio::test]

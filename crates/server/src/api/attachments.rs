@@ -60,7 +60,7 @@ pub(crate) struct FileQuery {
 /// Attach a file to a draft
 ///
 /// As JSON with its content in base64 (up to 36 MiB); or, with `?name=`, as it is: the body is the file
-/// (up to 150 MiB), `Content-Type` its media type. What is larger than a mebibyte waits a few seconds for its
+/// (up to 150 MiB; the provider may take less), `Content-Type` its media type. What is larger than a mebibyte waits a few seconds for its
 /// turn, of which half are one user's at most. The same request with the same `Idempotency-Key` attaches one file;
 /// but after `provider_unavailable` the file may be there all the same, which the list of attachments tells.
 #[utoipa::path(

@@ -18,7 +18,12 @@ use crate::problem::{Code, Problem};
 /// Create an online meeting
 ///
 /// The answer has the link to join. With `calendar_event` it is in the account's calendar as well, and
-/// the participants are invited; that takes the permission `calendar:write` as well.
+/// the participants are invited, once the meeting is there; that takes the permission `calendar:write` as
+/// well.
+///
+/// With an `Idempotency-Key` the same request makes one meeting, except for one with
+/// `passcode_required` and without `calendar_event`: where an answer is lost there may be two, the
+/// first of them in no calendar and with nobody invited. With `calendar_event` there is one.
 #[utoipa::path(
     post,
     path = "/api/integrations/{id}/meetings/",
@@ -81,9 +86,9 @@ pub(crate) async fn meeting(
 
 /// Change an online meeting
 ///
-/// What is left out stays. The event in the account's calendar that has its link changes with it; where there is
-/// one, this takes the permission `calendar:write` as well. The answer has the whole meeting, also for a key
-/// without `meetings:read`.
+/// What is left out stays. The event in the account's default calendar that has its link changes with it
+/// (one in another calendar is not looked for); where there is one, this takes the permission
+/// `calendar:write` as well. The answer has the whole meeting, also for a key without `meetings:read`.
 #[utoipa::path(
     patch,
     path = "/api/integrations/{id}/meetings/{meeting}/",
@@ -107,9 +112,9 @@ pub(crate) async fn edit_meeting(
 
 /// Cancel an online meeting
 ///
-/// Its link ends for good. Those who were invited by an event in the account's calendar get a
-/// cancellation with these words; where there is such an event, this takes the permission `calendar:write` as
-/// well.
+/// Its link ends for good. Those who were invited by an event in the account's default calendar get a
+/// cancellation with these words; where there is such an event, this takes the permission
+/// `calendar:write` as well.
 #[utoipa::path(
     post,
     path = "/api/integrations/{id}/meetings/{meeting}/cancel/",

@@ -165,7 +165,16 @@ impl Action<'_> {
 
 /// Whether the provider may have done it although it did not say so.
 pub(in crate::microsoft) fn outcome_unknown(error: &CallError) -> bool {
-    matches!(error, CallError::Unavailable { .. } | CallError::OutcomeUnknown { .. })
+    matches!(error, CallError::Unavailable { sent: true, .. } | CallError::OutcomeUnknown { .. })
+}
+
+/// What became of a creation: where the provider may have made it and did not say so, nobody can tell,
+/// and the caller repeats it with the same [`Once`](evergrant::capability::Once).
+pub(in crate::microsoft) fn made<T>(created: Result<T, CallError>) -> Result<T, CallError> {
+    created.map_err(|error| match error {
+        CallError::Unavailable { sent: true, .. } => unknown(&error),
+        error => error,
+    })
 }
 
 /// Nobody can tell now whether it was done.

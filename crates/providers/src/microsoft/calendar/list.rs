@@ -44,10 +44,18 @@ pub(in crate::microsoft) async fn events(
     }
     let page: Page<wire::Event> = call.page(cursor).await?;
     let shown_in = query.zone.as_ref();
-    let events = page.results.into_iter().map(|theirs| read::event(theirs, shown_in));
-    let mut results = events.collect::<Result<Vec<_>, _>>()?;
-    results.retain(|event| overlaps(event, query));
+    let events = page.results.into_iter().filter_map(|theirs| readable(theirs, shown_in));
+    let results = events.filter(|event| overlaps(event, query)).collect();
     Ok(Page { results, next: page.next })
+}
+
+/// The event, unless its times cannot be read: one must not cost the whole list.
+fn readable(theirs: wire::Event, shown_in: Option<&Zone>) -> Option<Event> {
+    let id = theirs.id.clone();
+    let event = read::event(theirs, shown_in);
+    event
+        .inspect_err(|_| tracing::debug!(id, "an event without times that can be read is left out"))
+        .ok()
 }
 
 /// Whether it ends after the span begins, and begins before the span ends. A whole day is one in the

@@ -5,6 +5,7 @@
 
 mod act;
 mod change;
+mod effect;
 mod list;
 mod online;
 mod read;
@@ -23,12 +24,13 @@ use evergrant::capability::{
 use evergrant::{Api, CallError, Response};
 use serde_json::Value;
 
-pub(super) use act::{cancel, outcome_unknown, refusals, unknown};
+pub(super) use act::{cancel, made, outcome_unknown, refusals, unknown};
 pub(super) use change::update;
 pub(super) use list::events;
 pub(super) use online::{PATIENCE, no_license};
 pub(super) use time::instant;
 pub(super) use wire::{happened, said};
+pub(super) use write::MOST_ATTENDEES;
 
 use super::Microsoft;
 use super::graph::wire::{DateTimeTimeZone, ItemBody};
@@ -45,6 +47,10 @@ const TEAMS: &str = "teamsForBusiness";
 
 const IN_UTC: &str = "outlook.timezone=\"UTC\"";
 
+/// What is asked of calendars.
+const CALENDAR: &str = "id,name,color,hexColor,isDefaultCalendar,canShare,canViewPrivateItems,canEdit,\
+    allowedOnlineMeetingProviders,defaultOnlineMeetingProvider,isTallyingResponses,isRemovable,owner";
+
 /// What is asked of events in lists: all but the text and the times at which they were made and
 /// changed, which a calendar view refuses (contract, section 4.5).
 const LISTED: &str = "id,changeKey,iCalUId,type,seriesMasterId,subject,bodyPreview,start,end,\
@@ -59,7 +65,9 @@ const ALONE: &str = "body,createdDateTime,lastModifiedDateTime,transactionId";
 #[async_trait]
 impl Calendars for Microsoft {
     async fn calendars(&self, api: &Api) -> Result<Vec<Calendar>, CallError> {
-        let call = || Call::get(api, READ, "/me/calendars").query("$top", "100");
+        let call = || {
+            Call::get(api, READ, "/me/calendars").query("$top", "100").query("$select", CALENDAR)
+        };
         let theirs: Vec<wire::Calendar> = pages::all(call).await?;
         Ok(theirs.into_iter().map(read::calendar).collect())
     }
@@ -149,11 +157,17 @@ pub(super) async fn event(api: &Api, id: &str) -> Result<Event, CallError> {
 
 /// One event as Graph has it.
 async fn fetch(api: &Api, event: &str) -> Result<wire::Event, CallError> {
-    let call = Call::get(api, READ, format!("/me/events/{}", id(event)?));
-    call.query("$select", format!("{LISTED},{ALONE}")).prefer(IN_UTC).read().await
+    alone(api, event)?.read().await
 }
 
-/// Creates an event, once: Graph knows it by its `transactionId` (contract, section 5.5).
+/// The call that reads one event.
+fn alone<'a>(api: &'a Api, event: &str) -> Result<Call<'a>, CallError> {
+    let call = Call::get(api, READ, format!("/me/events/{}", id(event)?));
+    Ok(call.query("$select", format!("{LISTED},{ALONE}")).prefer(IN_UTC))
+}
+
+/// Creates an event, once: Graph knows it by its `transactionId` (contract, section 5.5). Where no
+/// answer came, that it was made is not known ([`CallError::OutcomeUnknown`]).
 pub(super) async fn create(api: &Api, once: Once, event: &NewEvent) -> Result<Event, CallError> {
     let body = Value::Object(write::new_event(event, once)?);
     if event.online_meeting {
@@ -164,8 +178,8 @@ pub(super) async fn create(api: &Api, once: Once, event: &NewEvent) -> Result<Ev
         None => "/me/events".to_owned(),
     };
     let call = Call::post(api, WRITE, path).json(&body).prefer(IN_UTC).repeatable();
-    let (response, meaning) = call.answer().await?;
-    let created = match (meaning, made_before(&response)) {
+    let (response, meaning) = made(call.answer().await)?;
+    let created = match (made(meaning), made_before(&response)) {
         (Ok(()), _) => read_json(&response)?,
         // The same, made before; perhaps it was written with other words of the same meaning.
         (Err(other), Some(before)) => {

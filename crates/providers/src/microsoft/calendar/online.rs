@@ -52,12 +52,12 @@ pub(in crate::microsoft) fn no_license() -> CallError {
     CallError::Denied { denial: Denial::NoLicense, failure: Box::new(failure) }
 }
 
-/// The event with its link, which may come late; without one if it does not come in time.
+/// An event just created, with its link ([`awaited`]).
 ///
-/// An event that was made without a meeting although one was asked for stays as it is if somebody was
+/// One that was made without a meeting although that was asked for stays as it is if somebody was
 /// invited, and is returned so; otherwise it is removed again, and the account has no licence.
 pub(super) async fn linked(api: &Api, event: wire::Event) -> Result<Event, CallError> {
-    let mut event = read::event(event, None)?;
+    let event = read::event(event, None)?;
     if event.online_meeting.is_none() {
         if event.attendees.is_empty() {
             super::remove(api, &event.id, None).await?;
@@ -65,14 +65,29 @@ pub(super) async fn linked(api: &Api, event: wire::Event) -> Result<Event, CallE
         }
         return Ok(event);
     }
+    awaited(api, event).await
+}
+
+/// An event that was there before, with the link of the meeting it was given ([`awaited`]). One that
+/// did not get a meeting stays: whatever becomes of a change, the event is its owner's.
+pub(super) async fn given(api: &Api, event: wire::Event) -> Result<Event, CallError> {
+    let event = read::event(event, None)?;
+    if event.online_meeting.is_none() {
+        return Err(no_license());
+    }
+    awaited(api, event).await
+}
+
+/// The event with its link, which may come late; without one if it does not come in time.
+async fn awaited(api: &Api, mut event: Event) -> Result<Event, CallError> {
     for wait in PATIENCE {
         if event.online_meeting.as_ref().is_some_and(|meeting| meeting.join_url.is_some()) {
             break;
         }
         api.wait(wait).await;
         // The event is there; that it cannot be read again just now changes nothing.
-        if let Ok(again) = super::fetch(api, &event.id).await {
-            event = read::event(again, None)?;
+        if let Ok(again) = super::event(api, &event.id).await {
+            event = again;
         }
     }
     Ok(event)

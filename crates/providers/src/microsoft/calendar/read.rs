@@ -46,6 +46,7 @@ pub(super) fn event(theirs: wire::Event, shown_in: Option<&Zone>) -> Result<Even
     let shown_in = shown_in.or(time_zone.as_ref()).cloned().unwrap_or_else(Zone::utc);
     let (start_time, end_time) = times(&theirs, &shown_in)?;
     let (online_meeting, locations) = (online(&theirs), places(&theirs));
+    let version = version(&theirs);
     let mut extra = beyond(theirs.rest);
     extra.retain(|name, _| !SAID_TWICE.contains(&name.as_str()));
     if let (None, false, Some(name)) =
@@ -57,7 +58,7 @@ pub(super) fn event(theirs: wire::Event, shown_in: Option<&Zone>) -> Result<Even
     let response = theirs.response_status.and_then(|status| status.response);
     Ok(Event {
         id: theirs.id,
-        version: theirs.etag.or_else(|| theirs.change_key.map(|key| format!("W/\"{key}\""))),
+        version,
         uid: theirs.i_cal_u_id,
         kind: known(KINDS, theirs.kind, EventKind::Single),
         series_id: said(theirs.series_master_id),
@@ -88,6 +89,12 @@ pub(super) fn event(theirs: wire::Event, shown_in: Option<&Zone>) -> Result<Even
         updated_at: happened(theirs.last_modified_date_time.as_deref()),
         extra,
     })
+}
+
+/// The version an event is in.
+pub(super) fn version(theirs: &wire::Event) -> Option<String> {
+    let key = || theirs.change_key.as_ref().map(|key| format!("W/\"{key}\""));
+    theirs.etag.clone().or_else(key)
 }
 
 /// When an event begins and ends.

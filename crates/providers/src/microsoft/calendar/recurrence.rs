@@ -1,7 +1,9 @@
 //! How events repeat, in Graph's JSON (contract, section 5.4).
 
 use evergrant::CallError;
-use evergrant::capability::{Recurrence, RecurrencePattern, RecurrenceRange, Week, Weekday, Zone};
+use evergrant::capability::{
+    Moment, Recurrence, RecurrencePattern, RecurrenceRange, Week, Weekday, Zone,
+};
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
@@ -41,6 +43,12 @@ pub(super) fn read(raw: &Value) -> Recurrence {
 /// The zone in which a recurrence counts its days.
 pub(super) fn zone(raw: &Value) -> Option<Zone> {
     zones::to_iana(raw["range"]["recurrenceTimeZone"].as_str()?)
+}
+
+/// The zone that a series of whole days is written in where the event names none: the recurrence's own.
+pub(super) fn zone_of_days(start: Moment, recurrence: &Recurrence) -> Option<Zone> {
+    let days = matches!(start, Moment::Day(_));
+    recurrence.time_zone.clone().filter(|_| days)
 }
 
 fn read_pattern(raw: &Value) -> Option<RecurrencePattern> {

@@ -13,12 +13,14 @@ use super::{TEAMS, recurrence};
 use crate::microsoft::graph::input::{address, body, importance, invalid, word};
 
 /// The most attendees an event has (contract, section 5.3).
-const MOST_ATTENDEES: usize = 500;
+pub(in crate::microsoft) const MOST_ATTENDEES: usize = 500;
 
 /// A new event.
 pub(super) fn new_event(event: &NewEvent, once: Once) -> Result<Map<String, Value>, CallError> {
-    let zone = event.time_zone.as_ref();
     let repeats = event.recurrence.is_some();
+    let of_days = event.recurrence.as_ref();
+    let of_days = of_days.and_then(|own| recurrence::zone_of_days(event.start_time, own));
+    let zone = event.time_zone.as_ref().or(of_days.as_ref());
     let span = Span::new(event.start_time, event.end_time, zone, repeats, NAMES)?;
     let some = |given: bool| given.then_some(());
     let mut json = Details {

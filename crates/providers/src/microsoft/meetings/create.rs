@@ -6,8 +6,12 @@
 //!   when the caller repeats it: the lost one stands in no calendar, nobody is invited to it, and its
 //!   link was given to nobody.
 //! - With an event: the event first, which Graph knows by its `transactionId`, and its meeting by its
-//!   link. Whether such a meeting has a passcode, the organisation decides. If one was asked for,
-//!   nobody is invited before it is there; if there is none, the event is removed again.
+//!   link. Nobody is invited before the meeting is there: where it cannot be, for want of a licence,
+//!   the event is removed again, and nobody was written to. Whether such a meeting has a passcode, the
+//!   organisation decides; if one was asked for and there is none, the event is removed, too.
+//!
+//! Where answers are lost every time, that it was made is not known ([`CallError::OutcomeUnknown`]):
+//! repeated with the same [`Once`], it is finished.
 
 use std::time::Duration;
 
@@ -25,9 +29,10 @@ use serde_json::{Map, Value, json};
 use super::wire::OnlineMeeting;
 use super::{READ, WRITE, ask, calendar, fetch, set, words, write};
 use crate::microsoft::calendar::{
-    PATIENCE, WRITE as CALENDAR, create as create_event, no_license, outcome_unknown, remove,
-    unknown, update as update_event,
+    MOST_ATTENDEES, PATIENCE, WRITE as CALENDAR, create as create_event, made, no_license,
+    outcome_unknown, remove, unknown, update as update_event,
 };
+use crate::microsoft::graph::input::invalid;
 use crate::microsoft::graph::refusal::{lacks, missing_scope};
 use crate::microsoft::graph::{Call, read};
 
@@ -42,12 +47,12 @@ pub(super) async fn create(api: &Api, once: Once, new: &NewMeeting) -> Result<Me
     if new.calendar_event {
         return with_event(api, once, new, options).await;
     }
-    let made = if new.passcode_required {
+    let meeting = if new.passcode_required {
         with_passcode(api, body, options).await?
     } else {
-        named(api, once, new, body, options).await?
+        made(named(api, once, new, body, options).await)?
     };
-    linked(api, made).await?.read(new.time_zone.as_ref(), None)
+    made(linked(api, meeting).await)?.read(new.time_zone.as_ref(), None)
 }
 
 /// The meeting of this name, made now or before.
@@ -61,10 +66,10 @@ async fn named(
     body.insert("externalId".to_owned(), json!(once.to_string()));
     let call = Call::post(api, WRITE, "/me/onlineMeetings/createOrGet").repeatable();
     let response = ask(call.json(&Value::Object(body))).await?;
-    let made: OnlineMeeting = read(&response)?;
+    let before: OnlineMeeting = read(&response)?;
     let (start, _) = write::times(new)?;
-    let same = made.subject.as_deref() == Some(&new.subject)
-        && made.starts().is_none_or(|made| made.as_second() == start.as_second());
+    let same = before.subject.as_deref() == Some(&new.subject)
+        && before.starts().is_none_or(|starts| starts.as_second() == start.as_second());
     if response.status() == StatusCode::OK && !same {
         return Err(conflict(
             "already_used",
@@ -72,7 +77,7 @@ async fn named(
             "Use a new key for a new meeting.",
         ));
     }
-    if options.is_empty() { Ok(made) } else { set(api, &made.id, options).await }
+    if options.is_empty() { Ok(before) } else { set(api, &before.id, options).await }
 }
 
 /// A meeting with a passcode, at once with all its options.
@@ -119,11 +124,25 @@ async fn with_event(
             return Err(missing_scope(needs));
         }
     }
+    if new.participants.len() > MOST_ATTENDEES {
+        return Err(invalid("/participants", format!("names more than {MOST_ATTENDEES}")));
+    }
     let plain = |who: &NewParticipant| matches!(who.role, None | Some(ParticipantRole::Attendee));
     if !new.participants.iter().all(plain) {
         options.insert("participants".to_owned(), write::participants(&new.participants)?);
     }
     let event = create_event(api, once, &event_of(new)).await?;
+    made(finish(api, new, event, options).await)
+}
+
+/// The event's meeting with all that was asked for; then the invitations.
+async fn finish(
+    api: &Api,
+    new: &NewMeeting,
+    event: Event,
+    options: Map<String, Value>,
+) -> Result<Meeting, CallError> {
+    // With somebody invited already, at an earlier attempt, it is not removed.
     let Some(online) = &event.online_meeting else { return Err(no_license()) };
     let link = online.join_url.as_deref().ok_or_else(still_making)?;
     let meeting = find(api, link).await?;
@@ -138,12 +157,11 @@ async fn with_event(
     let meeting = if options.is_empty() { meeting } else { set(api, &meeting.id, options).await? };
     let event = invite(api, event, new).await?;
     let zone = new.time_zone.as_ref().or(event.time_zone.as_ref());
-    meeting.read(zone, Some(event.id.clone()))
+    meeting.read(zone, Some(&event))
 }
 
+/// Its event, to which nobody is invited yet.
 fn event_of(new: &NewMeeting) -> NewEvent {
-    let attendees =
-        if new.passcode_required { Vec::new() } else { calendar::invited(&new.participants) };
     NewEvent {
         subject: new.subject.clone(),
         body: new.body.clone(),
@@ -151,7 +169,7 @@ fn event_of(new: &NewMeeting) -> NewEvent {
         end_time: new.end_time,
         time_zone: new.time_zone.clone(),
         locations: Vec::new(),
-        attendees,
+        attendees: Vec::new(),
         recurrence: None,
         online_meeting: true,
         show_as: None,
@@ -175,7 +193,8 @@ async fn invite(api: &Api, event: Event, new: &NewMeeting) -> Result<Event, Call
     if new.participants.iter().all(there) {
         return Ok(event);
     }
-    let attendees = Some(calendar::invited(&new.participants));
+    // Whoever was added meanwhile stays.
+    let attendees = Some(calendar::invited(&new.participants, &event.attendees, |_| true));
     let changes = EventChanges { attendees, ..EventChanges::default() };
     update_event(api, &event.id, &changes, None).await
 }

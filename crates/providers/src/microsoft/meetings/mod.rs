@@ -42,7 +42,7 @@ impl Meetings for Microsoft {
         let meeting = fetch(api, id).await?;
         let event = calendar::event_of(api, &meeting).await?;
         let zone = event.as_ref().and_then(|event| event.time_zone.clone());
-        meeting.read(zone.as_ref(), event.map(|event| event.id))
+        meeting.read(zone.as_ref(), event.as_ref())
     }
 
     async fn update_meeting(
@@ -168,7 +168,10 @@ async fn update(api: &Api, meeting: &str, changes: &MeetingChanges) -> Result<Me
             start_time: changes.start_time,
             end_time: changes.end_time,
             time_zone: changes.time_zone.clone().filter(|_| start.is_some() || end.is_some()),
-            attendees: changes.participants.as_deref().map(calendar::invited),
+            attendees: changes
+                .participants
+                .as_deref()
+                .map(|people| calendar::invited(people, &now.attendees, calendar::is_resource)),
             ..EventChanges::default()
         };
         if of_event != EventChanges::default() {
@@ -178,5 +181,5 @@ async fn update(api: &Api, meeting: &str, changes: &MeetingChanges) -> Result<Me
     let found = if members.is_empty() { found } else { set(api, meeting, members).await? };
     let own = event.as_ref().and_then(|event| event.time_zone.clone());
     let zone: Option<&Zone> = changes.time_zone.as_ref().or(own.as_ref());
-    found.read(zone, event.map(|event| event.id))
+    found.read(zone, event.as_ref())
 }

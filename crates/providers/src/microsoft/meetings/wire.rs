@@ -2,7 +2,7 @@
 
 use evergrant::CallError;
 use evergrant::capability::{
-    DialIn, Lobby, Meeting, Moment, Participant, ParticipantRole, Person, Presenters, Zone,
+    DialIn, Event, Lobby, Meeting, Moment, Participant, ParticipantRole, Person, Presenters, Zone,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -119,11 +119,12 @@ impl OnlineMeeting {
         settings.passcode.as_deref().filter(|passcode| !passcode.is_empty())
     }
 
-    /// In our words: its times as clocks in `zone` show them, and the event that has its link.
+    /// In our words: its times as clocks in `zone` show them, and the event that has its link. Where
+    /// Teams names no participants, they are those whom the event invites.
     pub(super) fn read(
         self,
         zone: Option<&Zone>,
-        event_id: Option<String>,
+        event: Option<&Event>,
     ) -> Result<Meeting, CallError> {
         let zone = zone.cloned().unwrap_or_else(Zone::utc);
         let shown = |at: Option<Timestamp>| at.map(|at| Moment::within(at, &zone));
@@ -145,11 +146,15 @@ impl OnlineMeeting {
             passcode,
             dial_in: self.audio_conferencing.map(Audio::read),
             organizer: participants.organizer.and_then(Info::person),
-            participants: participants.attendees.into_iter().map(Info::read).collect(),
+            participants: if participants.attendees.is_empty() {
+                event.map(super::calendar::participants).unwrap_or_default()
+            } else {
+                participants.attendees.into_iter().map(Info::read).collect()
+            },
             lobby: lobby.map(|scope| word::<Lobby>(LOBBIES, &scope)),
             presenters: said(self.allowed_presenters)
                 .map(|who| word::<Presenters>(PRESENTERS, &who)),
-            event_id,
+            event_id: event.map(|event| event.id.clone()),
             chat_id: self.chat_info.and_then(|chat| said(chat.thread_id)),
             options_url: said(self.meeting_options_web_url),
             created_at: happened(self.creation_date_time.as_deref()),

@@ -214,3 +214,92 @@ async fn a_permission_that_was_not_granted_is_named() {
     let needed = vec!["Calendars.ReadWrite".to_owned()];
     assert_eq!(denial(refused), Denial::MissingScope { needed });
 }
+
+#[tokio::test]
+async fn a_change_never_removes_an_event() {
+    let bare = event(json!({ "isOnlineMeeting": false, "attendees": [], "type": "seriesMaster" }));
+    let graph =
+        Graph::default().answer(200, &bare).example("calendar.get.response").answer(200, &bare);
+    let account = calendar(&graph).await;
+    let changes = given(json!({ "online_meeting": true }));
+    let refused = account.calendars().update_event(&account.api, "id", &changes, None).await;
+    assert_eq!(denial(refused), Denial::NoLicense);
+    assert!(graph.asked().iter().all(|asked| !asked.starts_with("DELETE")));
+}
+
+#[tokio::test]
+async fn an_event_that_gets_a_meeting_waits_for_its_link() {
+    let graph = Graph::default()
+        .answer(200, &event(json!({ "isOnlineMeeting": false })))
+        .example("calendar.get.response")
+        .answer(200, &waiting_for_its_link(json!({ "attendees": [] })))
+        .answer(200, &with_its_link());
+    let account = calendar(&graph).await;
+    let changes = given(json!({ "online_meeting": true }));
+    let update = account.calendars().update_event(&account.api, "id", &changes, None);
+    let meeting = account.run(update).await.unwrap().online_meeting.unwrap();
+    assert_eq!(meeting.join_url.as_deref(), Some("https://join"));
+}
+
+#[tokio::test]
+async fn a_change_that_took_effect_before_its_repetition_is_done() {
+    for (subject, same) in [("New", true), ("Another's", false)] {
+        let graph = Graph::default()
+            .lost()
+            .example("error.412.precondition")
+            .answer(200, &event(json!({ "subject": subject })));
+        let account = calendar(&graph).await;
+        let changes = given(json!({ "subject": "New", "attendees": [
+            { "email": "samanthab@contoso.onmicrosoft.com" },
+        ] }));
+        let version = Some("W/\"old\"");
+        let update = account.calendars().update_event(&account.api, "id", &changes, version);
+        match account.run(update).await {
+            Ok(event) => assert_eq!((event.subject.as_deref(), same), (Some("New"), true)),
+            Err(CallError::Denied { denial, .. }) => {
+                assert_eq!((denial, same), (Denial::ItemChanged, false));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(graph.left(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_creation_without_an_answer_is_unknown_unless_it_never_left() {
+    let all = |each: fn(Graph) -> Graph| (0..4).fold(Graph::default(), |graph, _| each(graph));
+    let create = async |graph: Graph| {
+        let account = calendar(&graph).await;
+        let new = lunch(json!({}));
+        account.run(account.calendars().create_event(&account.api, once(), &new)).await
+    };
+    for lost in [all(Graph::lost), all(|graph| graph.example("error.503"))] {
+        let lost = create(lost).await;
+        assert!(matches!(lost, Err(CallError::OutcomeUnknown { .. })), "{lost:?}");
+    }
+    let never = create(all(Graph::unsent)).await;
+    assert!(matches!(never, Err(CallError::Unavailable { sent: false, .. })), "{never:?}");
+}
+
+#[tokio::test]
+async fn new_times_are_meant_for_the_event_as_it_was_read() {
+    let now = |etag: &str| event(json!({ "@odata.etag": etag }));
+    let changes = given(json!({ "start_time": "2026-10-15T11:00:00" }));
+    let graph = Graph::default()
+        .answer(200, &now("W/\"1\""))
+        .example("error.412.precondition")
+        .answer(200, &now("W/\"2\""))
+        .answer(200, &now("W/\"3\""));
+    let account = calendar(&graph).await;
+    account.calendars().update_event(&account.api, "id", &changes, None).await.unwrap();
+    let version = |n: usize| graph.requests()[n].headers()["if-match"].clone();
+    assert_eq!((version(1), version(3)), ("W/\"1\"".parse().unwrap(), "W/\"2\"".parse().unwrap()));
+
+    // Who names a version means that one.
+    let graph = Graph::default().answer(200, &now("W/\"2\"")).example("error.412.precondition");
+    let account = calendar(&graph).await;
+    let version = Some("W/\"1\"");
+    let stale = account.calendars().update_event(&account.api, "id", &changes, version).await;
+    assert_eq!(denial(stale), Denial::ItemChanged);
+    assert_eq!(graph.requests()[1].headers()["if-match"], "W/\"1\"");
+}

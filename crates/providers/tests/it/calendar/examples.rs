@@ -45,6 +45,8 @@ async fn calendars_are_listed() {
     let calendars = account.calendars().calendars(&account.api).await.unwrap();
     assert_json_snapshot!("calendars", calendars);
     covers(&graph.requests()[0], "calendars.list.request");
+    let asked = graph.asked().remove(0);
+    assert!(asked.contains("&$select=id,name,color,"), "{asked}");
 }
 
 #[tokio::test]

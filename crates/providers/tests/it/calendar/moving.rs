@@ -239,6 +239,21 @@ async fn whole_days_are_listed_on_their_day_wherever_that_is() {
 }
 
 #[tokio::test]
+async fn one_event_whose_times_cannot_be_read_does_not_cost_the_list() {
+    let list = json!({ "value": [
+        event(json!({ "id": "odd", "start": { "dateTime": "noon", "timeZone": "UTC" } })),
+        event(json!({ "id": "none", "end": null })),
+        event(json!({ "id": "good" })),
+    ] });
+    let graph = Graph::default().answer(200, &list);
+    let account = calendar(&graph).await;
+    let query = span("2026-10-15T00:00:00Z", "2026-10-16T00:00:00Z", None);
+    let page = account.calendars().events(&account.api, &query, None).await.unwrap();
+    let ids: Vec<&str> = page.results.iter().map(|event| event.id.as_str()).collect();
+    assert_eq!(ids, ["good"]);
+}
+
+#[tokio::test]
 async fn a_list_goes_on_where_it_said_and_nowhere_else() {
     let next =
         "https://graph.microsoft.com/v1.0/me/calendars('c%2F1%3D')/calendarView?$skiptoken=x";

@@ -148,3 +148,46 @@ async fn a_series_of_whole_days_and_a_zone_of_its_own_are_written() {
     assert_eq!(sent["end"], time("2026-10-07T00:00:00"));
     assert_eq!(sent["recurrence"]["range"]["recurrenceTimeZone"], "W. Europe Standard Time");
 }
+
+/// Mondays as whole days, counted in Berlin.
+fn mondays() -> Value {
+    event(json!({
+        "type": "seriesMaster", "isAllDay": true,
+        "start": { "dateTime": "2026-10-05T00:00:00.0000000", "timeZone": "UTC" },
+        "end": { "dateTime": "2026-10-06T00:00:00.0000000", "timeZone": "UTC" },
+        "recurrence": {
+            "pattern": { "type": "weekly", "interval": 1, "daysOfWeek": ["monday"],
+                "firstDayOfWeek": "sunday" },
+            "range": { "type": "noEnd", "startDate": "2026-10-05",
+                "recurrenceTimeZone": "W. Europe Standard Time" },
+        },
+    }))
+}
+
+#[tokio::test]
+async fn a_series_of_whole_days_keeps_its_zone_and_can_be_written_as_it_was_read() {
+    let graph = (0..5).fold(Graph::default(), |graph, _| graph.answer(200, &mondays()));
+    let account = calendar(&graph).await;
+    let read = account.calendars().event(&account.api, "id").await.unwrap();
+    assert_eq!(read.time_zone, None);
+    let moved = json!({ "start_time": "2026-10-12", "end_time": "2026-10-13" });
+    let as_read = json!({ "recurrence": read.recurrence });
+    for changes in [&moved, &as_read] {
+        let changes = given(changes.clone());
+        account.calendars().update_event(&account.api, "id", &changes, None).await.unwrap();
+    }
+    let new = lunch(json!({
+        "start_time": "2026-10-05", "end_time": "2026-10-06", "time_zone": null,
+        "recurrence": read.recurrence,
+    }));
+    let sent = [&graph.sent()[..], &[sent(&new).await]].concat();
+    for (sent, day) in sent.iter().zip(["2026-10-12", "2026-10-05", "2026-10-05"]) {
+        let range = json!({ "type": "noEnd", "startDate": day,
+            "recurrenceTimeZone": "W. Europe Standard Time" });
+        assert_eq!(sent["recurrence"]["range"], range);
+        let start = json!({ "dateTime": format!("{day}T00:00:00"),
+            "timeZone": "W. Europe Standard Time" });
+        assert_eq!(sent["start"], start);
+    }
+    assert_eq!(sent.len(), 3);
+}
