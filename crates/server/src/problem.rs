@@ -142,7 +142,7 @@ problems! {
         "The user deletes something, or the organisation's administrator gives the account more room.";
     /// It may have happened or not.
     OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "Whether the provider did it is not known yet",
-        "Send the same request with the same `Idempotency-Key` after the seconds in `Retry-After`: what was done is not done again.";
+        "Send the same request with the same `Idempotency-Key` after the seconds in `Retry-After`: what is found done is not done again.";
     /// The first request with this key is under way.
     IdempotencyKeyInUse = "idempotency_key_in_use", CONFLICT, "The first request with this key is still under way",
         "Send the request again after the seconds in `Retry-After`.";

@@ -254,7 +254,7 @@ async fn a_repetition_of_what_may_have_been_done_says_so_to_the_provider() {
     ] {
         let url = at(&id, &path.replace("{}", &segment(kind, number)));
         let post = async || {
-            let same = t.alice.with("idempotency-key", what);
+            let same = t.alice.with("idempotency-key", &what.replace(' ', "-"));
             same.send(Method::POST, &url, Some(&body).filter(|body| !body.is_null())).await
         };
         let (detail, retry_after) = ("lost".to_owned(), Duration::from_secs(1));
