@@ -90,6 +90,9 @@ pub enum CallError {
         detail: String,
         /// How long to wait, if the provider said so.
         retry_after: Option<Duration>,
+        /// Whether the request may have had its effect all the same: it, or an earlier sending of it,
+        /// left.
+        sent: bool,
     },
     /// The provider answered with an error of its own.
     #[error("the provider refused: {status} {code}")]
@@ -140,7 +143,8 @@ pub enum Denial {
 
 impl From<TransportError> for CallError {
     fn from(error: TransportError) -> Self {
-        Self::Unavailable { detail: error.to_string(), retry_after: None }
+        let sent = error.sent();
+        Self::Unavailable { detail: error.to_string(), retry_after: None, sent }
     }
 }
 

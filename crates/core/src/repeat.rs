@@ -212,7 +212,12 @@ impl Tries {
     }
 
     fn marked(&self, sent: Sent) -> Result<(Response, Verdict), CallError> {
-        let (mut response, verdict) = sent?;
+        let (mut response, verdict) = sent.map_err(|error| match CallError::from(error) {
+            CallError::Unavailable { detail, retry_after, sent } => {
+                CallError::Unavailable { detail, retry_after, sent: sent || self.doubt }
+            }
+            other => other,
+        })?;
         if self.doubt {
             response.extensions_mut().insert(Repeated);
         }

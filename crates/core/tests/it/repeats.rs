@@ -102,7 +102,16 @@ async fn a_call_is_sent_four_times_at_most_and_its_last_answer_is_the_callers() 
     }
     next(&stage, &[Next::Unsent; 9]);
     let lost = stage.run(api.send(get())).await;
-    assert!(matches!(lost, Err(CallError::Unavailable { .. })), "{lost:?}");
+    assert!(matches!(lost, Err(CallError::Unavailable { sent: false, .. })), "{lost:?}");
+    assert_eq!(calls(&stage), 4);
+}
+
+#[tokio::test]
+async fn what_left_once_may_have_had_its_effect_although_the_last_sending_did_not_leave() {
+    let (stage, _process, api) = stage().await;
+    next(&stage, &[Next::Unanswered, Next::Unsent, Next::Unsent, Next::Unsent]);
+    let lost = stage.run(api.send(get())).await;
+    assert!(matches!(lost, Err(CallError::Unavailable { sent: true, .. })), "{lost:?}");
     assert_eq!(calls(&stage), 4);
 }
 

@@ -59,6 +59,7 @@ fn refused(response: &Response, asked: &Asked<'_>) -> CallError {
         return CallError::Unavailable {
             detail: format!("it answered {}", status.as_u16()),
             retry_after: retry_after(response),
+            sent: true,
         };
     }
     let denial = match kind {
