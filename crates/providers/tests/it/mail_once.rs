@@ -1,12 +1,12 @@
 //! What is sent is sent once: whatever is lost, and wherever our process dies.
 
 use bytes::Bytes;
-use evergrant::CallError;
 use evergrant::capability::{
     Body, BodyFormat, Forward, NewAttachment, NewMessage, Once, Person, Reply, Sent,
 };
 use evergrant::gateway::Denial;
 use evergrant::testing::SeededEntropy;
+use evergrant::{CallError, TransportError};
 use serde_json::{Value, json};
 
 use crate::graph::{Desk, MAIL, mail, said};
@@ -276,4 +276,33 @@ async fn a_draft_whose_answer_was_lost_is_given_whole() {
     let last: Vec<_> = asked.iter().filter(|asked| asked.uri().path() == path).collect();
     assert_eq!(last.len(), 1, "{asked:?}");
     assert_eq!(last[0].uri().query(), None, "with all its members");
+}
+
+#[tokio::test]
+async fn what_may_have_left_without_an_answer_is_unknown_and_what_did_not_is_not() {
+    let plain = NewMessage { to: vec![person("alex@example.com")], ..NewMessage::default() };
+    for left in [true, false] {
+        let desk = Desk::new("microsoft_outlook", MAIL, move |request| {
+            if request.method() == "GET" {
+                return Ok(said(200, &json!({ "value": [] })));
+            }
+            let (host, detail) = ("graph.microsoft.com".to_owned(), "lost".to_owned());
+            Err(if left {
+                TransportError::Unanswered { host, detail }
+            } else {
+                TransportError::Unsent { host, detail }
+            })
+        })
+        .await;
+        let mailbox = mail(desk.api.provider());
+        let made = desk.run(mailbox.create_draft(&desk.api, once(), &plain)).await.map(drop);
+        let file = file("a.txt", 10);
+        let attached = desk.run(mailbox.attach(&desk.api, "m", &file)).await.map(drop);
+        for outcome in [made, attached] {
+            let unknown = matches!(outcome, Err(CallError::OutcomeUnknown { .. }));
+            let told =
+                if left { unknown } else { matches!(outcome, Err(CallError::Unavailable { .. })) };
+            assert!(told, "{left}: {outcome:?}");
+        }
+    }
 }

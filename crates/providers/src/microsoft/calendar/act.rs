@@ -46,7 +46,7 @@ const OURS: &[Row] = &[Row {
 }];
 
 /// What only these are refused with.
-pub(in crate::microsoft) fn refusals() -> impl Iterator<Item = &'static Row> {
+pub(super) fn refusals() -> impl Iterator<Item = &'static Row> {
     NOT_OURS.iter().chain(OURS)
 }
 

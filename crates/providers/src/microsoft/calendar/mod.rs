@@ -24,7 +24,7 @@ use evergrant::capability::{
 use evergrant::{Api, CallError, Response};
 use serde_json::Value;
 
-pub(super) use act::{cancel, made, outcome_unknown, refusals, unknown};
+pub(super) use act::{cancel, made, outcome_unknown, unknown};
 pub(super) use change::update;
 pub(super) use list::events;
 pub(super) use online::{PATIENCE, no_license};
@@ -58,6 +58,11 @@ const LISTED: &str = "id,changeKey,iCalUId,type,seriesMasterId,subject,bodyPrevi
     responseStatus,recurrence,isOnlineMeeting,onlineMeeting,onlineMeetingProvider,showAs,sensitivity,\
     importance,categories,isReminderOn,reminderMinutesBeforeStart,isCancelled,isDraft,hasAttachments,\
     webLink,responseRequested,allowNewTimeProposals,hideAttendees";
+
+/// What only calendars' calls are refused with.
+pub(super) fn refusals() -> impl Iterator<Item = &'static super::graph::words::Row> {
+    act::refusals()
+}
 
 /// What is asked of one event besides.
 const ALONE: &str = "body,createdDateTime,lastModifiedDateTime,transactionId";

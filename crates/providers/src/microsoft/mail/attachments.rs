@@ -8,7 +8,7 @@ use evergrant::gateway::Denial;
 use evergrant::provider::{Actor, Failure};
 use evergrant::{Allowance, Api, CallError};
 
-use super::once::{WAITS, pause, unclear};
+use super::once::{WAITS, in_doubt, note, pause, unclear};
 use super::wire::WireAttachment;
 use super::{LARGE, READ, WRITE, compose, upload};
 use crate::microsoft::graph::input::invalid;
@@ -117,10 +117,14 @@ async fn whole(
             Err(error) if !unclear(&error) => return Err(error),
             Err(error) => {
                 api.wait(pause(wait, &error)).await;
-                last = Some(error);
+                note(&mut last, error);
             }
         }
-        if let Some(attached) = arrived(api, message, file, present).await? {
+        let attached = match arrived(api, message, file, present).await {
+            Err(_) if in_doubt(last.as_ref()) => break,
+            attached => attached?,
+        };
+        if let Some(attached) = attached {
             return Ok(attached);
         }
     }

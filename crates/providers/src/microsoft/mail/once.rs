@@ -60,6 +60,22 @@ pub(super) fn unclear(error: &CallError) -> bool {
     matches!(error, CallError::Unavailable { .. } | CallError::Unreadable(_))
 }
 
+/// Keeps what came of the attempts so far: once one of them may have had its effect, nobody knows.
+pub(super) fn note(last: &mut Option<CallError>, error: CallError) {
+    let left =
+        matches!(error, CallError::Unavailable { sent: true, .. } | CallError::Unreadable(_));
+    if left {
+        *last = Some(unknown(&error.to_string()));
+    } else if !in_doubt(last.as_ref()) {
+        *last = Some(error);
+    }
+}
+
+/// Whether an attempt may have had its effect.
+pub(super) fn in_doubt(last: Option<&CallError>) -> bool {
+    matches!(last, Some(CallError::OutcomeUnknown { .. }))
+}
+
 /// How long to wait after this error.
 pub(super) fn pause(wait: Duration, error: &CallError) -> Duration {
     let asked = match error {
@@ -250,10 +266,14 @@ async fn create(
             Err(error) if !unclear(&error) => return Err(error),
             Err(error) => {
                 api.wait(pause(wait, &error)).await;
-                last = Some(error);
+                note(&mut last, error);
             }
         }
-        if let Some(found) = find(api, message_id).await? {
+        let found = match find(api, message_id).await {
+            Err(_) if in_doubt(last.as_ref()) => break,
+            found => found?,
+        };
+        if let Some(found) = found {
             // As whole as the answer would have been.
             return Mailbox.message(api, &found.id, BodyFormat::Html).await;
         }
