@@ -63,10 +63,12 @@ enum Command {
     Call(commands::call::Args),
     /// Read and write a connected account's calendar
     Calendar(commands::calendar::Args),
-    /// Read a connected account's mail, and send some
+    /// Read and write a connected account's mail
     Mail(commands::mail::Args),
     /// Create an online meeting; prints its link, id and passcode
     Meet(commands::meet::Args),
+    /// Show, change or cancel an online meeting
+    Meetings(commands::meetings::Args),
     /// End a connection
     Disconnect(commands::disconnect::Args),
     /// List or add users
@@ -149,6 +151,7 @@ async fn perform(command: Command, settings: Settings, output: Output) -> anyhow
         Command::Calendar(args) => commands::calendar::run(settings, output, args).await?,
         Command::Mail(args) => commands::mail::run(settings, output, args).await?,
         Command::Meet(args) => commands::meet::run(settings, output, args).await?,
+        Command::Meetings(args) => commands::meetings::run(settings, output, args).await?,
         Command::Disconnect(args) => commands::disconnect::run(settings, output, args).await?,
         Command::Users(args) => commands::users::run(settings, output, args).await?,
         Command::Keys(args) => commands::keys::run(settings, output, args).await?,

@@ -224,8 +224,8 @@ fn remedy(code: Code) -> Option<&'static str> {
         Code::ConsentRequired => Some(CONSENT),
         Code::MissingScope => Some(SCOPES),
         Code::OutcomeUnknown => Some(
-            "Look whether it is there before you run the command again; with --key NAME the same \
-             command again never does it twice.",
+            "Look whether it is there before you run the command again; what is run with --key NAME \
+             from the first time on is not done twice by the same command.",
         ),
         Code::ConnectRefused | Code::InvalidState => {
             Some("Nothing was changed; run the command again to try again.")

@@ -1,23 +1,24 @@
 //! One online meeting: its link to join, id and passcode.
 
 use evergrant::IntegrationId;
-use evergrant::capability::{Lobby, Meeting, Moment, NewMeeting, NewParticipant, Zone};
+use evergrant::capability::{Lobby, Meeting, Moment, NewMeeting, NewParticipant, Presenters, Zone};
 
-use super::live::Live;
-use crate::output::{Output, plain};
+use super::live::{Exact, Live, named, time};
+use crate::output::{Output, UsageError, plain};
 use crate::settings::Settings;
 
-#[derive(clap::Args)]
+#[derive(clap::Args, serde::Serialize)]
 pub(crate) struct Args {
     /// The integration, int_…
+    #[serde(skip)]
     id: IntegrationId,
     /// The title
     subject: String,
     /// When it begins: 2026-03-27T09:00:00+01:00, or without an offset with --time-zone
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     start: Moment,
     /// When it ends
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     end: Moment,
     /// The zone of times without an offset, such as Europe/Berlin
     #[arg(long, value_name = "ZONE")]
@@ -34,32 +35,64 @@ pub(crate) struct Args {
     /// Who gets in without being let in; the organisation's own rule unless given
     #[arg(long, value_name = "WHO", value_parser = clap::builder::PossibleValuesParser::new(Lobby::WORDS))]
     lobby: Option<String>,
-    /// A name for this meeting: the same command again with the same name creates no second one
-    #[arg(long, value_name = "NAME")]
+    /// Who may present; the organisation's own rule unless given
+    #[arg(long, value_name = "WHO", value_parser = clap::builder::PossibleValuesParser::new(Presenters::WORDS))]
+    presenters: Option<String>,
+    /// A name for this meeting: the same command with the same name and arguments creates it once;
+    /// with other arguments it is another meeting, and created. Not with --passcode alone
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[serde(skip)]
     key: Option<String>,
 }
 
+/// What parts of a meeting are typed as.
+pub(super) const OPTIONS: &[(&str, &str)] = &[
+    ("/start_time", "--start"),
+    ("/end_time", "--end"),
+    ("/time_zone", "--time-zone"),
+    ("/participants", "--with"),
+    ("/lobby", "--lobby"),
+    ("/presenters", "--presenters"),
+];
+
 pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyhow::Result<()> {
+    if args.key.is_some() && args.passcode && !args.event {
+        return Err(UsageError(
+            "--key cannot be kept with --passcode alone: the provider does not recognise such a \
+             meeting, so the same command would make a second one; add --event, or leave --key away"
+                .to_owned(),
+        )
+        .into());
+    }
     let live = Live::open(settings, args.id).await?;
-    let once = live.once("create meeting", args.key.as_deref());
-    let meeting = live.meetings()?.create_meeting(&live.api, once, &args.meeting()).await?;
-    output.value(&serde_json::to_value(&meeting)?, &shown(&meeting))?;
+    let once = live.once("create meeting", args.key.as_deref(), Exact::of(&args)?);
+    let meeting = live.meetings()?.create_meeting(&live.api, once, &args.meeting()).await;
+    print(output, &meeting.map_err(|error| named(error.into(), OPTIONS))?)?;
     live.finish().await;
     Ok(())
 }
 
+/// Prints one meeting.
+pub(super) fn print(output: Output, meeting: &Meeting) -> anyhow::Result<()> {
+    output.value(&serde_json::to_value(meeting)?, &shown(meeting))
+}
+
+/// Who takes part.
+pub(super) fn participants(emails: &[String]) -> Vec<NewParticipant> {
+    let emails = emails.iter().filter(|email| !email.is_empty());
+    emails.map(|email| NewParticipant { email: email.clone(), name: None, role: None }).collect()
+}
+
 impl Args {
     fn meeting(&self) -> NewMeeting {
-        let take_part =
-            |email: &String| NewParticipant { email: email.clone(), name: None, role: None };
         NewMeeting {
             subject: self.subject.clone(),
             start_time: self.start,
             end_time: self.end,
             time_zone: self.time_zone.clone(),
-            participants: self.with.iter().map(take_part).collect(),
+            participants: participants(&self.with),
             lobby: self.lobby.as_deref().map(Lobby::from),
-            presenters: None,
+            presenters: self.presenters.as_deref().map(Presenters::from),
             passcode_required: self.passcode,
             record_automatically: None,
             calendar_event: self.event,

@@ -15,6 +15,7 @@ mod live;
 pub(crate) mod mail;
 pub(crate) mod man;
 pub(crate) mod meet;
+pub(crate) mod meetings;
 pub(crate) mod migrate;
 pub(crate) mod sandbox;
 pub(crate) mod serve;

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use crate::bench::{ADELE, ALEX, Bench, Transcript};
 
-fn read(text: &str) -> Value {
+pub(crate) fn read(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| panic!("not JSON: {text}"))
 }
 
 impl Bench {
     /// Connects Adele's account at a provider from the terminal; gives the integration's id.
-    async fn connect_to(&self, provider: &str, more: &[&str]) -> String {
+    pub(crate) async fn connect_to(&self, provider: &str, more: &[&str]) -> String {
         let connect = ["connect", provider, "--no-browser"];
         let connecting = self.start(&[&connect[..], more].concat());
         let address = connecting.line_of_stderr("https://").await;
@@ -87,6 +87,41 @@ async fn a_meeting_has_its_link_id_and_passcode_at_the_terminal() {
     let meeting = read(&bench.ok(&[&meet[..], &["--json"]].concat()).await);
     assert!(meeting["join_url"].as_str().unwrap().starts_with("https://"), "{meeting:#}");
     assert!(meeting["passcode"].is_string() && meeting["event_id"].is_null(), "{meeting:#}");
+}
+
+#[tokio::test]
+async fn a_key_with_other_words_or_files_is_another_effect() {
+    let bench = Bench::new().await;
+    let id = bench.connect_to("microsoft_outlook", &[]).await;
+    let send = ["mail", &id, "send", "--to", ALEX, "--subject", "Planning", "--key=k", "--json"];
+    let send =
+        async |more: &[&str]| read(&bench.ok(&[&send[..], more].concat()).await)["id"].clone();
+    let first = send(&["--body=One"]).await;
+    assert_eq!(send(&["--body=One"]).await, first, "it was sent twice");
+    std::fs::write(bench.path("body.txt"), "One").unwrap();
+    assert_eq!(send(&["--body-file=body.txt"]).await, first, "the text is the same");
+    assert_ne!(send(&["--body=Two"]).await, first, "other words were not sent");
+    std::fs::write(bench.path("notes.txt"), "one").unwrap();
+    let attached = send(&["--body=One", "--attach=notes.txt"]).await;
+    assert_ne!(attached, first, "the file was not sent");
+    std::fs::write(bench.path("notes.txt"), "two").unwrap();
+    let other = send(&["--body=One", "--attach=notes.txt"]).await;
+    assert_ne!(other, attached, "what the file has now was not sent");
+}
+
+#[tokio::test]
+async fn a_key_is_refused_where_a_repetition_would_not_be_recognised() {
+    let bench = Bench::new().await;
+    let id = bench.connect_to("microsoft_teams", &[]).await;
+    let meet = ["meet", &id, "Planning", "--start=2030-03-27T09:00:00Z", "--key=k", "--json"];
+    let meet = [&meet[..], &["--end=2030-03-27T10:00:00Z"]].concat();
+    let refused = bench.run(&[&meet[..], &["--passcode"]].concat()).await;
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("add --event"), "{refused:?}");
+    let first = read(&bench.ok(&meet).await)["id"].clone();
+    assert_eq!(read(&bench.ok(&meet).await)["id"], first, "it was made twice");
+    let everyone = [&meet[..], &["--lobby=everyone"]].concat();
+    assert_ne!(read(&bench.ok(&everyone).await)["id"], first, "another one was not made");
 }
 
 #[tokio::test]

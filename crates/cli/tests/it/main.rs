@@ -34,6 +34,7 @@ mod rest;
 mod rotation;
 mod stopping;
 mod storms;
+mod terminal;
 mod traces;
 mod ways;
 mod words;

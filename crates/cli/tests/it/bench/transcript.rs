@@ -9,8 +9,8 @@ use super::Bench;
 pub(crate) struct Transcript(String);
 
 impl Transcript {
-    /// Runs a command, which must end with `code`.
-    pub(crate) async fn run(&mut self, bench: &Bench, code: i32, arguments: &[&str]) {
+    /// Runs a command, which must end with `code`; gives what it printed.
+    pub(crate) async fn run(&mut self, bench: &Bench, code: i32, arguments: &[&str]) -> String {
         let done = bench.run(arguments).await;
         let shown: Vec<_> = arguments
             .iter()
@@ -31,6 +31,7 @@ impl Transcript {
             }
         }
         writeln!(self.0, "[{}]\n", done.code).unwrap();
+        done.out
     }
 
     /// Says what comes next.
@@ -57,6 +58,15 @@ impl Transcript {
             (r"\b[0-9a-f]{16}\b", "KEY"),
             (r"\b[0-9a-f]{32}\b", "NAME"),
             (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "TOKEN"),
+            (r"\bA[AQ](Mk|Qk|k)A[\w=-]{20,}", "ITEM"),
+            (r"\bMSo[\w+/=]{20,}", "MEETING"),
+            (r#"https://[\w.]*(teams|outlook)[\w.]*/[^\s"]+"#, "URL"),
+            (r"\b\d{3}( \d{3}){2,}\b", "NUMBER"),
+            (r"((passcode|code) {2,})\w+", "${1}SECRET"),
+            (
+                r#"("(version|uid|message_id|conversation_id|chat_id|conference_id|passcode)":)"(\\.|[^"\\])*""#,
+                "${1}\"…\"",
+            ),
         ] {
             settings.add_filter(pattern, mask);
         }
