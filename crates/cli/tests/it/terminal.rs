@@ -76,7 +76,8 @@ async fn events_are_made_changed_and_cancelled_and_times_found() {
         .await;
     let morning = ["--from=2030-03-28T09:00:00", "--to=2030-03-28T12:00:00", berlin];
     calendar(0, &[&["availability", "--json", "--with", ALEX][..], &morning].concat()).await;
-    calendar(0, &[&["times", "--minutes=60", "--with", ALEX][..], &morning].concat()).await;
+    calendar(0, &[&["times", "--minutes=60", "--any-hour", "--with", ALEX][..], &morning].concat())
+        .await;
     let times = [&["times", "--limit=1", "--json", "--with", ALEX][..], &morning].concat();
     calendar(0, &times).await;
     calendar(0, &["cancel", &series, "--comment=I am ill."]).await;

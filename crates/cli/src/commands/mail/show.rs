@@ -1,6 +1,6 @@
 //! Messages as a person reads them.
 
-use evergrant::capability::{Attachment, MailboxSettings, Message, Person};
+use evergrant::capability::{Attachment, AutomaticRepliesStatus, MailboxSettings, Message, Person};
 
 use crate::output::plain;
 
@@ -75,9 +75,11 @@ pub(super) fn settings(settings: &MailboxSettings) -> String {
     }
     if let Some(away) = &settings.automatic_replies {
         line("answers", plain(away.status.as_str()));
-        let moment = |at: Option<evergrant::capability::Moment>| at.map(|at| at.to_string());
-        line("from", moment(away.start_time).unwrap_or_default());
-        line("until", moment(away.end_time).unwrap_or_default());
+        let times = [("from", away.start_time), ("until", away.end_time)];
+        let scheduled = away.status == AutomaticRepliesStatus::Scheduled;
+        for (name, at) in times.into_iter().filter(|_| scheduled) {
+            line(name, at.map(|at| at.to_string()).unwrap_or_default());
+        }
         line("with", plain(away.internal_message.as_deref().unwrap_or_default()));
     }
     lines.join("\n")

@@ -58,13 +58,14 @@ impl Transcript {
             (r"\b[0-9a-f]{16}\b", "KEY"),
             (r"\b[0-9a-f]{32}\b", "NAME"),
             (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "TOKEN"),
-            (r"\bA[AQ](Mk|Qk|k)A[\w=-]{20,}", "ITEM"),
-            (r"\bMSo[\w+/=]{20,}", "MEETING"),
+            (r"\bA[AQ][\w+/=-]{40,}", "ITEM"),
+            (r"\bMS[\w+/=]{40,}", "MEETING"),
             (r#"https://[\w.]*(teams|outlook)[\w.]*/[^\s"]+"#, "URL"),
-            (r"\b\d{3}( \d{3}){2,}\b", "NUMBER"),
+            (r"\b\d{12}\b", "NUMBER"),
+            (r"data:text/html,[\w%.~-]+", "HTML"),
             (r"((passcode|code) {2,})\w+", "${1}SECRET"),
             (
-                r#"("(version|uid|message_id|conversation_id|chat_id|conference_id|passcode)":)"(\\.|[^"\\])*""#,
+                r#"("(version|uid|message_id|conversation_id|chat_id|conference_id|passcode|conversationIndex)":)"(\\.|[^"\\])*""#,
                 "${1}\"…\"",
             ),
         ] {
