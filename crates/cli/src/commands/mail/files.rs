@@ -26,7 +26,9 @@ pub(super) async fn save(
     id: &str,
     to: Option<PathBuf>,
 ) -> anyhow::Result<()> {
-    let (file, content) = live.mail()?.attachment(&live.api, message, id).await?;
+    let mail = live.mail()?;
+    let file = mail.attachment(&live.api, message, id).await?;
+    let content = mail.content(&live.api, message, &file).await?;
     let path = to.unwrap_or_else(|| own_name(file.name.as_deref().unwrap_or_default()).into());
     write_new(&path, &content)?;
     let mut json = serde_json::to_value(&file)?;
