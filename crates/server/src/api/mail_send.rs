@@ -11,7 +11,7 @@ use super::mail::MESSAGES;
 use super::versions::{Unversioned, created};
 use crate::App;
 use crate::extract::{ApiQuery, Named, Within};
-use crate::idempotency::Keyed;
+use crate::idempotency::{Keyed, Nothing};
 use crate::principal::{Permission, Principal};
 use crate::problem::Problem;
 
@@ -95,13 +95,13 @@ pub(crate) async fn send_draft(
     principal: Principal,
     Within(id, [message]): Within<1>,
     _: Unversioned,
-    asked: Keyed<()>,
+    asked: Keyed<Option<Nothing>>,
 ) -> Result<Response, Problem> {
     let live = Live::open(&app, principal, Permission::MailSend, id).await?;
     live.mail()?;
     let owner = live.owner;
     let purpose = format!("send draft {message}");
-    let act = async move |once, ()| {
+    let act = async move |once, _: Option<Nothing>| {
         let done = live.told(live.mail()?.send_draft(&live.api, once, &message).await).await?;
         Ok(sent(&live, &done))
     };

@@ -67,6 +67,11 @@ where
     }
 }
 
+/// The body of what takes none: clients send an empty object all the same.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
 /// The request's key, if it has one.
 fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut keys = headers.get_all(KEY).iter();
@@ -101,7 +106,7 @@ impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
         self.json(app, owner).await?.run(app, owner, id, purpose, act).await
     }
 
-    /// Reads the body, which is JSON. No body stands for `null`, so `Keyed<()>` is for what takes none.
+    /// Reads the body, which is JSON. No body stands for `null`, so `Keyed<Option<Nothing>>` is for what takes none.
     pub(crate) async fn json(self, app: &App, owner: UserId) -> Result<Asked<T>, Problem>
     where
         T: DeserializeOwned,

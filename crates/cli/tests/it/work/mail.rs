@@ -159,7 +159,7 @@ async fn a_file_of_nine_megabytes_goes_out_and_comes_back_the_same() {
     assert_eq!(answer.status(), 200);
     assert!(answer.headers()["content-disposition"].to_str().unwrap().starts_with("attachment"));
     assert!(answer.bytes().await.unwrap() == file, "the file is another one");
-    desk.post(&format!("/email-messages/{id}/send/"), &json!({})).await.expect(200);
+    desk.post(&format!("/email-messages/{id}/send/"), &json!({})).await.expect(201);
     assert_eq!(found(&desk, "sentitems", "large").await.0, 1);
 }
 

@@ -96,7 +96,8 @@ impl MicrosoftAct {
         Ok(Value::Object(body))
     }
 
-    /// Refuses scopes that the user has not consented to, or not any more.
+    /// Refuses scopes that the user has not consented to, or not any more. To whom anything was
+    /// granted, `.default` stands for just that.
     pub(super) fn consented(
         &self,
         account: &str,
@@ -105,7 +106,10 @@ impl MicrosoftAct {
     ) -> Result<(), Trouble> {
         let (client_id, name) = (call.client_id(), call.client.registration.name);
         let consented = self.stage_world().consented(client_id, account);
-        if scopes.is_none_or(|scopes| scopes.permissions.is_subset(&consented)) {
+        let granted = |scopes: &Scopes| {
+            scopes.permissions.is_subset(&consented) || (scopes.default && !consented.is_empty())
+        };
+        if scopes.is_none_or(granted) {
             return Ok(());
         }
         Err(Trouble::new(65_001).saying(format!(

@@ -55,7 +55,7 @@ pub(super) struct Scopes {
     /// The permissions by their short names.
     pub(super) permissions: BTreeSet<String>,
     /// Everything the registration lists was asked for as `.default`.
-    default: bool,
+    pub(super) default: bool,
     /// How the client spelled the resource, if it did.
     prefix: Option<String>,
     /// Scopes of resources that are not played here.
