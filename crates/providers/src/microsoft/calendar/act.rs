@@ -169,7 +169,7 @@ pub(in crate::microsoft) fn outcome_unknown(error: &CallError) -> bool {
 }
 
 /// What became of a creation: where the provider may have made it and did not say so, nobody can tell,
-/// and the caller repeats it with the same [`Once`](evergrant::capability::Once).
+/// and the caller repeats it with the same [`Once`].
 pub(in crate::microsoft) fn made<T>(created: Result<T, CallError>) -> Result<T, CallError> {
     created.map_err(|error| match error {
         CallError::Unavailable { sent: true, .. } => unknown(&error),
