@@ -8,17 +8,8 @@ use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
 use crate::microsoft::graph::input::invalid;
+use crate::microsoft::graph::wire::DAYS;
 use crate::microsoft::zones;
-
-const DAYS: [(&str, Weekday); 7] = [
-    ("sunday", Weekday::Sunday),
-    ("monday", Weekday::Monday),
-    ("tuesday", Weekday::Tuesday),
-    ("wednesday", Weekday::Wednesday),
-    ("thursday", Weekday::Thursday),
-    ("friday", Weekday::Friday),
-    ("saturday", Weekday::Saturday),
-];
 
 const WEEKS: [(&str, Week); 5] = [
     ("first", Week::First),

@@ -1,6 +1,6 @@
 //! What all of Graph's JSON has in common: members may be null, and words come in any case.
 
-use evergrant::capability::{Body, BodyFormat, Moment, Person};
+use evergrant::capability::{Body, BodyFormat, Moment, Person, Weekday};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Deserializer};
@@ -11,6 +11,17 @@ use crate::microsoft::zones;
 /// How important something is.
 pub(crate) const IMPORTANCE: &[(&str, &str)] =
     &[("low", "low"), ("normal", "normal"), ("high", "high")];
+
+/// `dayOfWeek` (contract, section 13).
+pub(crate) const DAYS: [(&str, Weekday); 7] = [
+    ("sunday", Weekday::Sunday),
+    ("monday", Weekday::Monday),
+    ("tuesday", Weekday::Tuesday),
+    ("wednesday", Weekday::Wednesday),
+    ("thursday", Weekday::Thursday),
+    ("friday", Weekday::Friday),
+    ("saturday", Weekday::Saturday),
+];
 
 /// Somebody: `recipient`.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::microsoft::graph::Call;
 use crate::microsoft::graph::input::{self, invalid};
-use crate::microsoft::graph::wire::{DateTimeTimeZone, extra, nullable, word};
+use crate::microsoft::graph::wire::{DAYS, DateTimeTimeZone, extra, nullable, word};
 use crate::microsoft::zones;
 
 const READ: &[&str] = &["MailboxSettings.Read", "MailboxSettings.ReadWrite"];
@@ -24,16 +24,6 @@ const STATUSES: &[(&str, &str)] =
 /// `externalAudienceScope`, whose words are taken over.
 const AUDIENCES: &[(&str, &str)] =
     &[("none", "none"), ("contactsOnly", "contactsOnly"), ("all", "all")];
-/// `dayOfWeek`.
-const DAYS: [(&str, Weekday); 7] = [
-    ("sunday", Weekday::Sunday),
-    ("monday", Weekday::Monday),
-    ("tuesday", Weekday::Tuesday),
-    ("wednesday", Weekday::Wednesday),
-    ("thursday", Weekday::Thursday),
-    ("friday", Weekday::Friday),
-    ("saturday", Weekday::Saturday),
-];
 
 /// The settings.
 pub(super) async fn read(api: &Api) -> Result<MailboxSettings, CallError> {
