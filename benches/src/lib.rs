@@ -77,6 +77,7 @@ impl Upstream {
                 refresh_life: RefreshLife::Unknown,
                 manage_url: None,
                 loopback_host: "localhost",
+                patience: Duration::ZERO,
                 limits: Limits::NONE,
             },
         })

@@ -12,10 +12,11 @@ use jiff::Timestamp;
 use tracing::Instrument;
 use url::Url;
 
-use crate::budget::{Ask, Budget, Class, Turn};
+use crate::budget::{Ask, Budget, Class, TooLong, Turn};
 use crate::integration::Account;
 use crate::measure;
 use crate::provider::{Actor, Failure, Manifest, Provider, Verdict};
+use crate::quota::{self, Counted, Drawer, Left};
 use crate::repeat::{Next, Sent, Tries, Wait};
 pub use crate::repeat::{Patience, Repeat, Repeated, retry_after};
 use crate::vault::{TokenError, Vault};
@@ -186,7 +187,9 @@ impl Gateway {
             id,
             budget: self.vault.budgets().of(registration, &integration.account.id),
             class: Class::Interactive,
-            patience: self.patience,
+            urgent: false,
+            within: None,
+            patience: self.patience.at_least(provider.manifest().patience),
             account: integration.account,
             granted: integration.scopes,
             provider: Arc::clone(provider),
@@ -235,6 +238,15 @@ fn forbidden_by_policy() -> CallError {
     CallError::Denied { denial: Denial::ConditionalAccess, failure: Box::new(failure) }
 }
 
+/// A request that is sent once met a refused token: it had no effect, and there is a new token now.
+fn not_sent_again() -> CallError {
+    CallError::Unavailable {
+        detail: "it refused the token, and what is sent once is not sent again".to_owned(),
+        retry_after: Some(Duration::ZERO),
+        sent: false,
+    }
+}
+
 /// One integration's calls to its provider.
 #[derive(Clone)]
 pub struct Api {
@@ -247,7 +259,24 @@ pub struct Api {
     vault: Vault,
     budget: Arc<Budget>,
     class: Class,
+    /// Whether its calls are counted, and wait for no allowance.
+    urgent: bool,
+    /// Which of the account's own accounts it acts in.
+    within: Option<Arc<str>>,
     patience: Patience,
+}
+
+/// The right to send one call.
+struct Leave {
+    turn: Turn,
+    counted: Counted,
+}
+
+impl Leave {
+    fn sent(&mut self) {
+        self.turn.sent();
+        self.counted.sent();
+    }
 }
 
 impl Api {
@@ -256,6 +285,25 @@ impl Api {
     #[must_use]
     pub fn background(self) -> Self {
         Self { class: Class::Background, ..self }
+    }
+
+    /// The same for calls that wait for no allowance, such as those that ask what is allowed; they are
+    /// counted.
+    #[must_use]
+    pub fn urgent(self) -> Self {
+        Self { urgent: true, ..self }
+    }
+
+    /// The same within one of the accounts that the provider keeps for who signed in, by its id there,
+    /// where it keeps several.
+    #[must_use]
+    pub fn within(self, account: &str) -> Self {
+        Self { within: Some(account.into()), ..self }
+    }
+
+    /// The account within which it acts, if one was named.
+    pub fn chosen(&self) -> Option<&str> {
+        self.within.as_deref()
     }
 
     /// The provider's manifest.
@@ -294,6 +342,11 @@ impl Api {
         clock.sleep_until(crate::clock::later(clock.now(), time)).await;
     }
 
+    /// Takes note of what the provider said is left of an allowance, for all processes.
+    pub async fn left(&self, kind: &'static str, of: &str, left: Left) {
+        self.vault.quotas().left(self.drawer(), kind, of, left).await;
+    }
+
     /// A request for a path below the provider's base URL, such as `/me?$select=id`.
     ///
     /// The path may not lead anywhere else: no scheme or host, no `..`, no backslash, no fragment.
@@ -323,21 +376,28 @@ impl Api {
         // It would lead past the check to whatever else is served at the provider's address.
         request.headers_mut().remove(header::HOST);
         let mut replay = self.replay();
-        let mut token = self.token().await?;
         let mut tries = self.tries(&request);
+        let mut token = self.token_by(tries.ask.deadline).await?;
         loop {
-            let mut turn = match self.budget.turn(tries.ask).await {
-                Ok(turn) => turn,
+            let mut leave = match self.leave(&request, tries.ask).await {
+                Ok(leave) => leave,
                 Err(too_long) => return tries.give_up(too_long),
             };
-            token = self.still_good(token, &turn).await?;
-            turn.sent();
+            token = self.still_good(token, &leave.turn, tries.ask.deadline).await?;
+            if self.is_shut(&request) {
+                continue;
+            }
+            leave.sent();
             let sent = self.attempt(&mut request, &token).await;
-            turn.end(&sent);
-            match self.after(&mut tries, sent).await {
+            leave.turn.end(&sent);
+            drop(leave.counted);
+            match self.after(&request, &mut tries, sent).await {
                 None => {}
                 Some(Ok((_, Verdict::TokenRejected { claims }))) => {
                     token = replay.next(&self.vault, &token, claims.as_deref()).await?;
+                    if request.extensions().get() == Some(&Repeat::Once) {
+                        return Err(not_sent_again());
+                    }
                 }
                 Some(done) => return done.map(|(response, _)| response),
             }
@@ -350,18 +410,19 @@ impl Api {
     pub async fn send_unsigned(&self, request: Request) -> Result<Response, CallError> {
         let mut tries = self.tries(&request);
         loop {
-            let mut turn = match self.budget.turn(tries.ask).await {
-                Ok(turn) => turn,
+            let mut leave = match self.leave(&request, tries.ask).await {
+                Ok(leave) => leave,
                 Err(too_long) => return tries.give_up(too_long),
             };
-            turn.sent();
+            leave.sent();
             let sent = self.http.send(request.clone()).await;
-            turn.end(&sent);
+            leave.turn.end(&sent);
+            drop(leave.counted);
             let judged = sent.map(|response| {
                 let verdict = self.provider.judge(&response);
                 (response, verdict)
             });
-            if let Some(done) = self.after(&mut tries, judged).await {
+            if let Some(done) = self.after(&request, &mut tries, judged).await {
                 return done.map(|(response, _)| response);
             }
         }
@@ -379,7 +440,7 @@ impl Api {
         let ask = self.ask(0);
         loop {
             let mut turn = self.budget.turn(ask).await?;
-            token = self.still_good(token, &turn).await?;
+            token = self.still_good(token, &turn, ask.deadline).await?;
             turn.sent();
             let done = op(&token).await;
             turn.answered();
@@ -412,8 +473,58 @@ impl Api {
     }
 
     /// The token, or another where its life may have ended while it waited for its turn.
-    async fn still_good(&self, token: AccessToken, turn: &Turn) -> Result<AccessToken, CallError> {
-        if turn.waited { self.token().await } else { Ok(token) }
+    async fn still_good(
+        &self,
+        token: AccessToken,
+        turn: &Turn,
+        deadline: Duration,
+    ) -> Result<AccessToken, CallError> {
+        if turn.waited { self.token_by(deadline).await } else { Ok(token) }
+    }
+
+    /// A token; where none can be had because an allowance is shut, once it opens.
+    async fn token_by(&self, deadline: Duration) -> Result<AccessToken, CallError> {
+        loop {
+            let wait = match self.token().await {
+                Err(CallError::Token(TokenError::Unavailable { failure, retry_after }))
+                    if failure.code == quota::USED_UP =>
+                {
+                    retry_after
+                }
+                obtained => return obtained,
+            };
+            let clock = &self.vault.parts().clock;
+            if clock.uptime() + wait > deadline {
+                return Err(CallError::Throttled { retry_after: Some(wait) });
+            }
+            clock.sleep(wait).await;
+        }
+    }
+
+    /// The account's turn, and what the request draws on.
+    async fn leave(&self, request: &Request, ask: Ask) -> Result<Leave, TooLong> {
+        let clock = &self.vault.parts().clock;
+        let mut turn = self.budget.turn(ask).await?;
+        let (quotas, began) = (self.vault.quotas(), clock.uptime());
+        let counted = if self.urgent {
+            let counted = quotas.count(self.drawer(), request).await;
+            counted.map_err(|wait| TooLong { retry_after: Some(wait) })?
+        } else {
+            let learn = async || self.provider.learn(&self.clone().urgent()).await;
+            quotas.turn(self.drawer(), request, ask.deadline, learn).await?
+        };
+        turn.waited |= clock.uptime() > began;
+        Ok(Leave { turn, counted })
+    }
+
+    /// Whether the provider has said stop since the request got its leave.
+    fn is_shut(&self, request: &Request) -> bool {
+        let draws = self.drawer().draws(request);
+        !draws.is_empty() && self.vault.quotas().shut_for(&draws).is_some()
+    }
+
+    fn drawer(&self) -> Drawer<'_> {
+        Drawer { provider: &*self.provider, account: Some(&self.account) }
     }
 
     fn ask(&self, bytes: u64) -> Ask {
@@ -430,11 +541,16 @@ impl Api {
     /// What came of a sending; `None` once it is time to send again.
     async fn after(
         &self,
+        request: &Request,
         tries: &mut Tries,
         sent: Sent,
     ) -> Option<Result<(Response, Verdict), CallError>> {
         let parts = self.vault.parts();
         let key = &self.manifest().key;
+        if let Ok((_, Verdict::Throttled { retry_after, allowance: Some(kind) })) = &sent {
+            let wait = retry_after.unwrap_or(quota::STOP);
+            self.vault.quotas().shut(self.drawer(), request, kind, wait).await;
+        }
         match tries.next(sent, &self.budget, key, &*parts.clock, &*parts.entropy) {
             Next::Done(done) => Some(done),
             Next::Again(Wait::Pause) => None,

@@ -20,6 +20,9 @@ pub struct Grant {
     pub access: Secret,
     /// The token that obtains the next grant; `None` where the provider has none.
     pub refresh: Option<Secret>,
+    /// What signs in again once the refresh token has died; only where the user agreed that it is
+    /// kept. In the provider's own form.
+    pub login: Option<Secret>,
     /// The permissions the provider says it granted.
     pub scopes: Vec<String>,
     /// When the request that obtained it was sent; lifetimes count from here, so that a slow
@@ -35,6 +38,8 @@ struct Plain<'a> {
     access_token: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<&'a str>,
     scopes: &'a [String],
     obtained_at: i64,
     expires_at: i64,
@@ -46,6 +51,8 @@ struct PlainOwned {
     access_token: String,
     #[serde(default)]
     refresh_token: Option<String>,
+    #[serde(default)]
+    login: Option<String>,
     scopes: Vec<String>,
     obtained_at: i64,
     expires_at: i64,
@@ -67,6 +74,7 @@ impl Grant {
         let plain = Plain {
             access_token: self.access.expose(),
             refresh_token: self.refresh.as_ref().map(Secret::expose),
+            login: self.login.as_ref().map(Secret::expose),
             scopes: &self.scopes,
             obtained_at: self.obtained_at.as_microsecond(),
             expires_at: self.expires_at.as_microsecond(),
@@ -83,6 +91,7 @@ impl Grant {
         Ok(Self {
             access: plain.access_token.into(),
             refresh: plain.refresh_token.map(Secret::from),
+            login: plain.login.map(Secret::from),
             scopes: plain.scopes,
             obtained_at: time(plain.obtained_at)?,
             expires_at: time(plain.expires_at)?,

@@ -134,3 +134,9 @@ define_id!(
     DebtId,
     "dbt_"
 );
+
+define_id!(
+    /// One draw on allowances that all processes share.
+    TurnId,
+    "trn_"
+);

@@ -32,6 +32,7 @@ pub mod integration;
 pub mod measure;
 pub mod news;
 pub mod provider;
+pub mod quota;
 mod renewer;
 mod repeat;
 pub mod seal;

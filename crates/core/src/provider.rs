@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::capability::{Calendars, Mail, Meetings, Profiles};
+use crate::capability::{Calendars, Mail, Markets, Meetings, Profiles, Trading};
 use crate::integration::Account;
-use crate::{AccessToken, Grant, Request, Response, Secret, Transport};
+use crate::quota::Draw;
+use crate::{AccessToken, Api, Grant, Request, Response, Secret, Transport};
 
 /// Names what a user can connect, such as `acme_calendar`: lower-case letters, digits, `_`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -69,6 +70,9 @@ pub struct Manifest {
     pub loopback_host: &'static str,
     /// What the provider allows one account to be called for.
     pub limits: Limits,
+    /// How long a call waits at most where somebody waits for its answer, if that is longer than
+    /// [`Patience`](crate::Patience) says: a provider's own pauses may take longer.
+    pub patience: Duration,
 }
 
 /// What a provider allows one registration to do in one account. All keys that share a registration
@@ -150,7 +154,7 @@ pub enum RefreshLife {
 }
 
 /// One field of a connect form.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct FormField {
     /// Its name in the answer.
     pub name: String,
@@ -158,6 +162,15 @@ pub struct FormField {
     pub label: String,
     /// Whether what is typed must not be shown.
     pub secret: bool,
+    /// Whether it may be left empty.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+    /// What may be answered, the usual first; empty where anything may.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+    /// What it is for, where the label does not say it all.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub help: String,
 }
 
 /// What a provider does when a refresh token is spent a second time.
@@ -407,6 +420,9 @@ pub enum Verdict {
     Throttled {
         /// How long to wait.
         retry_after: Option<Duration>,
+        /// The kind of allowance that is used up ([`Draw::kind`]): what draws on others goes on. `None`
+        /// stops all calls of the account.
+        allowance: Option<&'static str>,
     },
     /// The provider is down.
     Unavailable,
@@ -503,6 +519,17 @@ pub trait Provider: Send + Sync + 'static {
     /// Reads what an answer says about the token. Pure.
     fn judge(&self, response: &Response) -> Verdict;
 
+    /// What a request draws on of the allowances that all processes share; `account` is whose it is,
+    /// where that is known. Pure, but for what was learned.
+    fn draws(&self, _request: &Request, _account: Option<&Account>) -> Vec<Draw> {
+        Vec::new()
+    }
+
+    /// Learns what the provider allows this registration; asked when a call would have to wait. Calls
+    /// nobody where that is known or was asked lately; its own calls are
+    /// [`Api::urgent`](crate::Api::urgent).
+    async fn learn(&self, _api: &Api) {}
+
     /// Its account profiles, if it has them.
     fn profiles(&self) -> Option<&dyn Profiles> {
         None
@@ -520,6 +547,16 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Its online meetings, if it has them.
     fn meetings(&self) -> Option<&dyn Meetings> {
+        None
+    }
+
+    /// Its markets, if it has them.
+    fn markets(&self) -> Option<&dyn Markets> {
+        None
+    }
+
+    /// Its trading, if it has that.
+    fn trading(&self) -> Option<&dyn Trading> {
         None
     }
 }

@@ -24,6 +24,9 @@ pub enum Repeat {
     Safe,
     /// It may have its effect again.
     Never,
+    /// It is sent once: whatever comes back, a refused token included, is the caller's to judge. Only
+    /// what never left is tried again.
+    Once,
 }
 
 /// Marks an answer whose request was sent before with an outcome that nobody knows, in its
@@ -45,6 +48,14 @@ pub struct Patience {
 impl Patience {
     /// None: no call waits, and none is repeated.
     pub const NONE: Self = Self { interactive: Duration::ZERO, background: Duration::ZERO };
+
+    /// The same, but that somebody waits no less than this, if at all.
+    pub(crate) fn at_least(self, least: Duration) -> Self {
+        if self == Self::NONE {
+            return self;
+        }
+        Self { interactive: self.interactive.max(least), ..self }
+    }
 
     pub(crate) fn of(self, class: Class) -> Duration {
         match class {
@@ -110,6 +121,9 @@ impl Trouble {
 
 /// Whether a request of this method and with this extension may be sent again after that.
 fn may_repeat(method: &Method, repeat: Option<Repeat>, trouble: Trouble) -> bool {
+    if repeat == Some(Repeat::Once) {
+        return trouble == Trouble::Unsent;
+    }
     if !trouble.is_unknown() {
         return true;
     }
@@ -117,7 +131,7 @@ fn may_repeat(method: &Method, repeat: Option<Repeat>, trouble: Trouble) -> bool
         [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::PATCH];
     match repeat {
         Some(Repeat::Safe) => true,
-        Some(Repeat::Never) => false,
+        Some(Repeat::Never | Repeat::Once) => false,
         None => idempotent.contains(method),
     }
 }
@@ -189,8 +203,10 @@ impl Tries {
         let asked = sent.as_ref().ok().and_then(asked).filter(|wait| !wait.is_zero());
         let wait = asked.unwrap_or_else(|| backoff(self.count, entropy));
         let pause = asked.is_some() || trouble == Trouble::Throttled;
+        // An allowance that is used up is shut by itself, and what draws on others goes on.
+        let whole = !matches!(sent, Ok((_, Verdict::Throttled { allowance: Some(_), .. })));
         // Whether or not this call goes on: the others are not to meet the same.
-        if pause {
+        if pause && whole {
             budget.pause(wait);
             measure::paused(provider);
         }
@@ -228,7 +244,7 @@ impl Tries {
 /// How long an answer asks to wait.
 fn asked((response, verdict): &(Response, Verdict)) -> Option<Duration> {
     match verdict {
-        Verdict::Throttled { retry_after: Some(wait) } => Some(*wait),
+        Verdict::Throttled { retry_after: Some(wait), .. } => Some(*wait),
         _ => retry_after(response),
     }
 }

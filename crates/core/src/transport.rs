@@ -83,6 +83,11 @@ pub struct Allowance {
     pub total: Duration,
 }
 
+/// Marks a request of a refresh whose answer makes no grant, as an extension: it is not kept, and never
+/// answered with what was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aside;
+
 /// HTTPS over rustls: no redirects, no referer, no retries, capped bodies.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {

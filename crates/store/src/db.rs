@@ -229,6 +229,7 @@ id_args!(
     evergrant::Lineage,
     evergrant::id::HolderId,
     evergrant::id::DebtId,
+    evergrant::id::TurnId,
     crate::AccessKeyId,
     crate::ClaimId
 );

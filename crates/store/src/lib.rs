@@ -27,6 +27,7 @@ mod notices;
 mod open;
 mod port;
 mod principals;
+mod quotas;
 mod row;
 mod schema;
 mod sealed;

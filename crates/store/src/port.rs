@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::{
     Store, attempts, changes, debts, effects, flows, grants, home, integrations, intents, notices,
-    schema, sealed,
+    quotas, schema, sealed,
 };
 
 #[async_trait]
@@ -202,7 +202,9 @@ impl GrantStore for Store {
 
     async fn tidy(&self) -> Stored<()> {
         flows::tidy(&self.db, self.clock.now()).await?;
-        effects::tidy(&self.db, self.now().await?).await
+        let now = self.now().await?;
+        quotas::tidy(&self.db, now).await?;
+        effects::tidy(&self.db, now).await
     }
 
     async fn is_copy(&self) -> Stored<bool> {

@@ -1,7 +1,7 @@
 //! What an integration can do, in words no vendor owns.
 //!
 //! One small trait each, which a vendor implements over [`Api`](crate::Api): [`Profiles`],
-//! [`Calendars`], [`Mail`] and [`Meetings`]. The types are the ones that the library, the REST API and
+//! [`Calendars`], [`Mail`], [`Meetings`], [`Markets`] and [`Trading`]. The types are the ones that the library, the REST API and
 //! the command line share; their JSON is their `serde` form.
 //!
 //! What a provider says beyond these types is kept under its own names in `extra`, and a value of an
@@ -17,6 +17,7 @@
 
 mod calendar;
 mod mail;
+mod markets;
 mod meetings;
 mod once;
 mod page;
@@ -25,6 +26,7 @@ mod person;
 mod profile;
 mod recurrence;
 mod time;
+mod trading;
 mod words;
 
 pub use calendar::{
@@ -37,6 +39,7 @@ pub use mail::{
     Folder, Forward, Mail, MailboxSettings, MailboxSettingsChanges, Message, MessageChanges,
     MessageKind, MessageQuery, NewAttachment, NewMessage, Reply, Sent, WorkingHours,
 };
+pub use markets::*;
 pub use meetings::{
     DialIn, Lobby, Meeting, MeetingChanges, Meetings, NewMeeting, NewParticipant, Participant,
     ParticipantRole, Presenters,
@@ -48,3 +51,4 @@ pub use person::{Body, BodyFormat, Importance, Person};
 pub use profile::{Profile, Profiles};
 pub use recurrence::{Recurrence, RecurrencePattern, RecurrenceRange, Week, Weekday};
 pub use time::{Moment, MomentError, UnknownZone, Zone};
+pub use trading::*;

@@ -3,6 +3,7 @@
 //! Every finder is scoped to its owner; the two that are not (`grant`, `owner_of`) serve the vault
 //! and the operator's own command line. A foreign id and an unknown one give the same `None`.
 
+mod quota;
 mod refresh;
 mod upkeep;
 
@@ -16,6 +17,7 @@ use crate::integration::{Integration, Status};
 use crate::provider::{Failure, ProviderKey};
 use crate::seal::Sealed;
 
+pub use quota::QuotaStore;
 pub use refresh::{
     ANSWER_SETTLES, ATTEMPTS_KEPT, Attempt, Commit, Committed, Ended, Intent, Outcome, Reserved,
 };
@@ -165,7 +167,7 @@ impl Edit {
 
 /// What the vault remembers.
 #[async_trait]
-pub trait GrantStore: Send + Sync + 'static {
+pub trait GrantStore: QuotaStore {
     /// The clock that all replicas share; leases are measured by it alone.
     async fn now(&self) -> Stored<Timestamp>;
 

@@ -345,7 +345,9 @@ impl Vault {
     ) -> Result<Integration, ConnectError> {
         let parts = self.parts();
         let imported = matches!(evidence, Evidence::Import { .. });
-        let redeemed = provider.redeem(&*parts.http, parts.clock.now(), evidence).await?;
+        let metered = self.metered(provider);
+        let redeemed =
+            metered.explain(provider.redeem(&metered, parts.clock.now(), evidence).await)?;
         if redeemed.grant.refresh.is_none() && provider.manifest().replay != Replay::None {
             return Err(ConnectError::Misconfigured(no_refresh_token(provider)));
         }
@@ -372,7 +374,7 @@ impl Vault {
                 | ConnectError::NotFound)
         );
         if unused && !imported && provider.manifest().revocable == Revocable::Grant {
-            let revoked = provider.revoke(&*parts.http, &redeemed.grant).await;
+            let revoked = provider.revoke(&metered, &redeemed.grant).await;
             if let Err(error) = revoked {
                 tracing::warn!(provider = %target.provider, %error, "a grant was not revoked");
             }

@@ -108,7 +108,8 @@ impl Vault {
             tracing::warn!(%id, provider = %debt.provider, "a grant was not revoked: its account may be in use again");
             return true;
         }
-        match provider.revoke(&*self.parts().http, &grant).await {
+        let metered = self.metered(&**provider);
+        match metered.explain(provider.revoke(&metered, &grant).await) {
             Ok(Revocation::NotOffered) => true,
             // A grant that the provider does not know has ended.
             Ok(Revocation::Revoked) | Err(AuthError::Rejected(_)) => {

@@ -23,6 +23,7 @@ use crate::clock::until;
 use crate::failpoint::{FailPoint, storage_is_away};
 use crate::seal::Field;
 use crate::store::{GrantRow, StoreError};
+use crate::transport::Aside;
 use crate::{AttemptId, IntegrationId, Lineage, Request, Response, Transport, TransportError};
 
 /// How long the database may take to keep an answer before the spool does.
@@ -82,6 +83,7 @@ pub(super) enum Kept {
 /// The transport of one refresh.
 pub(super) struct Exchange<'a> {
     vault: &'a Vault,
+    http: &'a dyn Transport,
     row: &'a GrantRow,
     attempt: AttemptId,
     /// The lineage of what comes back.
@@ -102,6 +104,7 @@ pub(super) struct Seen {
 impl<'a> Exchange<'a> {
     pub(super) fn new(
         vault: &'a Vault,
+        http: &'a dyn Transport,
         row: &'a GrantRow,
         attempt: AttemptId,
         began: Timestamp,
@@ -109,7 +112,7 @@ impl<'a> Exchange<'a> {
         let parts = vault.parts();
         let next = Lineage::new(&*parts.clock, &*parts.entropy);
         let began_uptime = parts.clock.uptime();
-        Self { vault, row, attempt, next, began, began_uptime, seen: Mutex::default() }
+        Self { vault, http, row, attempt, next, began, began_uptime, seen: Mutex::default() }
     }
 
     pub(super) fn seen(&self) -> Seen {
@@ -195,13 +198,14 @@ impl Transport for Exchange<'_> {
                 detail: "the refresh began too long ago to be sent still".to_owned(),
             });
         }
-        let response = FailPoint::AfterSend.during(parts.http.send(request)).await?;
+        let aside = request.extensions().get::<Aside>().is_some();
+        let response = FailPoint::AfterSend.during(self.http.send(request)).await?;
         FailPoint::AfterAnswer.pass().await;
         let skew = skew_ms(&response, sent, parts.clock.now());
         self.see(|seen| seen.skew_ms = skew.or(seen.skew_ms));
         // A later answer takes the place of an earlier one: with some providers an error comes with
         // status 200, and the answer to the next credential is the one that counts.
-        if response.status().is_success() {
+        if response.status().is_success() && !aside {
             let kept = self.keep(&response).await;
             self.see(|seen| seen.kept = kept);
         }
@@ -221,7 +225,9 @@ impl Replayed {
 #[async_trait]
 impl Transport for Replayed {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
-        let answer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let meant = request.extensions().get::<Aside>().is_none();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = kept.take_if(|_| meant);
         answer.ok_or_else(|| TransportError::Unsent {
             host: request.uri().host().unwrap_or_default().to_owned(),
             detail: "an answer is recovered, and nothing is sent meanwhile".to_owned(),

@@ -13,6 +13,9 @@ use crate::grant::{LiveToken, Version};
 /// The first and the longest rest after a failed refresh.
 pub(super) const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
+/// How far the ends of long rests are spread: callers wait for them.
+const LONGEST_SPREAD: Duration = Duration::from_secs(5);
+
 /// How a flight ends.
 pub(super) type Landed = Result<Arc<LiveToken>, TokenError>;
 /// Where a flight tells how it ended.
@@ -156,7 +159,8 @@ impl Vault {
         let failures = rests.get(&id).map_or(0, |rest| rest.failures);
         let [jitter] = crate::entropy::random(&*parts.entropy);
         let wait = (REST.0 * 2_u32.saturating_pow(failures.min(8))).min(REST.1).max(asked);
-        let until = parts.clock.uptime() + wait + wait / 5 * u32::from(jitter) / 255;
+        let spread = (wait / 5).min(LONGEST_SPREAD) * u32::from(jitter) / 255;
+        let until = parts.clock.uptime() + wait + spread;
         rests.insert(id, Rest { failures: failures + 1, until, error: error.clone() });
     }
 }

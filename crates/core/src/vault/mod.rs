@@ -28,6 +28,7 @@ mod diagnosis;
 mod error;
 mod exchange;
 mod flight;
+mod keep_alive;
 mod manage;
 mod notes;
 mod obtain;
@@ -48,13 +49,15 @@ pub use consent::{CONSENT_LIFE, Consent};
 pub use diagnosis::{Decoded, Diagnosis, Forecast, HeldToken, Permissions, Skew};
 pub use error::{ConnectError, TokenError};
 use jiff::Timestamp;
+pub use keep_alive::KeepAlive;
 pub use registrations::Registration;
 pub use rotation::Rotated;
 
 use crate::budget::Budgets;
 use crate::grant::{AccessToken, MinLife, renewal_due};
 use crate::news::News;
-use crate::provider::{Actor, Failure, ProviderKey, Providers, Renewal, Replay};
+use crate::provider::{Actor, Failure, Provider, ProviderKey, Providers, Renewal, Replay};
+use crate::quota::{Drawer, Metered, Quotas};
 use crate::seal::{Field, Place, Ring, Seal};
 use crate::spool::{DirSpool, Spool};
 use crate::store::{GrantStore, SealedGrant, StoreError, Subject};
@@ -149,6 +152,8 @@ struct Inner {
     suspensions: Suspensions,
     /// Beside the tokens, since every gateway over this vault shares them.
     budgets: Budgets,
+    /// What all processes share of what a provider allows.
+    quotas: Arc<Quotas>,
     /// Whether the database is known to be no copy.
     at_home: AtomicBool,
     /// Rings when a grant was stored that may come due before all others.
@@ -167,9 +172,16 @@ impl Vault {
             }
         });
         let budgets = Budgets::new(&parts.providers, Arc::clone(&parts.clock));
+        let quotas = Quotas::new(
+            Arc::clone(&parts.store),
+            Arc::clone(&parts.clock),
+            Arc::clone(&parts.entropy),
+            parts.tasks.clone(),
+        );
         Self(Arc::new(Inner {
             parts,
             budgets,
+            quotas,
             cache,
             flights,
             suspensions: Suspensions::default(),
@@ -276,9 +288,20 @@ impl Vault {
         &self.0.budgets
     }
 
+    pub(crate) fn quotas(&self) -> &Arc<Quotas> {
+        &self.0.quotas
+    }
+
+    /// The transport for what obtains and ends grants: counted, and still while the provider says stop.
+    fn metered<'a>(&'a self, provider: &'a dyn Provider) -> Metered<'a> {
+        let drawer = Drawer { provider, account: None };
+        Metered::new(&*self.0.parts.http, &self.0.quotas, drawer)
+    }
+
     /// Forgets expired tokens and unused budgets, so that idle integrations cost no memory.
     pub(crate) fn sweep(&self) {
         self.0.budgets.sweep();
+        self.0.quotas.sweep();
         self.0.cache.sweep(|token| self.remaining(token).is_zero());
     }
 

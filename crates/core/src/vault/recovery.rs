@@ -95,6 +95,7 @@ impl Vault {
             let ghost = Grant {
                 access: Secret::from("gone"),
                 refresh: Some(Secret::from("gone")),
+                login: None,
                 ..stored.clone()
             };
             return match self.interpret(&row, &answer, &ghost).await? {

@@ -13,7 +13,9 @@ use crate::clock::{later, until};
 use crate::failpoint::{FailPoint, storage_is_away};
 use crate::grant::{LiveToken, Version};
 use crate::measure;
-use crate::provider::{Actor, AuthError, Failure, Provider, ProviderKey, RefreshAsk, Replay};
+use crate::provider::{
+    Actor, AuthError, Connect, Failure, Manifest, Provider, ProviderKey, RefreshAsk, Replay,
+};
 use crate::store::{
     Attempt, Commit, Committed, Ended, GrantRow, Intent, Outcome, Reserved, StoreError,
 };
@@ -164,9 +166,10 @@ impl Vault {
     }
 
     async fn exchange(&self, the: &Try<'_>, claims: Option<&str>, land: &Landing) -> Landed {
-        let exchange = Exchange::new(self, &the.row, the.attempt, the.began);
+        let metered = self.metered(the.provider);
+        let exchange = Exchange::new(self, &metered, &the.row, the.attempt, the.began);
         let ask = RefreshAsk { grant: the.spent, claims };
-        let answered = the.provider.refresh(&exchange, the.began, ask).await;
+        let answered = metered.explain(the.provider.refresh(&exchange, the.began, ask).await);
         let seen = exchange.seen();
         let mut note = self.note_of(the.row.id, the.attempt, the.began);
         note.skew_ms = seen.skew_ms;
@@ -256,7 +259,7 @@ impl Vault {
         match committed {
             Committed::Stored(version) => {
                 self.0.due.notify_one();
-                tracing::info!(%id, generation = version.generation, "grant refreshed");
+                tracing::info!(%id, generation = version.generation, "Token refreshed successfully");
                 self.remember(row, grant, version, the.refused)
             }
             Committed::Stale => {
@@ -352,8 +355,11 @@ impl Vault {
     /// The provider ended the grant: its user must reconnect, if it still is the current one.
     async fn rejected(&self, the: &Try<'_>, why: Failure) -> Landed {
         let (parts, row) = (self.parts(), &the.row);
-        let registration = &the.provider.manifest().registration;
+        let Manifest { registration, connect, .. } = the.provider.manifest();
+        // Sessions end of themselves, and all at once when the provider is maintained.
+        let session = matches!(connect, Connect::Form { .. });
         match self.0.suspensions.rejected(registration, row.id, parts.clock.uptime()) {
+            Rejection::Suspicious if session => {}
             Rejection::Suspicious => {
                 let why = mass_rejection(registration, &why);
                 self.suspend(the.provider, &why).await;

@@ -65,6 +65,7 @@ impl Declared {
             manage_url: facts.manage_url.clone(),
             limits: Limits::NONE,
             loopback_host: "127.0.0.1",
+            patience: Duration::ZERO,
         };
         let client = Client::new(settings.client_id.clone(), declared.client_auth, habits);
         Self {
@@ -342,7 +343,7 @@ impl Provider for Declared {
         match response.status() {
             StatusCode::UNAUTHORIZED => Verdict::TokenRejected { claims: None },
             StatusCode::TOO_MANY_REQUESTS => {
-                Verdict::Throttled { retry_after: retry_after(response) }
+                Verdict::Throttled { retry_after: retry_after(response), allowance: None }
             }
             StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE

@@ -134,6 +134,7 @@ pub(crate) fn providers(
         manage_url: settings.cloud.manage(),
         // `127.0.0.1` can be registered only by editing the registration's manifest.
         loopback_host: "localhost",
+        patience: Duration::ZERO,
         limits: LIMITS,
     };
     let mut providers: Vec<Arc<dyn Provider>> = Vec::new();

@@ -74,6 +74,7 @@ impl TokenAnswer {
         Grant {
             access: self.access.clone(),
             refresh: self.refresh.clone().or_else(|| previous.and_then(|p| p.refresh.clone())),
+            login: None,
             scopes: match (&self.scopes, previous) {
                 (Some(scopes), _) => scopes.clone(),
                 (None, Some(previous)) => previous.scopes.clone(),

@@ -77,6 +77,7 @@ pub(crate) fn grant() -> Grant {
     Grant {
         access: "old-access".into(),
         refresh: Some("old-refresh".into()),
+        login: None,
         scopes: vec!["Mail.Read".to_owned()],
         obtained_at: now(),
         expires_at: evergrant::clock::later(now(), std::time::Duration::from_hours(1)),

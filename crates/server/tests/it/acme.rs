@@ -73,6 +73,7 @@ impl Acme {
             name: name.to_owned(),
             label: name.to_uppercase(),
             secret,
+            ..FormField::default()
         };
         let bank = Connect::Form { fields: vec![field("login", false), field("password", true)] };
         let every = Ways { device_code: true, import: true, admin_consent: true };
@@ -107,6 +108,7 @@ impl Acme {
                 manage_url: None,
                 limits: Limits::NONE,
                 loopback_host: "127.0.0.1",
+                patience: Duration::ZERO,
             },
         }
     }
@@ -153,6 +155,7 @@ impl Acme {
             Grant {
                 access: access.into(),
                 refresh: Some(refresh.into()),
+                login: None,
                 scopes: vec!["calendar.read".to_owned(), "offline".to_owned()],
                 obtained_at: now,
                 expires_at: now + SignedDuration::try_from(LIFE).unwrap(),

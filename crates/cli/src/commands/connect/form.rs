@@ -132,6 +132,7 @@ mod tests {
             name: name.to_owned(),
             label: name.to_uppercase(),
             secret,
+            ..FormField::default()
         })
     }
 

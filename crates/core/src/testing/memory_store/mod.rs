@@ -3,6 +3,7 @@
 //! The conformance suite of `evergrant-store` runs it beside SQLite and PostgreSQL, so a test that
 //! passes on it holds on them.
 
+mod quota;
 mod state;
 
 use std::collections::BTreeMap;

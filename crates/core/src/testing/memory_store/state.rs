@@ -28,6 +28,7 @@ pub(super) struct State {
     pub(super) debts: BTreeMap<DebtId, Debt>,
     pub(super) notices: Vec<Notice>,
     pub(super) copied: bool,
+    pub(super) quotas: HashMap<String, super::quota::Quota>,
 }
 
 pub(super) type AccountKey = (UserId, ProviderKey, String);

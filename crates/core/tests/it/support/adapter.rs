@@ -49,6 +49,7 @@ impl Adapter {
             manage_url: None,
             limits: Limits::NONE,
             loopback_host: "localhost",
+            patience: Duration::ZERO,
         };
         Self { manifest, ends: None }
     }
@@ -73,6 +74,7 @@ impl Adapter {
                 name: "password".to_owned(),
                 label: "Password".to_owned(),
                 secret: true,
+                ..FormField::default()
             }],
         };
         adapter
@@ -108,6 +110,7 @@ fn grant(body: &Value, now: Timestamp) -> Grant {
     Grant {
         access: body["access"].as_str().expect("a token").into(),
         refresh: body["refresh"].as_str().map(Secret::from),
+        login: None,
         scopes: vec!["Read".to_owned()],
         obtained_at: now,
         expires_at: later(now, lifetime),
@@ -192,7 +195,7 @@ impl Provider for Adapter {
     fn judge(&self, response: &Response) -> Verdict {
         match response.status().as_u16() {
             401 => Verdict::TokenRejected { claims: None },
-            429 => Verdict::Throttled { retry_after: None },
+            429 => Verdict::Throttled { retry_after: None, allowance: None },
             503 => Verdict::Unavailable,
             _ => Verdict::Accepted,
         }

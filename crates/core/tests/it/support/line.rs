@@ -3,15 +3,18 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use evergrant::fernet::KeyId;
+use evergrant::id::TurnId;
 use evergrant::integration::Integration;
 use evergrant::provider::{Failure, ProviderKey};
+use evergrant::quota::{Drawn, Left, NamedDraw};
 use evergrant::seal::Sealed;
 use evergrant::store::{
     Attempt, Change, Commit, Committed, Debt, Edit, Ended, Flow, GrantRow, GrantStore, Intent,
-    NewIntegration, Notice, Reserved, SealedRow, StoreError, Stored,
+    NewIntegration, Notice, QuotaStore, Reserved, SealedRow, StoreError, Stored,
 };
 use evergrant::testing::MemoryStore;
 use evergrant::{AttemptId, DebtId, HolderId, IntegrationId, Lineage, UserId};
@@ -117,6 +120,25 @@ macro_rules! calls {
             })*
         }
     };
+}
+
+#[async_trait]
+impl QuotaStore for Line {
+    async fn draw(&self, turn: TurnId, draws: &[NamedDraw], always: bool) -> Stored<Drawn> {
+        self.around("draw", self.store.draw(turn, draws, always)).await
+    }
+
+    async fn answered(&self, turn: TurnId, sent: bool) -> Stored<()> {
+        self.around("answered", self.store.answered(turn, sent)).await
+    }
+
+    async fn shut(&self, name: &str, wait: Duration) -> Stored<Duration> {
+        self.around("shut", self.store.shut(name, wait)).await
+    }
+
+    async fn left(&self, name: &str, left: Left) -> Stored<()> {
+        self.around("left", self.store.left(name, left)).await
+    }
 }
 
 calls! {

@@ -51,7 +51,9 @@ pub(super) fn judge(response: &Response) -> Verdict {
             Some(claims) => Verdict::TokenRejected { claims: Some(claims) },
             None => Verdict::Accepted,
         },
-        StatusCode::TOO_MANY_REQUESTS => Verdict::Throttled { retry_after: retry_after(response) },
+        StatusCode::TOO_MANY_REQUESTS => {
+            Verdict::Throttled { retry_after: retry_after(response), allowance: None }
+        }
         status if TRANSIENT.contains(&status.as_u16()) => Verdict::Unavailable,
         _ => Verdict::Accepted,
     }

@@ -1,0 +1,118 @@
+//! Allowances, counted.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::MemoryStore;
+use crate::clock::{later, until};
+use crate::id::TurnId;
+use crate::quota::{Drawn, Left, NamedDraw, Rule, UNANSWERED, opens};
+use crate::store::{QuotaStore, Stored};
+
+#[derive(Debug, Default)]
+pub(super) struct Quota {
+    shut_until: Timestamp,
+    /// What the provider said is left, and when all of it is there again.
+    left: Option<(u32, Timestamp)>,
+    turns: HashMap<TurnId, Turn>,
+}
+
+#[derive(Debug)]
+struct Turn {
+    amount: u32,
+    until: Timestamp,
+    length: Duration,
+}
+
+impl Quota {
+    /// What stands in the way of a draw, if anything does.
+    fn obstacle(&mut self, draw: &NamedDraw, always: bool, now: Timestamp) -> Option<Drawn> {
+        self.turns.retain(|_, turn| turn.until > now);
+        let wait = |at: Timestamp, shut| {
+            Some(Drawn::Wait { name: draw.name.clone(), wait: until(now, at), shut })
+        };
+        if self.shut_until > now {
+            return wait(self.shut_until, true);
+        }
+        if always {
+            return None;
+        }
+        match (draw.rule, self.left) {
+            (Rule::Left, Some((left, renewed))) if left < draw.amount && renewed > now => {
+                wait(renewed, false)
+            }
+            (Rule::Left, _) => None,
+            (Rule::Window { most, .. }, _) => {
+                let used: u32 = self.turns.values().map(|turn| turn.amount).sum();
+                let first = self.turns.values().map(|turn| turn.until).min()?;
+                (used.saturating_add(draw.amount) > most).then(|| wait(first, false))?
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl QuotaStore for MemoryStore {
+    async fn draw(&self, turn: TurnId, draws: &[NamedDraw], always: bool) -> Stored<Drawn> {
+        let now = self.clock.now();
+        self.call(|state| {
+            for draw in draws {
+                let quota = state.quotas.entry(draw.name.clone()).or_default();
+                if let Some(obstacle) = quota.obstacle(draw, always, now) {
+                    return obstacle;
+                }
+            }
+            for draw in draws {
+                let quota = state.quotas.entry(draw.name.clone()).or_default();
+                match draw.rule {
+                    Rule::Window { length, .. } => {
+                        let until = later(now, length + UNANSWERED);
+                        let taken = Turn { amount: draw.amount, until, length };
+                        quota.turns.insert(turn, taken);
+                    }
+                    Rule::Left => {
+                        if let Some((left, _)) = &mut quota.left {
+                            *left = left.saturating_sub(draw.amount);
+                        }
+                    }
+                }
+            }
+            Drawn::Taken
+        })
+    }
+
+    async fn answered(&self, turn: TurnId, sent: bool) -> Stored<()> {
+        let now = self.clock.now();
+        self.call(|state| {
+            for quota in state.quotas.values_mut() {
+                if !sent {
+                    quota.turns.remove(&turn);
+                } else if let Some(taken) = quota.turns.get_mut(&turn) {
+                    taken.until = later(now, taken.length);
+                }
+            }
+        })
+    }
+
+    async fn shut(&self, name: &str, wait: Duration) -> Stored<Duration> {
+        let now = self.clock.now();
+        self.call(|state| {
+            let quota = state.quotas.entry(name.to_owned()).or_default();
+            let renewed = quota.left.map(|(_, renewed)| renewed);
+            let opens = opens(later(now, wait), renewed, now);
+            quota.shut_until = quota.shut_until.max(opens);
+            until(now, quota.shut_until)
+        })
+    }
+
+    async fn left(&self, name: &str, left: Left) -> Stored<()> {
+        let now = self.clock.now();
+        self.call(|state| {
+            let quota = state.quotas.entry(name.to_owned()).or_default();
+            quota.left = Some((left.amount, later(now, left.renewed_in)));
+        })
+    }
+}

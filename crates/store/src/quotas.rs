@@ -1,0 +1,152 @@
+//! What providers allow, counted for all processes.
+//!
+//! Invariant: the draws of an allowance that count at one time never exceed it, whoever draws; each
+//! draw holds its allowance's row from the count until it is written.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use evergrant::clock::{later, until};
+use evergrant::id::TurnId;
+use evergrant::quota::{Drawn, Left, NamedDraw, Rule, UNANSWERED, opens};
+use evergrant::store::{GrantStore, QuotaStore, Stored};
+use jiff::Timestamp;
+
+use crate::Store;
+use crate::db::{Db, Tx, args};
+
+#[async_trait]
+impl QuotaStore for Store {
+    async fn draw(&self, turn: TurnId, draws: &[NamedDraw], always: bool) -> Stored<Drawn> {
+        let now = self.now().await?;
+        let mut tx = self.db.begin().await?;
+        for draw in draws {
+            if let Some(obstacle) = obstacle(&mut tx, draw, always, now).await? {
+                tx.rollback().await?;
+                return Ok(obstacle);
+            }
+        }
+        for draw in draws {
+            take(&mut tx, turn, draw, now).await?;
+        }
+        tx.commit().await?;
+        Ok(Drawn::Taken)
+    }
+
+    async fn answered(&self, turn: TurnId, sent: bool) -> Stored<()> {
+        let now = self.now().await?;
+        if sent {
+            let sql = "UPDATE quota_turns SET until = $2 + length WHERE turn = $1";
+            self.db.run(sql, args![turn, now]).await.map(drop)
+        } else {
+            self.db.run("DELETE FROM quota_turns WHERE turn = $1", args![turn]).await.map(drop)
+        }
+    }
+
+    async fn shut(&self, name: &str, wait: Duration) -> Stored<Duration> {
+        let now = self.now().await?;
+        let mut tx = self.db.begin().await?;
+        let row = held(&mut tx, name).await?;
+        let until_then = opens(later(now, wait), row.renewed_at, now).max(row.shut_until);
+        let sql = "UPDATE quotas SET shut_until = $2 WHERE name = $1";
+        tx.run(sql, args![name, until_then]).await?;
+        tx.commit().await?;
+        Ok(until(now, until_then))
+    }
+
+    async fn left(&self, name: &str, left: Left) -> Stored<()> {
+        let renewed_at = later(self.now().await?, left.renewed_in);
+        let sql = "INSERT INTO quotas (name, shut_until, amount_left, renewed_at) \
+                   VALUES ($1, 0, $2, $3) \
+                   ON CONFLICT (name) DO UPDATE \
+                   SET amount_left = excluded.amount_left, renewed_at = excluded.renewed_at";
+        self.db.run(sql, args![name, i64::from(left.amount), renewed_at]).await.map(drop)
+    }
+}
+
+/// An allowance as it lies in its row.
+struct Quota {
+    shut_until: Timestamp,
+    left: Option<i64>,
+    renewed_at: Option<Timestamp>,
+}
+
+/// The allowance's row, which nobody else changes until the transaction ends.
+async fn held(tx: &mut Tx, name: &str) -> Stored<Quota> {
+    // An update that changes nothing locks the row on PostgreSQL; SQLite has locked everything.
+    let sql = "INSERT INTO quotas (name, shut_until) VALUES ($1, 0) \
+               ON CONFLICT (name) DO UPDATE SET shut_until = quotas.shut_until \
+               RETURNING name, shut_until, amount_left, renewed_at";
+    let row = tx.one(sql, args![name]).await?;
+    let row = row.ok_or_else(|| evergrant::store::StoreError::Inconsistent {
+        what: format!("quotas {name}: the row is gone"),
+    })?;
+    let fields = row.of("quotas", "name");
+    Ok(Quota {
+        shut_until: fields.time("shut_until")?,
+        left: fields.int_or_null("amount_left")?,
+        renewed_at: fields.time_or_null("renewed_at")?,
+    })
+}
+
+/// What stands in the way of a draw, if anything does.
+async fn obstacle(
+    tx: &mut Tx,
+    draw: &NamedDraw,
+    always: bool,
+    now: Timestamp,
+) -> Stored<Option<Drawn>> {
+    let quota = held(tx, &draw.name).await?;
+    let wait = |at: Timestamp, shut| {
+        Some(Drawn::Wait { name: draw.name.clone(), wait: until(now, at), shut })
+    };
+    if quota.shut_until > now {
+        return Ok(wait(quota.shut_until, true));
+    }
+    if always {
+        return Ok(None);
+    }
+    match draw.rule {
+        Rule::Left => {
+            let renewed_at = quota.renewed_at.filter(|at| *at > now);
+            let short = quota.left.is_some_and(|left| left < i64::from(draw.amount));
+            Ok(renewed_at.filter(|_| short).and_then(|at| wait(at, false)))
+        }
+        Rule::Window { most, .. } => {
+            let sql = "SELECT $1 AS name, CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS used, \
+                              CAST(MIN(until) AS BIGINT) AS relief \
+                       FROM quota_turns WHERE name = $1 AND until > $2";
+            let row = tx.one(sql, args![draw.name.as_str(), now]).await?;
+            let Some(row) = row else { return Ok(None) };
+            let fields = row.of("quota_turns", "name");
+            let full = fields.int("used")? + i64::from(draw.amount) > i64::from(most);
+            let relief = fields.time_or_null("relief")?;
+            Ok(relief.filter(|_| full).and_then(|at| wait(at, false)))
+        }
+    }
+}
+
+async fn take(tx: &mut Tx, turn: TurnId, draw: &NamedDraw, now: Timestamp) -> Stored<()> {
+    let (name, amount) = (draw.name.as_str(), i64::from(draw.amount));
+    match draw.rule {
+        Rule::Window { length, .. } => {
+            tx.run("DELETE FROM quota_turns WHERE name = $1 AND until <= $2", args![name, now])
+                .await?;
+            let sql = "INSERT INTO quota_turns (name, turn, amount, until, length) \
+                       VALUES ($1, $2, $3, $4, $5)";
+            let micros = i64::try_from(length.as_micros()).unwrap_or(i64::MAX / 2);
+            let until = later(now, length + UNANSWERED);
+            tx.run(sql, args![name, turn, amount, until, micros]).await?;
+        }
+        Rule::Left => {
+            let sql = "UPDATE quotas SET amount_left = amount_left - $2 WHERE name = $1";
+            tx.run(sql, args![name, amount]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Forgets what no longer counts.
+pub(crate) async fn tidy(db: &Db, now: Timestamp) -> Stored<()> {
+    db.run("DELETE FROM quota_turns WHERE until <= $1", args![now]).await.map(drop)
+}
