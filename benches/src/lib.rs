@@ -114,6 +114,7 @@ impl Upstream {
         Grant {
             access,
             refresh: Some("refresh".into()),
+            login: None,
             scopes: self.manifest.hosts.clone(),
             obtained_at: now,
             expires_at: later(now, Duration::from_hours(1)),

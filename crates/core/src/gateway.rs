@@ -510,7 +510,7 @@ impl Api {
             let counted = quotas.count(self.drawer(), request).await;
             counted.map_err(|wait| TooLong { retry_after: Some(wait) })?
         } else {
-            let learn = async || self.provider.learn(&self.clone().urgent()).await;
+            let learn = async { self.provider.learn(&self.clone().urgent()).await };
             quotas.turn(self.drawer(), request, ask.deadline, learn).await?
         };
         turn.waited |= clock.uptime() > began;

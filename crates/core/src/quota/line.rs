@@ -1,6 +1,7 @@
 //! The queue before an allowance, and the doors that are known to be shut.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -83,7 +84,7 @@ impl Quotas {
         drawer: Drawer<'_>,
         request: &Request,
         deadline: Duration,
-        learn: impl AsyncFn(),
+        learn: impl Future<Output = ()> + Send,
     ) -> Result<Counted, TooLong> {
         let mut draws = drawer.draws(request);
         let Some(first) = draws.first() else { return Ok(Counted::nothing(self)) };
@@ -101,13 +102,12 @@ impl Quotas {
                 return Err(TooLong { retry_after: self.shut_for(&draws) });
             }
         };
-        let mut learned = false;
+        let mut learn = Some(learn);
         loop {
             let (turn, wait) = self.draw(&draws, false).await;
             let Some(wait) = wait else { return Ok(turn) };
-            if !learned {
-                learned = true;
-                learn().await;
+            if let Some(learn) = learn.take() {
+                learn.await;
                 draws = drawer.draws(request);
                 continue;
             }
