@@ -10,6 +10,8 @@ mod calendar_sandbox;
 mod client;
 mod declared;
 mod examples;
+#[cfg(feature = "sandbox")]
+mod floor;
 mod graph;
 mod id_token;
 mod mail;
