@@ -25,6 +25,7 @@ mod health;
 mod keys;
 mod kills;
 mod manual;
+mod markets;
 mod metrics;
 mod outages;
 mod outsiders;

@@ -80,7 +80,12 @@ async fn a_stop_of_trading_leaves_reading_alone() {
     let process = floor.process().await;
     let id = floor.kept(&process).await;
     let code = "error.public-api.exceeded-account-trading-allowance";
-    floor.fault("ig", json!({ "path": "/gateway/deal/positions/otc" }), 1, json!({ "ig_error": code }));
+    floor.fault(
+        "ig",
+        json!({ "path": "/gateway/deal/positions/otc" }),
+        1,
+        json!({ "ig_error": code }),
+    );
     let refused = floor.run(super::trades::open(&process, id, 1)).await;
     let Err(evergrant::CallError::Throttled { retry_after: Some(wait) }) = refused else {
         panic!("{refused:?}")

@@ -171,12 +171,8 @@ impl Floor {
             ("password".to_owned(), Secret::from("sandbox")),
         ]);
         form.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), Secret::from(*value))));
-        let finish = process.vault.finish(
-            Some(self.owner),
-            &"ig".into(),
-            &begun.state,
-            Proof::Form(form),
-        );
+        let finish =
+            process.vault.finish(Some(self.owner), &"ig".into(), &begun.state, Proof::Form(form));
         self.run(finish).await
     }
 

@@ -19,7 +19,11 @@ fn once(id: IntegrationId, number: u32) -> Once {
     Once::from_key(id, "open position", &number.to_string())
 }
 
-pub(crate) async fn open(process: &Process, id: IntegrationId, number: u32) -> Result<Deal, CallError> {
+pub(crate) async fn open(
+    process: &Process,
+    id: IntegrationId,
+    number: u32,
+) -> Result<Deal, CallError> {
     let api = process.api(id).await;
     let trading = api.provider().trading().unwrap();
     trading.open_position(&api, once(id, number), &position()).await
