@@ -34,6 +34,7 @@ impl Answer {
     /// The error `code` with the status that belongs to it.
     pub(super) fn error(code: impl Into<String>) -> Self {
         let code = code.into();
+        debug_assert!(codes::status(&code).is_some(), "the table has no {code}");
         let status = codes::status(&code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { status, headers: Vec::new(), body: Some(json!({ "errorCode": code })) }
     }

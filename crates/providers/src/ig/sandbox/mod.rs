@@ -112,6 +112,7 @@ impl Act for IgAct {
     fn routes(&self) -> Router {
         Router::new()
             .route(PREFIX, any(play))
+            .route(&format!("{PREFIX}/"), any(play))
             .route(&format!("{PREFIX}/{{*path}}"), any(play))
             .with_state(self.clone())
     }

@@ -120,9 +120,19 @@ impl Sessions {
         if self.second_login_kills {
             self.end(Some(identifier), "the client logged in again");
         }
-        for pair in self.pairs.values_mut() {
-            let session = self.sessions.get(pair.session);
-            pair.is_dead |= session.is_some_and(|session| session.identifier == identifier);
+        let sessions = &self.sessions;
+        let is_theirs = |pair: &&mut Pair| {
+            let session = sessions.get(pair.session).filter(|session| !session.is_over);
+            !pair.is_dead && session.is_some_and(|session| session.identifier == identifier)
+        };
+        let mut ended = Vec::new();
+        for pair in self.pairs.values_mut().filter(is_theirs) {
+            pair.is_dead = true;
+            ended.push(pair.session);
+        }
+        for session in ended {
+            let why = "the client logged in again";
+            self.record(Event::Revoked, Kind::Access, Some((session, 0)), Some(why));
         }
         let session = self.open(identifier, key);
         self.pair(session, account)
