@@ -149,7 +149,7 @@ impl Act for IgAct {
             "keys": world.keys,
             "clients": world.clients,
             "allowances": world.allowances.figures(),
-            "changes": changes::PATHS,
+            "changes": changes::all(),
             "fault_sites": faults::SITES.iter().map(|site| site.name).collect::<Vec<_>>(),
         })
     }

@@ -48,8 +48,18 @@ const EXCHANGES: &[(&str, &str, &str, &str, &str)] = &[
     ("Shares - TSE (Japan)", "JT", "JPY", "JP", "Tokyo"),
 ];
 const SECTORS: &[&str] = &[
-    "Banks", "Communication", "Energy", "Food", "Health", "Industry", "Insurance", "Materials",
-    "Property", "Retail", "Technology", "Utilities",
+    "Banks",
+    "Communication",
+    "Energy",
+    "Food",
+    "Health",
+    "Industry",
+    "Insurance",
+    "Materials",
+    "Property",
+    "Retail",
+    "Technology",
+    "Utilities",
 ];
 /// The letters with which names begin, by node.
 const INITIALS: &[(&str, &[&str])] = &[
@@ -200,8 +210,22 @@ fn company(bits: u64, initials: &[&str]) -> (String, String) {
 /// A line of the table, and the node of the market.
 fn known(line: &str, born: i64) -> Option<(Market, String)> {
     let cells: Vec<_> = line.split(';').collect();
-    let [epic, name, kind, expiry, id, currency, country, base, spread, decimals, scaling, contract, hours, node] =
-        cells.as_slice()
+    let [
+        epic,
+        name,
+        kind,
+        expiry,
+        id,
+        currency,
+        country,
+        base,
+        spread,
+        decimals,
+        scaling,
+        contract,
+        hours,
+        node,
+    ] = cells.as_slice()
     else {
         return None;
     };

@@ -44,10 +44,23 @@ impl Floor<'_> {
         let mut details = self.details(market, 3);
         let mut brief = members(details["instrument"].take());
         let kept = [
-            "epic", "name", "type", "expiry", "lotSize", "unit", "streamingPricesAvailable",
-            "rolloverDetails", "sprintMarketsMinimumExpiryTime", "sprintMarketsMaximumExpiryTime",
-            "marginFactor", "marginFactorUnit", "slippageFactor", "limitedRiskPremium",
-            "openingHours", "expiryDetails", "specialInfo",
+            "epic",
+            "name",
+            "type",
+            "expiry",
+            "lotSize",
+            "unit",
+            "streamingPricesAvailable",
+            "rolloverDetails",
+            "sprintMarketsMinimumExpiryTime",
+            "sprintMarketsMaximumExpiryTime",
+            "marginFactor",
+            "marginFactorUnit",
+            "slippageFactor",
+            "limitedRiskPremium",
+            "openingHours",
+            "expiryDetails",
+            "specialInfo",
         ];
         brief.retain(|name, _| kept.contains(&name.as_str()));
         brief.insert("currencies".to_owned(), json!([]));
@@ -152,7 +165,7 @@ fn rules(market: &Market, version: u32) -> Value {
         "trailingStopsPreference": "AVAILABLE",
     }));
     match version {
-        ..3 => rules.remove("controlledRiskSpacing"),
+        ..=2 => rules.remove("controlledRiskSpacing"),
         4.. => rules.remove("marketOrderPreference"),
         _ => None,
     };

@@ -1,7 +1,5 @@
 //! When a market is open: the same hours each week, in UTC.
 
-use super::dice;
-
 const MINUTE: i64 = 60;
 pub(super) const DAY: i64 = 24 * 60 * MINUTE;
 
@@ -66,13 +64,6 @@ impl Hours {
             Self::Exchange(open, close) => Some((clock(open), clock(close))),
             _ => None,
         }
-    }
-
-    /// The hours of an exchange that nobody knows, near those of others.
-    pub(super) fn somewhere(name: &str) -> Self {
-        const OPENINGS: &[i64] = &[60, 7 * 60, 8 * 60, 14 * 60 + 30];
-        let open = dice::pick(OPENINGS, dice::of_text(name)).unwrap_or(8 * 60);
-        Self::Exchange(open, open + 6 * 60 + 30)
     }
 }
 

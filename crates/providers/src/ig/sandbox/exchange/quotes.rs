@@ -130,8 +130,7 @@ impl Tape {
     pub(super) fn day(&self, market: &Market, now: i64) -> (Candle, Quote) {
         let quote = self.quote(market, now);
         let start = quote.at.div_euclid(DAY) * DAY;
-        let flat =
-            Candle { start, open: quote, high: quote, low: quote, close: quote, volume: 0 };
+        let flat = Candle { start, open: quote, high: quote, low: quote, close: quote, volume: 0 };
         let day = self.candle(market, start, start + DAY, now).unwrap_or(flat);
         (day, self.quote(market, start - 1))
     }
@@ -146,8 +145,7 @@ impl Tape {
     }
 
     fn pin(&self, epic: &str, second: i64) -> Option<&Pin> {
-        let holds =
-            |pin: &&Pin| pin.from <= second && pin.until.is_none_or(|until| second < until);
+        let holds = |pin: &&Pin| pin.from <= second && pin.until.is_none_or(|until| second < until);
         self.pins.get(epic)?.iter().rev().find(holds)
     }
 }

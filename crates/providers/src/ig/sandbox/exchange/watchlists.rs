@@ -73,7 +73,8 @@ impl Watchlists {
             return Err(Answer::error("error.watchlists.management.duplicate-name"));
         }
         let wanted = call.member("epics").and_then(Value::as_array).cloned().unwrap_or_default();
-        let known = wanted.iter().filter_map(Value::as_str).filter(|epic| floor.find(epic).is_some());
+        let known =
+            wanted.iter().filter_map(Value::as_str).filter(|epic| floor.find(epic).is_some());
         let epics: Vec<_> = known.map(str::to_owned).collect();
         let status = if epics.len() == wanted.len() {
             "SUCCESS"

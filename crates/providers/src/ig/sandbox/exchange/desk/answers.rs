@@ -75,7 +75,8 @@ impl Desk<'_> {
 
     fn amend(&mut self, deal_id: &str, call: &Call) -> Refused<Answer> {
         let amendment = Amendment::read(call)?;
-        Ok(self.deal(&About::default(), |dealer, confirm| dealer.amend(deal_id, &amendment, confirm)))
+        Ok(self
+            .deal(&About::default(), |dealer, confirm| dealer.amend(deal_id, &amendment, confirm)))
     }
 
     fn order(&mut self, call: &Call) -> Refused<Answer> {
@@ -92,7 +93,8 @@ impl Desk<'_> {
         let orders = &self.dealer.book.orders;
         let known = orders.iter().find(|order| order.deal_id == deal_id).map(|order| order.kind);
         let ticket = OrderTicket::read(call, known)?;
-        Ok(self.deal(&About::default(), |dealer, confirm| dealer.reorder(deal_id, &ticket, confirm)))
+        Ok(self
+            .deal(&About::default(), |dealer, confirm| dealer.reorder(deal_id, &ticket, confirm)))
     }
 
     fn withdraw(&mut self, deal_id: &str) -> Answer {
@@ -111,8 +113,11 @@ impl Desk<'_> {
         confirm.epic = about.market.map(|(epic, _)| epic.to_owned());
         confirm.expiry = about.market.map(|(_, expiry)| expiry.to_owned());
         confirm.direction = about.direction;
-        let outcome =
-            if is_known { Err("DUPLICATE_ORDER_ERROR") } else { deal(&mut self.dealer, &mut confirm) };
+        let outcome = if is_known {
+            Err("DUPLICATE_ORDER_ERROR")
+        } else {
+            deal(&mut self.dealer, &mut confirm)
+        };
         if let Err(reason) = outcome {
             confirm.reason = reason;
             self.note_rejection(&confirm);

@@ -179,6 +179,8 @@ pub(in super::super) struct Book {
     pub(in super::super) activities: Vec<Activity>,
     /// The oldest first.
     pub(in super::super) transactions: Vec<Transaction>,
+    /// Whether the past is in it.
+    pub(in super::super) remembers: bool,
     references: BTreeMap<String, i64>,
     seed: u64,
     ids: i64,
@@ -200,6 +202,7 @@ impl Book {
             confirms: Confirms::default(),
             activities: Vec::new(),
             transactions: Vec::new(),
+            remembers: false,
             references: BTreeMap::new(),
             seed,
             ids: 0,

@@ -45,7 +45,8 @@ pub(in super::super) struct Confirm {
 
 impl Confirm {
     fn json(&self) -> Value {
-        let affected = |(deal, status): &(String, &str)| json!({ "dealId": deal, "status": status });
+        let affected =
+            |(deal, status): &(String, &str)| json!({ "dealId": deal, "status": status });
         json!({
             "date": self.at.strftime("%Y-%m-%dT%H:%M:%S.%3f").to_string(),
             "status": self.status,

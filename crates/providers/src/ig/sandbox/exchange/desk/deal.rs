@@ -45,7 +45,7 @@ pub(super) struct Done {
 
 impl<'a> Dealer<'a> {
     /// A confirm of nothing yet.
-    pub(super) fn blank(&mut self, reference: &str) -> Confirm {
+    pub(in super::super) fn blank(&mut self, reference: &str) -> Confirm {
         Confirm {
             at: self.now,
             reference: reference.to_owned(),
@@ -184,7 +184,7 @@ impl<'a> Dealer<'a> {
         let mut done = Done::default();
         self.reduce(market, &opposite, netted, fill.level, reference, &mut done);
         if rest > DUST {
-            self.book.positions.push(Position {
+            let position = Position {
                 deal_id: deal_id.to_owned(),
                 reference: reference.to_owned(),
                 epic: market.epic.clone(),
@@ -194,21 +194,55 @@ impl<'a> Dealer<'a> {
                 currency: fill.currency.to_owned(),
                 created: self.now.as_second(),
                 exits: fill.exits,
-            });
-            done.status = "OPEN";
-            done.affected.push((deal_id.to_owned(), "OPENED"));
-            let note = Activity {
-                description: format!("Position opened: {}", short(deal_id)),
-                actions: vec![("POSITION_OPENED", deal_id.to_owned())],
-                direction: Some(fill.direction),
-                size: Some(rest),
-                level: Some(fill.level),
-                exits: fill.exits,
-                ..self.note(market, deal_id, reference, "POSITION")
             };
-            self.book.activities.push(note);
+            self.add(market, position, &mut done);
         }
         Ok(done)
+    }
+
+    fn add(&mut self, market: &Market, position: Position, done: &mut Done) {
+        let deal_id = &position.deal_id;
+        done.status = "OPEN";
+        done.affected.push((deal_id.clone(), "OPENED"));
+        let note = Activity {
+            description: format!("Position opened: {}", short(deal_id)),
+            actions: vec![("POSITION_OPENED", deal_id.clone())],
+            direction: Some(position.direction),
+            size: Some(position.size),
+            level: Some(position.level),
+            exits: position.exits,
+            ..self.note(market, deal_id, &position.reference, "POSITION")
+        };
+        self.book.activities.push(note);
+        self.book.positions.push(position);
+    }
+
+    /// A position that was opened elsewhere.
+    pub(in super::super) fn opened(
+        &mut self,
+        market: &Market,
+        position: Position,
+        confirm: &mut Confirm,
+    ) {
+        let mut done = Done::default();
+        confirm.currency = Some(position.currency.clone());
+        self.add(market, position, &mut done);
+        settle(confirm, done);
+    }
+
+    /// A position that was closed elsewhere, or a part of it.
+    pub(in super::super) fn closed_elsewhere(
+        &mut self,
+        deal_id: &str,
+        size: Option<f64>,
+    ) -> Option<()> {
+        let position = self.book.positions.get(self.book.position(deal_id)?)?.clone();
+        let market = self.floor.find(&position.epic)?;
+        let level = position.exit(self.floor.quote(market));
+        let size = size.unwrap_or(position.size);
+        let reference = position.reference.clone();
+        self.reduce(market, &[position], size, level, &reference, &mut Done::default());
+        Some(())
     }
 
     /// Takes `size` off these positions, the oldest first, at `level`.

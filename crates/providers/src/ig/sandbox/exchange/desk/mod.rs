@@ -13,7 +13,7 @@ mod ticket;
 mod triggers;
 
 pub(super) use self::answers::Desk;
-pub(super) use self::book::{Book, Direction, Order, OrderKind, Position};
+pub(super) use self::book::{Book, Direction, Order, Position};
 pub(super) use self::confirms::{Confirm, Delay};
 pub(super) use self::deal::Dealer;
 pub(super) use self::notes::{Activity, Transaction};

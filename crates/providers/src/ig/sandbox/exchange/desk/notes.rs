@@ -30,7 +30,12 @@ pub(in super::super) struct Activity {
 
 impl Activity {
     /// One in a market, about which nothing else is known.
-    pub(in super::super) fn of(at: i64, market: &Market, deal_id: &str, kind: &'static str) -> Self {
+    pub(in super::super) fn of(
+        at: i64,
+        market: &Market,
+        deal_id: &str,
+        kind: &'static str,
+    ) -> Self {
         Self {
             at,
             epic: market.epic.clone(),

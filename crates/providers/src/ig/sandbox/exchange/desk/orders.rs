@@ -84,12 +84,7 @@ impl Dealer<'_> {
     }
 
     /// The order with its distances, if price and time are still before it.
-    fn checked(
-        &self,
-        market: &Market,
-        mut order: Order,
-        ticket: &OrderTicket,
-    ) -> Rejected<Order> {
+    fn checked(&self, market: &Market, mut order: Order, ticket: &OrderTicket) -> Rejected<Order> {
         let quote = self.floor.quote(market);
         if order.is_met(quote) || order.good_till.is_some_and(|end| end <= self.now.as_second()) {
             return Err("LEVEL_TOLERANCE_ERROR");

@@ -173,7 +173,8 @@ impl OrderSubject {
         not_empty(call)?;
         let reference = call.text("dealReference")?.map(str::to_owned);
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let reference_fits = |text: &String| (1..=30).contains(&text.len()) && text.chars().all(fits);
+        let reference_fits =
+            |text: &String| (1..=30).contains(&text.len()) && text.chars().all(fits);
         if reference.as_ref().is_some_and(|text| !reference_fits(text)) {
             return Err(bad_pattern("dealReference"));
         }

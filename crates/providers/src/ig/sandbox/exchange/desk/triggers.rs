@@ -94,9 +94,8 @@ impl Dealer<'_> {
         }
         let level = position.exit(self.floor.quote(market));
         let sign = position.direction.sign();
-        let beyond = |exit: Option<f64>, side: f64| {
-            exit.filter(|exit| (level - exit) * sign * side >= 0.0)
-        };
+        let beyond =
+            |exit: Option<f64>, side: f64| exit.filter(|exit| (level - exit) * sign * side >= 0.0);
         if let Some(stop) = beyond(position.exits.stop, -1.0) {
             let level = if position.exits.guaranteed { stop } else { level };
             self.end(market, position, level);

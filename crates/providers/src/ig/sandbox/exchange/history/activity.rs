@@ -116,7 +116,8 @@ fn shown(activity: &Activity, is_detailed: bool) -> Value {
 }
 
 fn details(activity: &Activity) -> Value {
-    let action = |(kind, deal): &(&str, String)| json!({ "actionType": kind, "affectedDealId": deal });
+    let action =
+        |(kind, deal): &(&str, String)| json!({ "actionType": kind, "affectedDealId": deal });
     let exits = &activity.exits;
     json!({
         "dealReference": activity.reference,

@@ -1,10 +1,10 @@
 //! What an account did before the world began: deals of the last weeks at the prices of then.
 
 use super::super::desk::{Activity, Book, Direction, Transaction};
+use super::super::dice;
 use super::super::floor::Floor;
 use super::super::hours::DAY;
 use super::super::market::{Market, Sold, round};
-use super::super::{dice, market};
 
 /// How many deals there were.
 const DEALS: i64 = 40;
@@ -20,8 +20,11 @@ const MARKETS: &[&str] = &[
 const CHANNELS: &[&str] = &["WEB", "MOBILE", "PUBLIC_WEB_API"];
 
 impl Book {
-    /// Writes the past into a new book. Its balance is what is left after all of it.
+    /// Writes the past into a book that has none yet. Its balance is what is left after all of it.
     pub(in super::super) fn remember(&mut self, floor: &Floor<'_>, kind: &str, seed: u64) {
+        if std::mem::replace(&mut self.remembers, true) {
+            return;
+        }
         let start = floor.now - 60 * DAY;
         self.transactions.push(Transaction {
             at: start,
@@ -56,7 +59,7 @@ impl Book {
         let direction = if bits & 1 == 0 { Direction::Buy } else { Direction::Sell };
         let length = 60 + i64::try_from((bits >> 8) % 7_200).unwrap_or(0);
         let closed = market.hours.last_open(opened + length);
-        let size = market::round(1.0 + 4.0 * dice::unit(bits), 1);
+        let size = round(1.0 + 4.0 * dice::unit(bits), 1);
         let entry = direction.price(floor.at(opened).quote(market));
         let exit = direction.opposite().price(floor.at(closed).quote(market));
         let (deal_id, reference) = (self.deal_id(), self.reference(None, opened).0);
