@@ -33,7 +33,7 @@ pub(super) struct Sessions {
     pub(super) second_login_kills: bool,
     /// What `expires_in` says instead of the truth.
     pub(super) claimed: Option<u64>,
-    sessions: Vec<Session>,
+    opened: Vec<Session>,
     access: HashMap<String, Access>,
     refresh: HashMap<String, Refresh>,
     pairs: HashMap<String, Pair>,
@@ -99,7 +99,7 @@ impl Sessions {
             rotation: Rotation::Once,
             second_login_kills: false,
             claimed: None,
-            sessions: Vec::new(),
+            opened: Vec::new(),
             access: HashMap::new(),
             refresh: HashMap::new(),
             pairs: HashMap::new(),
@@ -120,7 +120,7 @@ impl Sessions {
         if self.second_login_kills {
             self.end(Some(identifier), "the client logged in again");
         }
-        let sessions = &self.sessions;
+        let sessions = &self.opened;
         let is_theirs = |pair: &&mut Pair| {
             let session = sessions.get(pair.session).filter(|session| !session.is_over);
             !pair.is_dead && session.is_some_and(|session| session.identifier == identifier)
@@ -150,7 +150,7 @@ impl Sessions {
     /// The session of an access token that is good.
     pub(super) fn of_access(&self, token: &str, now: Timestamp) -> Option<&Session> {
         let access = self.access.get(token).filter(|access| now < access.ends)?;
-        self.sessions.get(access.session).filter(|session| !session.is_over)
+        self.opened.get(access.session).filter(|session| !session.is_over)
     }
 
     /// The session and the account of a pair that is good.
@@ -163,7 +163,7 @@ impl Sessions {
         let xst = call.header("x-security-token").ok_or("error.security.account-token-missing")?;
         let dead = "error.security.client-token-invalid";
         let pair = self.pairs.get(cst).ok_or(dead)?;
-        let session = self.sessions.get(pair.session).ok_or(dead)?;
+        let session = self.opened.get(pair.session).ok_or(dead)?;
         let ends = later(pair.used, IDLE).min(later(pair.began, LONGEST));
         if session.is_over || pair.is_dead || now >= ends {
             return Err(dead);
@@ -195,8 +195,8 @@ impl Sessions {
     /// Spends a refresh token.
     pub(super) fn renew(&mut self, token: &str, key: &str) -> Result<Tokens, &'static str> {
         let now = self.backstage.now();
-        let refused = |sessions: &Self, found: Option<(usize, u64)>, why: &str| {
-            sessions.record(Event::Refused, Kind::Refresh, found, Some(why));
+        let refused = |shelf: &Self, found: Option<(usize, u64)>, why: &str| {
+            shelf.record(Event::Refused, Kind::Refresh, found, Some(why));
             Err(OAUTH_INVALID)
         };
         let Some(found) = self.refresh.get(token) else {
@@ -205,7 +205,7 @@ impl Sessions {
         let (session, generation) = (found.session, found.generation);
         let (ends, spent, successor) = (found.ends, found.spent, found.successor.clone());
         let named = Some((session, generation));
-        let Some(held) = self.sessions.get(session) else {
+        let Some(held) = self.opened.get(session) else {
             return refused(self, None, "unknown");
         };
         if held.key != key {
@@ -257,7 +257,7 @@ impl Sessions {
         let is_meant = |session: &Session| {
             !session.is_over && identifier.is_none_or(|meant| session.identifier == meant)
         };
-        let sessions = self.sessions.iter().enumerate();
+        let sessions = self.opened.iter().enumerate();
         let meant: Vec<_> =
             sessions.filter(|(_, session)| is_meant(session)).map(|(index, _)| index).collect();
         for session in meant {
@@ -269,7 +269,7 @@ impl Sessions {
     pub(super) fn expire(&mut self, identifier: Option<&str>) {
         let now = self.backstage.now();
         for access in self.access.values_mut() {
-            let session = self.sessions.get(access.session);
+            let session = self.opened.get(access.session);
             let is_meant = session
                 .is_some_and(|session| identifier.is_none_or(|meant| session.identifier == meant));
             if is_meant {
@@ -283,13 +283,13 @@ impl Sessions {
         let by_access = call.bearer().and_then(|token| self.access.get(token));
         let by_pair = || self.pairs.get(call.header("cst")?).map(|pair| pair.session);
         let session = by_access.map(|access| access.session).or_else(by_pair)?;
-        self.sessions.get(session).map(|session| session.identifier.as_str())
+        self.opened.get(session).map(|session| session.identifier.as_str())
     }
 
     /// The login behind a refresh token, good or not.
     pub(super) fn identifier_of_refresh(&self, token: &str) -> Option<&str> {
         let session = self.refresh.get(token)?.session;
-        self.sessions.get(session).map(|session| session.identifier.as_str())
+        self.opened.get(session).map(|session| session.identifier.as_str())
     }
 
     /// Writes down that the tokens of a call were not accepted.
@@ -302,21 +302,21 @@ impl Sessions {
     }
 
     fn open(&mut self, identifier: &str, key: &str) -> usize {
-        self.sessions.push(Session {
-            grant: format!("ig-grant-{}", self.sessions.len() + 1),
+        self.opened.push(Session {
+            grant: format!("ig-grant-{}", self.opened.len() + 1),
             identifier: identifier.to_owned(),
             key: key.to_owned(),
             generation: 0,
             is_over: false,
         });
-        self.sessions.len() - 1
+        self.opened.len() - 1
     }
 
     fn issue(&mut self, session: usize) -> Tokens {
         let now = self.backstage.now();
         let lifetime = self.backstage.access_ttl().unwrap_or(ACCESS);
         let ends = later(now, lifetime);
-        let generation = self.sessions.get_mut(session).map_or(1, |session| {
+        let generation = self.opened.get_mut(session).map_or(1, |session| {
             session.generation += 1;
             session.generation
         });
@@ -347,7 +347,7 @@ impl Sessions {
     }
 
     fn end_one(&mut self, session: usize, why: &str) {
-        if let Some(held) = self.sessions.get_mut(session) {
+        if let Some(held) = self.opened.get_mut(session) {
             held.is_over = true;
             let kind = if held.generation == 0 { Kind::Access } else { Kind::Refresh };
             self.record(Event::Revoked, kind, Some((session, 0)), Some(why));
@@ -366,7 +366,7 @@ impl Sessions {
 
     /// Writes down what happened to a token of a session; generation 0 is none.
     fn record(&self, event: Event, kind: Kind, of: Option<(usize, u64)>, why: Option<&str>) {
-        let session = of.and_then(|(session, _)| self.sessions.get(session));
+        let session = of.and_then(|(session, _)| self.opened.get(session));
         let generation = of.map(|(_, generation)| generation).filter(|number| *number > 0);
         let what = if kind == Kind::Refresh { "refresh" } else { "access" };
         let token = |session: &Session| Some(format!("{}.{what}-{}", session.grant, generation?));
