@@ -1,0 +1,1 @@
+//! IG's JSON, as tolerantly as it is written.
