@@ -4,6 +4,8 @@ mod call;
 mod key;
 mod limits;
 mod refusal;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 mod session;
 mod settings;
 mod wire;
