@@ -9,6 +9,7 @@ use super::world::{Account, Who, World};
 /// `GET /accounts`.
 pub(super) fn list(world: &mut World, _call: &Call, who: &Who) -> Answer {
     let now = world.backstage.now();
+    world.exchange.settle(now);
     let world = &*world;
     let Some(client) = world.client(&who.identifier) else {
         return Answer::error("system.error");

@@ -7,11 +7,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::allowances;
 use super::world::{KeyStatus, World};
+use super::{allowances, exchange};
 
-/// What can be changed, for the page that lists it.
-pub(super) const PATHS: &[&str] = &[
+const PATHS: &[&str] = &[
     "weekend",
     "expire {\"identifier\"?:text}",
     "revoke {\"identifier\"?:text}",
@@ -27,6 +26,11 @@ pub(super) const PATHS: &[&str] = &[
     "navigation {\"gone\":bool}",
     "faithful_nulls {\"on\":bool}",
 ];
+
+/// What can be changed, for the page that lists it.
+pub(super) fn all() -> Vec<&'static str> {
+    [PATHS, exchange::PATHS].concat()
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -171,7 +175,13 @@ pub(super) fn change(world: &mut World, path: &str, body: &Value) -> Result<Valu
             let FaithfulNulls { on } = read(body)?;
             world.exchange.faithful_nulls = on;
         }
-        _ => return Err(Problem::unknown(format!("there are: {}", PATHS.join(", ")))),
+        path => {
+            let (now, clients) = (world.backstage.now(), &world.clients);
+            let account = |id: &str| clients.iter().find_map(|client| client.account(id));
+            let changed = world.exchange.change(path, body, account, now);
+            let unknown = || Err(Problem::unknown(format!("there are: {}", all().join(", "))));
+            return changed.unwrap_or_else(unknown);
+        }
     }
     Ok(body.clone())
 }

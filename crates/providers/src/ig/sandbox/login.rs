@@ -60,7 +60,9 @@ fn admit(world: &mut World, call: &Call, key: &str) -> Refused<Answer> {
             "oauthToken": token_object(&tokens),
         })));
     }
-    let money = world.exchange.money(account.id, world.backstage.now());
+    let now = world.backstage.now();
+    world.exchange.settle(now);
+    let money = world.exchange.money(account.id, now);
     let security = world.sessions.log_in_v2(&identifier, key, account.id);
     let body = json!({
         "accountType": account.kind,

@@ -150,7 +150,7 @@ impl Act for IgAct {
             "clients": world.clients,
             "allowances": world.allowances.figures(),
             "switches": world.switches(),
-            "changes": changes::PATHS,
+            "changes": changes::all(),
             "fault_sites": faults::SITES.iter().map(|site| site.name).collect::<Vec<_>>(),
         })
     }

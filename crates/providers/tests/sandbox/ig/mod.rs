@@ -5,6 +5,7 @@ mod control;
 mod encryption;
 mod errors;
 mod examples;
+mod exchange;
 mod pairs;
 mod refresh;
 mod sessions;
