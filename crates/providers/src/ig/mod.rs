@@ -2,9 +2,11 @@
 
 mod call;
 mod key;
+mod markets;
 mod refusal;
 mod session;
 mod settings;
+mod trading;
 mod wire;
 mod words;
 
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use evergrant::capability::{Markets, Trading};
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, Credential, Evidence, Failure, Limits, Manifest, Provider,
     Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
@@ -63,7 +66,8 @@ pub(crate) fn provider(
         limits: Limits::NONE,
         patience: PATIENCE,
     };
-    Ok(Arc::new(Ig { manifest, environment: settings.environment, key }))
+    let tree = markets::Tree::default();
+    Ok(Arc::new(Ig { manifest, environment: settings.environment, key, tree }))
 }
 
 /// IG, as one registration may use it.
@@ -71,6 +75,7 @@ struct Ig {
     manifest: Manifest,
     environment: Environment,
     key: Arc<Key>,
+    tree: markets::Tree,
 }
 
 #[async_trait]
@@ -124,5 +129,13 @@ impl Provider for Ig {
 
     fn judge(&self, _response: &Response) -> Verdict {
         Verdict::Accepted
+    }
+
+    fn markets(&self) -> Option<&dyn Markets> {
+        Some(self)
+    }
+
+    fn trading(&self) -> Option<&dyn Trading> {
+        Some(self)
     }
 }
