@@ -125,7 +125,9 @@ impl Vault {
             obtained_at: grant.map(|grant| grant.obtained_at),
             expires_at: row.grant.expires_at,
             renewal: manifest.filter(|m| can_be_renewed(m, grant)).map(|m| m.renewal),
-            life: manifest.map_or(RefreshLife::Unknown, |m| m.refresh_life),
+            life: provider.map_or(RefreshLife::Unknown, |provider| {
+                grant.map_or(provider.manifest().refresh_life, |grant| provider.refresh_life(grant))
+            }),
         });
         let (status, reason, since) = match &integration.status {
             Status::Active => ("active", None, None),
