@@ -8,6 +8,7 @@ pub(super) mod deal;
 pub(super) mod given;
 pub(super) mod history;
 pub(super) mod market;
+pub(super) mod place;
 pub(super) mod position;
 pub(super) mod price;
 pub(super) mod time;
