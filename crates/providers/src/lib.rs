@@ -3,6 +3,7 @@
 pub mod declared;
 mod dictionary;
 mod id_token;
+pub mod ig;
 pub mod microsoft;
 mod oauth2;
 mod registrations;

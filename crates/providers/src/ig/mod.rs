@@ -1,0 +1,4 @@
+//! IG: markets, prices and dealing.
+
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
