@@ -3,7 +3,7 @@
 from ig_checks.world import check, is_frame, raises
 from trading_ig.rest import IGException
 
-FTSE, GOLD, POUND = "IX.D.FTSE.CFD.IP", "CS.D.CFDGOLD.CFDGC.IP", "CS.D.GBPUSD.CFD.IP"
+FTSE, POUND = "IX.D.FTSE.IFM.IP", "CS.D.GBPUSD.MINI.IP"
 
 
 def run(ig, sandbox):
