@@ -23,6 +23,8 @@ pub use registrations::Registrations;
 pub struct Settings {
     /// Microsoft 365.
     pub microsoft: microsoft::Settings,
+    /// IG.
+    pub ig: ig::Settings,
     /// Declared providers by key.
     pub declared: BTreeMap<String, declared::Settings>,
 }
@@ -33,7 +35,8 @@ impl Settings {
         let declared = self.declared.iter();
         let declared = declared.map(|(name, one)| (name.clone(), one.credentials.clone()));
         let microsoft = (microsoft::REGISTRATION.to_owned(), self.microsoft.credentials());
-        declared.chain([microsoft]).collect()
+        let ig = (ig::REGISTRATION.to_owned(), self.ig.credentials());
+        declared.chain([microsoft, ig]).collect()
     }
 }
 
@@ -58,10 +61,12 @@ impl SettingsError {
 pub fn all(settings: &Settings) -> Result<(Providers, Registrations), SettingsError> {
     let mut registrations = Registrations::default();
     let mut providers = microsoft::providers(&settings.microsoft, &mut registrations)?;
+    providers.push(ig::provider(&settings.ig, &mut registrations)?);
     for declared in declared::providers(&settings.declared, &mut registrations)? {
         let key = &declared.manifest().key;
         if providers.iter().any(|p| p.manifest().key == *key)
-            || declared.manifest().registration == microsoft::REGISTRATION
+            || [microsoft::REGISTRATION, ig::REGISTRATION]
+                .contains(&declared.manifest().registration.as_str())
         {
             return Err(SettingsError::new(
                 format!("declared.{key}"),
@@ -71,4 +76,10 @@ pub fn all(settings: &Settings) -> Result<(Providers, Registrations), SettingsEr
         providers.push(declared);
     }
     Ok((providers.into_iter().collect(), registrations))
+}
+
+/// `host`, with the port if it is not the scheme's own.
+pub(crate) fn authority(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

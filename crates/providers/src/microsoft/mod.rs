@@ -35,6 +35,7 @@ use identity::Identity;
 pub use settings::{Cloud, Settings};
 
 use crate::SettingsError;
+use crate::authority;
 use crate::dictionary::{INCOMPLETE, Numbered};
 use crate::registrations::Registrations;
 
@@ -268,10 +269,4 @@ impl Profiles for Microsoft {
     async fn profile(&self, api: &Api) -> Result<Profile, CallError> {
         graph::profile(api).await
     }
-}
-
-/// `host`, with the port if it is not the scheme's own.
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

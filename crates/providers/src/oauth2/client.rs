@@ -18,6 +18,7 @@ use super::assertion::{KIND as ASSERTION_KIND, Signer};
 use super::failure::Refusal;
 use super::{DEVICE_GRANT, Form, Habits, TokenAnswer, answer, unanswered};
 use crate::dictionary;
+use crate::registrations::Replaceable;
 
 /// How a client proves who it is (RFC 6749, section 2.3; OpenID Connect Core, section 9).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -302,6 +303,16 @@ impl Client {
     /// Nothing here panics while it holds the lock; the data is whole in any case.
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Replaceable for Client {
+    fn credentials(&self) -> Vec<Credential> {
+        self.credentials()
+    }
+
+    fn replace(&self, credentials: Vec<ClientCredential>) -> Result<(), (String, &'static str)> {
+        self.replace_credentials(credentials)
     }
 }
 

@@ -11,7 +11,8 @@ use crate::capability::Patch;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Deal {
-    /// Names it: with this its outcome can be asked for again.
+    /// Names it: with this its outcome can be asked for again. The provider need not know it: where the
+    /// answer was lost and no name of ours could be sent along, it tells what to look at instead.
     pub reference: String,
     /// Whether it was done.
     pub outcome: DealOutcome,

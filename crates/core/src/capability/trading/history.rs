@@ -97,4 +97,8 @@ pub struct Transaction {
     pub close_level: Option<f64>,
     /// Whether it was cash that was paid in or out.
     pub cash: Option<bool>,
+    /// What the provider said beyond this, under its own names.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(feature = "schema", schema(value_type = Object, required = false))]
+    pub extra: Map<String, Value>,
 }

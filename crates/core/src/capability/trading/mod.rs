@@ -6,6 +6,7 @@ mod history;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::words::words;
 use super::{Cursor, Market, Once, Page};
@@ -82,7 +83,9 @@ pub trait Trading: Send + Sync {
     /// Cancels an order.
     async fn cancel_order(&self, api: &Api, once: Once, id: &str) -> Result<Deal, CallError>;
 
-    /// What came of a deal, by its reference: asked of the provider now, wherever it keeps it.
+    /// What came of a deal, by its [`Deal::reference`]: asked of the provider now, wherever it keeps it.
+    ///
+    /// The outcome is [`DealOutcome::Unknown`] where nothing is found of it: it may never have arrived.
     async fn deal(&self, api: &Api, reference: &str) -> Result<Deal, CallError>;
 
     /// What happened in the account, the latest first.
@@ -129,6 +132,10 @@ pub struct TradingAccount {
     pub profit_loss: Option<f64>,
     /// What can be dealt with.
     pub available: Option<f64>,
+    /// What the provider said beyond this, under its own names.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(feature = "schema", schema(value_type = Object, required = false))]
+    pub extra: Map<String, Value>,
 }
 
 /// An open position.
@@ -162,6 +169,10 @@ pub struct Position {
     pub opened_at: Option<Timestamp>,
     /// Its market.
     pub market: Market,
+    /// What the provider said beyond this, under its own names.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(feature = "schema", schema(value_type = Object, required = false))]
+    pub extra: Map<String, Value>,
 }
 
 /// An order that waits for its price.
@@ -197,4 +208,8 @@ pub struct Order {
     pub created_at: Option<Timestamp>,
     /// Its market.
     pub market: Market,
+    /// What the provider said beyond this, under its own names.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(feature = "schema", schema(value_type = Object, required = false))]
+    pub extra: Map<String, Value>,
 }

@@ -1,0 +1,52 @@
+//! Where a list goes on that IG pages by number (contract, sections 4.3 and 4.6).
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use evergrant::CallError;
+use evergrant::capability::Cursor;
+use jiff::Timestamp;
+
+use super::given::invalid;
+
+/// A page of a list that ends at a certain time.
+///
+/// Its cursor is the number, the time, and a digest of what was asked: it leads to its own list or
+/// nowhere. The time stays the same, lest the pages shift while somebody reads them.
+pub(crate) struct Place {
+    pub(crate) page: u32,
+    pub(crate) until: Timestamp,
+}
+
+impl Place {
+    /// The first page of `list`, or the one the cursor leads to. `list` names everything that was asked.
+    pub(crate) fn of(
+        cursor: Option<&Cursor>,
+        list: &str,
+        until: Timestamp,
+    ) -> Result<Self, CallError> {
+        let Some(cursor) = cursor else { return Ok(Self { page: 1, until }) };
+        let read = || {
+            let (place, name) = cursor.0.rsplit_once('.')?;
+            let (page, until) = place.split_once('.')?;
+            let until = Timestamp::from_second(until.parse().ok()?).ok()?;
+            (name == name_of(list)).then_some(Self { page: page.parse().ok()?, until })
+        };
+        read().ok_or_else(elsewhere)
+    }
+
+    /// The cursor of the page after this one.
+    pub(crate) fn next(&self, list: &str) -> Cursor {
+        let page = self.page.saturating_add(1);
+        Cursor(format!("{page}.{}.{}", self.until.as_second(), name_of(list)))
+    }
+}
+
+/// A cursor of another list.
+pub(crate) fn elsewhere() -> CallError {
+    invalid("/cursor", "does not lead to this list; take it from the page before")
+}
+
+fn name_of(list: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(&digest(&SHA256, list.as_bytes()).as_ref()[..9])
+}
