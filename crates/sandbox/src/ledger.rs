@@ -339,4 +339,16 @@ mod tests {
         assert_eq!(ledger.account("a").refreshes, KEPT as u64 + 1);
         assert_eq!(ledger.summary().total, ledger.account("a"));
     }
+
+    #[test]
+    fn a_call_that_was_one_too_many_was_sent_all_the_same() {
+        let ledger = Ledger::default();
+        for is_refused in [false, true, true] {
+            ledger.counted("a", is_refused);
+        }
+        assert_eq!(ledger.used("a"), Used { calls: 3, refused: 2 });
+        assert_eq!(ledger.used("b"), Used::default());
+        ledger.clear();
+        assert_eq!(ledger.used("a"), Used::default());
+    }
 }

@@ -215,3 +215,39 @@ impl Left {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(seconds: u64) -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn points_are_counted_by_account_from_the_first_one_on_for_a_week() {
+        let mut points = Allowances::default().points;
+        let left = |remaining, seconds| Ok(Left { remaining, total: 10_000, seconds });
+        let mut charge = |account, wanted, at| {
+            points.charge(account, wanted, after(at)).map_err(|refusal| refusal.body)
+        };
+        let week = 7 * 24 * 60 * 60;
+        assert_eq!(charge("a", 9_999, 100), left(1, week));
+        let code = "error.public-api.exceeded-account-historical-data-allowance";
+        let refused = Err(Some(json!({ "errorCode": code })));
+        assert_eq!(charge("a", 2, 101), refused);
+        assert_eq!(charge("a", 1, 200), left(0, week - 100));
+        assert_eq!(charge("b", 1, 200), left(9_999, week));
+        assert_eq!(charge("a", 1, 99 + week), refused);
+        assert_eq!(charge("a", 1, 100 + week), left(9_999, week));
+    }
+
+    #[test]
+    fn what_the_answers_say_of_an_allowance() {
+        let left = Left { remaining: 9_990, total: 10_000, seconds: 604_799 };
+        let said = json!({
+            "remainingAllowance": 9_990, "totalAllowance": 10_000, "allowanceExpiry": 604_799,
+        });
+        assert_eq!(left.json(), said);
+    }
+}

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::allowances::{self, Figures};
 use super::answer::{Answer, Refused};
 use super::call::Call;
-use super::world::{Key, KeyStatus, Who, World};
+use super::world::{ApiKey, KeyStatus, Who, World};
 
 /// `GET /operations/application`: a list.
 pub(super) fn list(world: &mut World, _call: &Call, who: &Who) -> Answer {
@@ -62,7 +62,7 @@ pub(super) fn disable(world: &mut World, _call: &Call, who: &Who) -> Answer {
     }
 }
 
-fn shown(key: &Key, figures: Figures) -> Value {
+fn shown(key: &ApiKey, figures: Figures) -> Value {
     json!({
         "name": key.name,
         "apiKey": key.key,

@@ -150,14 +150,70 @@ fn decoded(segment: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use serde_json::json;
+
     use super::*;
+
+    fn read(method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Call {
+        let mut request = http::Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Call::read(&request.body(Bytes::from(body.to_string())).unwrap()).unwrap()
+    }
 
     #[test]
     fn a_segment_is_read_as_it_was_meant() {
         let read =
-            segments("/prices/CS.D.EURUSD.CFD.IP/DAY/2024-01-01%2000%3A00%3A00/a%2Bb+c%26d/");
-        let meant = ["prices", "CS.D.EURUSD.CFD.IP", "DAY", "2024-01-01 00:00:00", "a+b+c&d"];
+            segments("/prices/CS.D.EURUSD.CFD.IP/DAY/2024-01-01%2000%3A00%3A00/a%2Bb+c%26d=/");
+        let meant = ["prices", "CS.D.EURUSD.CFD.IP", "DAY", "2024-01-01 00:00:00", "a+b+c&d="];
         assert_eq!(read, meant);
         assert_eq!(segments("/working-orders/otc"), ["workingorders", "otc"]);
+        assert_eq!(segments("/client-sentiment/FT100"), ["clientsentiment", "FT100"]);
+        assert_eq!(segments("/client-sentiment"), segments("/clientsentiment/"));
+    }
+
+    #[test]
+    fn only_a_post_carries_another_method_and_its_body() {
+        let tunnel = [("_method", "delete")];
+        let body = json!({ "dealId": "D1" });
+        let call = read("POST", "/gateway/deal/positions/otc", &tunnel, &body);
+        assert_eq!((call.method.as_str(), &call.body), ("DELETE", &body));
+        let call = read("GET", "/gateway/deal/positions", &tunnel, &Value::Null);
+        assert_eq!(call.method, "GET");
+        // A real one has lost its body.
+        let call = read("DELETE", "/gateway/deal/positions/otc", &[], &body);
+        assert_eq!((call.method.as_str(), &call.body), ("DELETE", &Value::Null));
+    }
+
+    #[test]
+    fn a_path_of_somebody_else_is_not_read() {
+        let request = http::Request::get("/gateway/dealing").body(Bytes::new()).unwrap();
+        assert!(Call::read(&request).is_none());
+    }
+
+    #[test]
+    fn flags_and_numbers_may_be_texts_and_null_is_nothing() {
+        let body = json!({
+            "a": "true", "b": "False", "c": true, "d": null, "e": "yes",
+            "f": "0.5", "g": 2, "h": "NaN", "i": "text",
+        });
+        let call = read("POST", "/gateway/deal/positions/otc", &[], &body);
+        let flag = |name| call.flag(name).map_err(|refusal| refusal.body);
+        let number = |name| call.number(name).map_err(|refusal| refusal.body);
+        let wrong = |name| Some(json!({ "errorCode": format!("invalid.request.{name}") }));
+        let flags = [("a", Some(true)), ("b", Some(false)), ("c", Some(true)), ("d", None)];
+        for (name, expected) in flags {
+            assert_eq!(flag(name), Ok(expected), "{name}");
+        }
+        assert_eq!(flag("e"), Err(wrong("e")));
+        for (name, expected) in [("f", Some(0.5)), ("g", Some(2.0)), ("d", None), ("z", None)] {
+            assert_eq!(number(name), Ok(expected), "{name}");
+        }
+        assert_eq!(number("h"), Err(wrong("h")));
+        assert_eq!(number("i"), Err(wrong("i")));
+        assert_eq!(call.text("i").unwrap(), Some("text"));
+        assert_eq!(call.text("g").unwrap_err().body, wrong("g"));
     }
 }

@@ -53,7 +53,7 @@ fn admit(world: &mut World, call: &Call, key: &str) -> Refused<Answer> {
     if call.version == 3 {
         let tokens = world.sessions.log_in(&identifier, key);
         return Ok(Answer::ok(json!({
-            "clientId": client.client_id,
+            "clientId": client.number,
             "accountId": account.id,
             "timezoneOffset": TIMEZONE_OFFSET,
             "lightstreamerEndpoint": STREAMS,
@@ -71,8 +71,8 @@ fn admit(world: &mut World, call: &Call, key: &str) -> Refused<Answer> {
         "currencySymbol": "£",
         "currentAccountId": account.id,
         "lightstreamerEndpoint": STREAMS,
-        "accounts": World::accounts_listed(&client),
-        "clientId": client.client_id,
+        "accounts": client.accounts_listed(),
+        "clientId": client.number,
         "timezoneOffset": TIMEZONE_OFFSET,
         "hasActiveDemoAccounts": true,
         "hasActiveLiveAccounts": true,

@@ -149,6 +149,7 @@ impl Act for IgAct {
             "keys": world.keys,
             "clients": world.clients,
             "allowances": world.allowances.figures(),
+            "switches": world.switches(),
             "changes": changes::all(),
             "fault_sites": faults::SITES.iter().map(|site| site.name).collect::<Vec<_>>(),
         })

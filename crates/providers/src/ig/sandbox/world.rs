@@ -16,6 +16,8 @@ use super::sessions::Sessions;
 
 /// The password of every client at first.
 pub(super) const PASSWORD: &str = "sandbox";
+/// The address of the streams. Nothing is played there.
+pub(super) const STREAMS: &str = "https://demo-apd.marketdatasystems.com";
 /// How many wrong passwords lock an identifier.
 const ATTEMPTS: u32 = 5;
 /// How long it stays locked.
@@ -25,7 +27,7 @@ const LOCKED: Duration = Duration::from_mins(15);
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) backstage: Backstage,
-    pub(super) keys: Vec<Key>,
+    pub(super) keys: Vec<ApiKey>,
     pub(super) clients: Vec<Client>,
     pub(super) sessions: Sessions,
     pub(super) allowances: Allowances,
@@ -37,7 +39,7 @@ pub(super) struct World {
 
 /// An API key.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Key {
+pub(super) struct ApiKey {
     pub(super) key: String,
     pub(super) name: &'static str,
     /// The identifier of the client it was made for.
@@ -62,7 +64,7 @@ pub(super) enum KeyStatus {
 pub(super) struct Client {
     pub(super) identifier: &'static str,
     pub(super) password: String,
-    pub(super) client_id: &'static str,
+    pub(super) number: &'static str,
     pub(super) default_account: String,
     /// The password is accepted encrypted only.
     pub(super) encryption_required: bool,
@@ -117,7 +119,10 @@ impl World {
         let investor =
             Client::new("investor", "100112233", vec![Account::new("DEF456", "Demo-cfd", "CFD")]);
         Self {
-            keys: vec![Key::new("sandbox-key", "trader"), Key::new("investor-key", "investor")],
+            keys: vec![
+                ApiKey::new("sandbox-key", "trader"),
+                ApiKey::new("investor-key", "investor"),
+            ],
             clients: vec![trader, investor],
             sessions: Sessions::new(backstage),
             allowances: Allowances::default(),
@@ -129,7 +134,7 @@ impl World {
     }
 
     /// The key of a call, if it is good.
-    pub(super) fn key_of(&self, call: &Call) -> Result<&Key, &'static str> {
+    pub(super) fn key_of(&self, call: &Call) -> Result<&ApiKey, &'static str> {
         let key = call.api_key().ok_or("error.security.api-key-missing")?;
         let found = self.keys.iter().find(|found| found.key == key);
         let found = found.ok_or("error.security.api-key-invalid")?;
@@ -144,15 +149,12 @@ impl World {
     pub(super) fn who(&self, call: &Call) -> Result<Who, &'static str> {
         let now = self.backstage.now();
         let key = self.key_of(call)?;
-        let (session, account) = match call.bearer() {
-            Some(token) => {
-                let session = self.sessions.of_access(token, now);
-                (session.ok_or("error.security.oauth-token-invalid")?, call.header("ig-account-id"))
-            }
-            None => {
-                let (session, account) = self.sessions.of_pair(call, now)?;
-                (session, Some(account))
-            }
+        let (session, account) = if let Some(token) = call.bearer() {
+            let session = self.sessions.of_access(token, now);
+            (session.ok_or("error.security.oauth-token-invalid")?, call.header("ig-account-id"))
+        } else {
+            let (session, account) = self.sessions.of_pair(call, now)?;
+            (session, Some(account))
         };
         if session.key != key.key {
             return Err("unauthorised.clientId.api-key.mismatch");
@@ -164,7 +166,7 @@ impl World {
         Ok(Who {
             key: key.key.clone(),
             identifier: client.identifier.to_owned(),
-            client_id: client.client_id.to_owned(),
+            client_id: client.number.to_owned(),
             account_id: account.id.to_owned(),
             account_type: account.kind,
             currency: account.currency,
@@ -200,13 +202,24 @@ impl World {
         attempts.last = now;
     }
 
+    /// What was changed about the whole world, for a person.
+    pub(super) fn switches(&self) -> Value {
+        json!({
+            "rotation": format!("{:?}", self.sessions.rotation),
+            "claimed_lifetime": self.sessions.claimed,
+            "second_login_kills": self.sessions.second_login_kills,
+            "navigation_gone": self.navigation_gone,
+            "faithful_nulls": self.exchange.faithful_nulls,
+        })
+    }
+
     /// Forgets wrong passwords.
     pub(super) fn unlock(&mut self, identifier: &str) {
         self.attempts.remove(identifier);
     }
 }
 
-impl Key {
+impl ApiKey {
     fn new(key: &str, client: &'static str) -> Self {
         let status = KeyStatus::Enabled;
         Self { key: key.to_owned(), name: "Sandbox", client, status }
@@ -214,16 +227,29 @@ impl Key {
 }
 
 impl Client {
-    fn new(identifier: &'static str, client_id: &'static str, accounts: Vec<Account>) -> Self {
+    fn new(identifier: &'static str, number: &'static str, accounts: Vec<Account>) -> Self {
         let default = accounts.first().map(|account| account.id.to_owned());
         Self {
             identifier,
             password: PASSWORD.to_owned(),
-            client_id,
+            number,
             default_account: default.unwrap_or_default(),
             encryption_required: false,
             accounts,
         }
+    }
+
+    /// The accounts as a v2 login lists them.
+    pub(super) fn accounts_listed(&self) -> Vec<Value> {
+        let listed = |account: &Account| {
+            json!({
+                "accountId": account.id,
+                "accountName": account.name,
+                "preferred": account.id == self.default_account,
+                "accountType": account.kind,
+            })
+        };
+        self.accounts.iter().map(listed).collect()
     }
 
     /// One of the client's accounts.
@@ -235,23 +261,5 @@ impl Client {
 impl Account {
     fn new(id: &'static str, name: &'static str, kind: &'static str) -> Self {
         Self { id, name, kind, currency: "GBP", trailing_stops: true }
-    }
-}
-
-/// The address of the streams. Nothing is played there.
-pub(super) const STREAMS: &str = "https://demo-apd.marketdatasystems.com";
-
-impl World {
-    /// The accounts of a client as a v2 login lists them.
-    pub(super) fn accounts_listed(client: &Client) -> Vec<Value> {
-        let listed = |account: &Account| {
-            json!({
-                "accountId": account.id,
-                "accountName": account.name,
-                "preferred": account.id == client.default_account,
-                "accountType": account.kind,
-            })
-        };
-        client.accounts.iter().map(listed).collect()
     }
 }

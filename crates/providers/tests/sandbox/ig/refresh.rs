@@ -121,3 +121,24 @@ async fn refreshes_count_by_generation() {
     assert_eq!(last.client.as_deref(), Some(super::KEY));
     assert_eq!(desk.counts().refreshes, 3);
 }
+
+#[tokio::test]
+async fn of_refreshes_at_the_same_time_one_is_answered() {
+    let mut desk = Desk::new();
+    let token = refresh_token(&desk.log_in(3).await);
+    let answers = futures_util::future::join_all((0..8).map(|_| desk.refresh(&token))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    assert_eq!(desk.counts().refreshes, 1);
+}
+
+#[tokio::test]
+async fn the_ledger_tells_logins_refreshes_and_logouts_apart() {
+    let mut desk = Desk::new();
+    let token = refresh_token(&desk.log_in(3).await);
+    desk.refresh(&token).await.ok();
+    desk.delete("/session", 1, &json!({})).await;
+    let seen = desk.play.stage.ledger().requests();
+    let sites: Vec<_> = seen.iter().map(|seen| (seen.site, seen.status)).collect();
+    let expected = [("ig.session", 200), ("ig.refresh", 200), ("ig", 204)];
+    assert_eq!(sites, expected.map(|(site, status)| (Some(site), Some(status))));
+}
