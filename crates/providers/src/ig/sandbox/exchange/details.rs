@@ -114,7 +114,12 @@ fn about(market: &Market) -> Map<String, Value> {
 
 /// The deposit by size: what is large needs more.
 fn bands(market: &Market) -> Value {
-    let steps = [(0.0, Some(500.0), 1.0), (500.0, Some(2_500.0), 1.5), (2_500.0, None, 2.0)];
+    let steps = [
+        (0.0, Some(500.0), 1.0),
+        (500.0, Some(1_000.0), 1.5),
+        (1_000.0, Some(2_500.0), 2.0),
+        (2_500.0, None, 3.0),
+    ];
     let band = |(min, max, times): (f64, Option<f64>, f64)| {
         let margin = market.margin() * times;
         json!({ "min": min, "max": max, "margin": margin, "currency": market.currency })

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{
-    ALWAYS, Desk, assert_refused, close, example, market, open, opened, order, pin, trader, with,
+    ALWAYS, Desk, assert_refused, close, example, market, open, opened, pin, trader, with,
 };
 use crate::play::Answer;
 
@@ -27,7 +27,26 @@ const AREA: &[&str] = &[
 const TESLA: &str = "UD.D.TSLA.CASH.IP";
 
 /// Where an example and the sandbox differ, and why that is right.
-const DIFFERENCES: &[(&str, &str)] = &[];
+const DIFFERENCES: &[(&str, &str)] = &[
+    // IG has no prices of a share that nobody dealt in today; here somebody always does.
+    ("markets_searchTerm_GET_v1_200.json", "markets[].high is a number instead of null"),
+    ("markets_searchTerm_GET_v1_200.json", "markets[].low is a number instead of null"),
+    // Texts that IG has for some markets only. Clients with strict types need them (contract, 6.6).
+    ("markets_epic", "instrument.chartCode is a text instead of null"),
+    ("markets_epic", "instrument.contractSize is a text instead of null"),
+    ("markets_epic", "instrument.onePipMeans is a text instead of null"),
+    ("markets_epic", "instrument.valueOfOnePip is a text instead of null"),
+    ("markets_epics", "marketDetails[].instrument.contractSize is a text instead of null"),
+    ("markets_epics", "marketDetails[].instrument.onePipMeans is a text instead of null"),
+    ("markets_epics", "marketDetails[].instrument.valueOfOnePip is a text instead of null"),
+    // Prices of shares, which are null with `faithful_nulls`.
+    ("markets_epics", "marketDetails[].snapshot.bid is a number instead of null"),
+    ("markets_epics", "marketDetails[].snapshot.offer is a number instead of null"),
+    // Recorded before there was this rule; the newer example of the same call has it.
+    ("markets_epic_GET_v3_200_ftse", "dealingRules.controlledRiskSpacing is only here"),
+    // The example was invented by a client; the contract's summary of a market has it.
+    ("watchlists_id_GET_v1_200.json", "markets[].delayTime is only here"),
+];
 
 /// A desk, and the examples that were compared.
 struct Bench {
@@ -72,8 +91,8 @@ impl Bench {
     }
 }
 
-/// Notes where two payloads do not have the same members of the same types. Members of a list are
-/// compared with the first one here.
+/// Notes where two payloads do not have the same members of the same types. What is more in the
+/// example's list than here is compared with the first one here.
 fn compare(path: &str, expected: &Value, actual: &Value, found: &mut BTreeSet<String>) {
     let below =
         |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
@@ -100,8 +119,9 @@ fn compare(path: &str, expected: &Value, actual: &Value, found: &mut BTreeSet<St
             }
         }
         (Value::Array(expected), Value::Array(actual)) => match actual.first() {
-            Some(actual) => {
-                for one in expected {
+            Some(first) => {
+                for (index, one) in expected.iter().enumerate() {
+                    let actual = actual.get(index).unwrap_or(first);
                     compare(&format!("{path}[]"), one, actual, found);
                 }
             }
@@ -279,7 +299,6 @@ async fn answers_have_the_members_and_types_of_the_examples() {
     browsing(&mut bench).await;
     history_of_prices(&mut bench).await;
     positions(&mut bench).await;
-    order(&bench.desk, "LIMIT", "BUY", 1.0).await;
     orders(&mut bench).await;
     history(&mut bench).await;
     lists(&mut bench).await;

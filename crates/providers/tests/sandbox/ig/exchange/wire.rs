@@ -7,8 +7,8 @@ use crate::ig::PREFIX;
 use crate::play::Answer;
 
 const TRACES: &[(&str, usize)] = &[
-    ("client_wire_trading-ig-0.0.25_v2.jsonl", 30),
-    ("client_wire_trading-ig-0.0.25_v3.jsonl", 30),
+    ("client_wire_trading-ig-0.0.25_v2.jsonl", 29),
+    ("client_wire_trading-ig-0.0.25_v3.jsonl", 29),
     ("client_wire_ig-client-0.18.3_v2.jsonl", 17),
     ("client_wire_ig-client-0.18.3_v3.jsonl", 17),
 ];
