@@ -451,6 +451,11 @@ pub trait Provider: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// How long this grant can be refreshed, where that differs from grant to grant.
+    fn refresh_life(&self, _grant: &Grant) -> RefreshLife {
+        self.manifest().refresh_life
+    }
+
     /// Learns what has to be known before a sign-in or a refresh begins; called before anything is
     /// written or spent.
     async fn prepare(&self, _http: &dyn Transport, _now: Timestamp) -> Result<(), AuthError> {

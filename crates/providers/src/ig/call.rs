@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::session::{self, is_account_id, is_v2_grant};
+use super::session::{self, is_account_id, is_v2};
 use super::{Ig, refusal, words};
 
 /// How many points of past prices a request asks for, as an extension; they are drawn from the
@@ -90,7 +90,7 @@ impl Ig {
             request = request.header(session::METHOD, "DELETE");
         }
         let account = account(api)?;
-        if !is_v2(api) {
+        if !is_v2(api.granted()) {
             let account = HeaderValue::from_str(account)
                 .map_err(|_| CallError::InvalidPath("an account's id is plain text"))?;
             request = request.header(session::ACCOUNT, account);
@@ -137,7 +137,7 @@ pub(super) fn account(api: &Api) -> Result<&str, CallError> {
     if !is_account_id(chosen) {
         return Err(invalid("is not an id of an account"));
     }
-    if chosen != own && is_v2(api) {
+    if chosen != own && is_v2(api.granted()) {
         return Err(invalid(
             "cannot be chosen in a session of version 2; connect again with session_version 3, or \
              with this account_id",
@@ -145,11 +145,6 @@ pub(super) fn account(api: &Api) -> Result<&str, CallError> {
     }
     Ok(chosen)
 }
-
-fn is_v2(api: &Api) -> bool {
-    is_v2_grant(api.granted())
-}
-
 async fn send(api: &Api, request: Request) -> Result<Response, CallError> {
     let response = api.send(request).await?;
     refusal::meaning(&response)?;

@@ -2,6 +2,7 @@
 
 mod call;
 mod key;
+mod limits;
 mod refusal;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
@@ -18,16 +19,19 @@ use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, Credential, Evidence, Failure, Limits, Manifest, Provider,
     Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
 };
-use evergrant::{AccessToken, Grant, Request, Response, Transport};
+use evergrant::quota::Draw;
+use evergrant::{AccessToken, Account, Api, Grant, Request, Response, Transport};
 use jiff::Timestamp;
 use url::Url;
 
 use key::Key;
+use limits::Allowances;
+use session::Sessions;
 pub use settings::{Environment, Settings};
 
 use crate::SettingsError;
 use crate::dictionary::INCOMPLETE;
-use crate::registrations::Registrations;
+use crate::registrations::{Registrations, Replaceable as _};
 
 /// The name of the registration, and of what can be connected.
 pub(crate) const REGISTRATION: &str = "ig";
@@ -46,9 +50,9 @@ pub(crate) fn provider(
     let manifest = Manifest {
         key: REGISTRATION.into(),
         label: settings.environment.label().to_owned(),
-        connect: Connect::Form { fields: Vec::new() },
+        connect: Connect::Form { fields: session::fields() },
         hosts: vec![crate::authority(&base_url)],
-        base_url,
+        base_url: base_url.clone(),
         // Every refresh gives a new refresh token, and the old one is taken to be spent (contract,
         // section 2.7).
         replay: Replay::Strict,
@@ -57,7 +61,8 @@ pub(crate) fn provider(
         registration: REGISTRATION.to_owned(),
         ways: Ways::default(),
         revocable: Revocable::Grant,
-        // Contract, section 2.7: about ten minutes after the access token, which lives for one.
+        // Contract, section 2.7: about ten minutes after the access token, which lives for one. What
+        // is kept, or of version 2, lives longer.
         refresh_life: RefreshLife::Idle(Duration::from_mins(11)),
         manage_url: None,
         loopback_host: "127.0.0.1",
@@ -65,7 +70,10 @@ pub(crate) fn provider(
         limits: Limits::NONE,
         patience: PATIENCE,
     };
-    Ok(Arc::new(Ig { manifest, environment: settings.environment, key }))
+    let environment = settings.environment;
+    let sessions = Sessions { base_url, environment, key: Arc::clone(&key) };
+    let allowances = Allowances::default();
+    Ok(Arc::new(Ig { manifest, environment, key, sessions, allowances }))
 }
 
 /// IG, as one registration may use it.
@@ -73,6 +81,8 @@ struct Ig {
     manifest: Manifest,
     environment: Environment,
     key: Arc<Key>,
+    sessions: Sessions,
+    allowances: Allowances,
 }
 
 #[async_trait]
@@ -93,7 +103,11 @@ impl Provider for Ig {
     }
 
     fn credentials(&self) -> Vec<Credential> {
-        crate::registrations::Replaceable::credentials(&*self.key)
+        self.key.credentials()
+    }
+
+    fn refresh_life(&self, grant: &Grant) -> RefreshLife {
+        session::life(grant).unwrap_or(self.manifest.refresh_life)
     }
 
     fn authorize_url(&self, _: &AuthorizeAsk<'_>) -> Option<Url> {
@@ -102,29 +116,39 @@ impl Provider for Ig {
 
     async fn redeem(
         &self,
-        _http: &dyn Transport,
-        _now: Timestamp,
-        _evidence: Evidence,
+        http: &dyn Transport,
+        now: Timestamp,
+        evidence: Evidence,
     ) -> Result<Redeemed, AuthError> {
-        Err(AuthError::Rejected(crate::dictionary::WRONG_EVIDENCE.failure()))
+        self.sessions.redeem(http, now, evidence).await
     }
 
     async fn refresh(
         &self,
-        _http: &dyn Transport,
-        _now: Timestamp,
-        _ask: RefreshAsk<'_>,
+        http: &dyn Transport,
+        now: Timestamp,
+        ask: RefreshAsk<'_>,
     ) -> Result<Grant, AuthError> {
-        Err(AuthError::Rejected(crate::dictionary::NO_REFRESH.failure()))
+        self.sessions.refresh(http, now, ask.grant).await
     }
 
-    async fn revoke(&self, _: &dyn Transport, _: &Grant) -> Result<Revocation, AuthError> {
-        Ok(Revocation::NotOffered)
+    async fn revoke(&self, http: &dyn Transport, grant: &Grant) -> Result<Revocation, AuthError> {
+        self.sessions.revoke(http, grant).await
     }
 
-    fn sign(&self, _request: &mut Request, _token: &AccessToken) {}
+    fn sign(&self, request: &mut Request, token: &AccessToken) {
+        self.sessions.sign(request, token);
+    }
 
-    fn judge(&self, _response: &Response) -> Verdict {
-        Verdict::Accepted
+    fn judge(&self, response: &Response) -> Verdict {
+        refusal::judge(response)
+    }
+
+    fn draws(&self, request: &Request, account: Option<&Account>) -> Vec<Draw> {
+        self.drawn(request, account)
+    }
+
+    async fn learn(&self, api: &Api) {
+        self.learned(api).await;
     }
 }

@@ -188,13 +188,13 @@ pub(crate) fn parse(body: &[u8]) -> Option<Value> {
 }
 
 /// A token that can stand in a header; an empty one counts as absent.
-fn token(text: &str) -> Option<Secret> {
+pub(crate) fn token(text: &str) -> Option<Secret> {
     let fits = !text.is_empty() && text.len() <= LONGEST_TOKEN;
     (fits && text.bytes().all(|b| b.is_ascii_graphic())).then(|| Secret::from(text))
 }
 
 /// `expires_in` as a number or as text; nonsense counts as absent.
-fn lifetime(value: &Value) -> Option<Duration> {
+pub(crate) fn lifetime(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,

@@ -15,7 +15,7 @@ mod must_hold;
 mod pem;
 mod revoke;
 
-pub(crate) use answer::{Habits, TokenAnswer};
+pub(crate) use answer::{Habits, TokenAnswer, lifetime, parse, token};
 pub(crate) use client::{Client, Endpoint};
 pub use client::{ClientAuth, ClientCredential, CredentialKind};
 pub(crate) use failure::{number_in, told, unanswered, unreadable};

@@ -128,7 +128,9 @@ impl Vault {
             expires_at: row.grant.expires_at,
             renewal: manifest.filter(|m| renewable(m, grant)).map(|m| m.renewal),
             login_kept: grant.is_some_and(|grant| grant.login.is_some()),
-            life: manifest.map_or(RefreshLife::Unknown, |m| m.refresh_life),
+            life: provider.map_or(RefreshLife::Unknown, |provider| {
+                grant.map_or(provider.manifest().refresh_life, |grant| provider.refresh_life(grant))
+            }),
         });
         let (status, reason, since) = match &integration.status {
             Status::Active => ("active", None, None),

@@ -1,23 +1,250 @@
 //! Sessions: how a user signs in, and how a session goes on (contract, section 2).
+//!
+//! There are two kinds. A session of version 3 has a bearer token that lives for a minute and a refresh
+//! token that lives for ten more; the account is named with each call. One of version 2 has a pair of
+//! tokens for hours, and is in one account. Either kind ends without calls, and at weekends; then only
+//! the login makes another, and it is there only where the user agreed that it is kept.
+//!
+//! 1. A password that IG refuses is sent once.
+//! 2. A login that is kept signs in at most once a minute.
+//! 3. A session of version 2 is handed out only if IG said that it is in the account that was chosen.
+//! 4. Whatever answer makes a session makes it wherever it arrives: after a crash an answer that was
+//!    kept comes back to the first request of the next try.
 
-/// Selects an operation's version.
-pub(super) const VERSION: &str = "version";
-/// Names the account that a call acts in.
-pub(super) const ACCOUNT: &str = "ig-account-id";
-/// Says what method a POST stands for.
-pub(super) const METHOD: &str = "_method";
-/// The only form of bodies.
-pub(super) const JSON: &str = "application/json; charset=UTF-8";
-/// Stands among the permissions of a session with the older pair of tokens.
+mod answer;
+mod encrypt;
+mod form;
+mod login;
+mod state;
+mod v2;
+mod v3;
+mod wire;
+
+use std::sync::Arc;
+
+use evergrant::provider::{AuthError, Evidence, Failure, Redeemed, RefreshLife, Revocation};
+use evergrant::{AccessToken, Account, Grant, Request, Secret, Transport};
+use http::{HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+use url::Url;
+
+use super::key::Key;
+use super::{Environment, words};
+use crate::dictionary;
+use answer::Obtained;
+pub(super) use form::{fields, is_account_id};
+use login::Login;
+use state::{State, Version};
+pub(super) use wire::{ACCOUNT, JSON, METHOD, VERSION};
+use wire::{Ask, Auth, Refused};
+
+/// Stands among the permissions of a session of version 2.
 const V2: &str = "session:v2";
+/// Stands before the account among the permissions.
+const IN: &str = "account:";
 
-/// Whether what was granted is a session with the older pair of tokens.
-pub(super) fn is_v2_grant(granted: &[String]) -> bool {
+/// Whether what was granted is a session of version 2.
+pub(super) fn is_v2(granted: &[String]) -> bool {
     granted.iter().any(|scope| scope == V2)
 }
 
-/// Whether a text can be the id of an account (contract, section 1).
-pub(super) fn is_account_id(text: &str) -> bool {
-    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-    (1..=30).contains(&text.len()) && text.bytes().all(word)
+/// How long the session can go on without being used, where that is not as long as one of version 3
+/// does: a login that is kept has no end that is known.
+pub(super) fn life(grant: &Grant) -> Option<RefreshLife> {
+    if grant.login.is_some() {
+        return Some(RefreshLife::Unknown);
+    }
+    is_v2(&grant.scopes).then_some(RefreshLife::Idle(v2::LIFE))
+}
+
+/// Makes and ends sessions with one registration.
+pub(super) struct Sessions {
+    pub(super) base_url: Url,
+    pub(super) environment: Environment,
+    pub(super) key: Arc<Key>,
+}
+
+impl Sessions {
+    /// Signs in with a filled-in form.
+    pub(super) async fn redeem(
+        &self,
+        http: &dyn Transport,
+        now: Timestamp,
+        evidence: Evidence,
+    ) -> Result<Redeemed, AuthError> {
+        let Evidence::Form(fields) = evidence else {
+            return Err(AuthError::Rejected(dictionary::WRONG_EVIDENCE.failure()));
+        };
+        let form = form::read(&fields).map_err(AuthError::Rejected)?;
+        let mut state = State::new(self.environment, form.version, now);
+        let obtained = self.sign_in(http, &form.login, &mut state).await?;
+        let client = obtained.client.clone().ok_or_else(|| wire::unreadable(StatusCode::OK))?;
+        if let Some(account) = form.account {
+            if let Err(error) = self.must_have(http, &obtained, &account).await {
+                // It would last for hours, and nobody uses it.
+                let auth = obtained.tokens.auth();
+                let ask = Ask::new(Method::DELETE, 1, "/session").by(auth);
+                if let Err(error) = self.answer(http, ask).await {
+                    tracing::warn!(%error, "a session that nobody uses was not ended");
+                }
+                return Err(error);
+            }
+            state.account = Some(account);
+        }
+        let grant = self.granted(http, now, state, obtained).await?;
+        let account = Account {
+            id: format!("{}:{client}", self.environment.as_str()),
+            // IG names no person; whoever has several integrations tells them apart by this.
+            name: account_of(&grant.scopes).unwrap_or_default().to_owned(),
+            username: Some(form.login.identifier.expose().to_owned()),
+        };
+        let login = form.keep.then(|| form.login.kept());
+        Ok(Redeemed { grant: Grant { login, ..grant }, account })
+    }
+
+    /// Makes the session go on, or signs in again where it has ended and the login is kept.
+    pub(super) async fn refresh(
+        &self,
+        http: &dyn Transport,
+        now: Timestamp,
+        spent: &Grant,
+    ) -> Result<Grant, AuthError> {
+        let mut state = State::of(spent);
+        if let Some(theirs) = state.environment
+            && theirs != self.environment
+        {
+            // The registration is sound, and the session may be needed again: nobody is marked.
+            let failure = words::wrong_environment(theirs.as_str(), self.environment);
+            return Err(AuthError::Unavailable { failure, retry_after: None, sent: false });
+        }
+        let renewed = match state.version {
+            Version::V3 => v3::renew(self, http, &state).await,
+            Version::V2 => v2::renew(self, http, spent).await,
+        };
+        let obtained = match renewed {
+            Ok(obtained) => obtained,
+            Err(Refused::Ended(why)) => self.again(http, now, spent, &mut state, why).await?,
+            Err(Refused::Else(error)) => return Err(error),
+        };
+        if obtained.signed_in {
+            state.logged_in = now.as_second();
+        }
+        let grant = self.granted(http, now, state, obtained).await?;
+        Ok(Grant { login: spent.login.clone(), ..grant })
+    }
+
+    /// Ends the session.
+    pub(super) async fn revoke(
+        &self,
+        http: &dyn Transport,
+        grant: &Grant,
+    ) -> Result<Revocation, AuthError> {
+        let state = State::of(grant);
+        if state.environment.is_some_and(|theirs| theirs != self.environment) {
+            return Ok(Revocation::NotOffered);
+        }
+        let auth = Auth::of(&grant.access, is_v2(&grant.scopes));
+        let ask = Ask::new(Method::DELETE, 1, "/session").by(auth).within(state.account.as_deref());
+        match self.send(http, ask).await {
+            // A session that IG does not know has ended.
+            Ok(_) | Err(Refused::Ended(_)) => Ok(Revocation::Revoked),
+            Err(Refused::Else(error)) => Err(error),
+        }
+    }
+
+    /// Signs in with the login that was kept, since the session has ended.
+    async fn again(
+        &self,
+        http: &dyn Transport,
+        now: Timestamp,
+        spent: &Grant,
+        state: &mut State,
+        why: Failure,
+    ) -> Result<Obtained, AuthError> {
+        let Some(login) = spent.login.as_ref().and_then(Login::of) else {
+            return Err(AuthError::Rejected(why));
+        };
+        if let Some(wait) = state.too_soon(now) {
+            // IG ends what it has just begun: asking for more of it would lock the login.
+            return Err(AuthError::Unavailable {
+                failure: dictionary::THROTTLED.failure(),
+                retry_after: Some(wait),
+                sent: false,
+            });
+        }
+        let obtained = self.sign_in(http, &login, state).await?;
+        let stranger = |client: &String| obtained.client.as_ref().is_some_and(|c| c != client);
+        if state.client.as_ref().is_some_and(stranger) {
+            return Err(AuthError::Rejected(words::SOMEBODY_ELSE.failure()));
+        }
+        Ok(obtained)
+    }
+
+    /// The grant that an answer makes, in the account that was chosen.
+    async fn granted(
+        &self,
+        http: &dyn Transport,
+        now: Timestamp,
+        mut state: State,
+        obtained: Obtained,
+    ) -> Result<Grant, AuthError> {
+        let Obtained { tokens, client, account, .. } = obtained;
+        state.client = client.or(state.client);
+        let wanted = state.account.take().or_else(|| account.clone());
+        let wanted = wanted.ok_or_else(|| wire::unreadable(StatusCode::OK))?;
+        let (access, life) = match tokens {
+            answer::Tokens::Bearer { access, refresh, life } => {
+                state.version = Version::V3;
+                state.refresh_token = refresh.or(state.refresh_token);
+                (access, life.unwrap_or(v3::LIFE))
+            }
+            answer::Tokens::Pair(pair) => {
+                state.version = Version::V2;
+                state.refresh_token = None;
+                let pair = v2::within(self, http, pair, account.as_deref(), &wanted).await?;
+                (pair.joined(), v2::LIFE)
+            }
+        };
+        let mut scopes = vec!["profile".to_owned(), format!("{IN}{wanted}")];
+        if state.version == Version::V2 {
+            scopes.push(V2.to_owned());
+        }
+        state.environment = Some(self.environment);
+        state.account = Some(wanted);
+        Ok(Grant {
+            access,
+            refresh: Some(state.written()),
+            login: None,
+            scopes,
+            obtained_at: now,
+            expires_at: evergrant::clock::later(now, life),
+        })
+    }
+
+    /// Puts the token on a call, and the account that the session is in unless it names another.
+    pub(super) fn sign(&self, request: &mut Request, token: &AccessToken) {
+        let headers = request.headers_mut();
+        for name in [header::AUTHORIZATION.as_str(), wire::CST, wire::XST, wire::API_KEY] {
+            headers.remove(name);
+        }
+        let pair = is_v2(token.scopes());
+        wire::put_auth(headers, &Auth::of(token.secret(), pair));
+        if let Some(key) = self.key.get() {
+            wire::put(headers, wire::API_KEY, &key);
+        }
+        let account = account_of(token.scopes()).and_then(|id| HeaderValue::try_from(id).ok());
+        if let Some(account) = account.filter(|_| !pair) {
+            headers.entry(ACCOUNT).or_insert(account);
+        }
+    }
+}
+
+/// The account among the permissions.
+fn account_of(granted: &[String]) -> Option<&str> {
+    granted.iter().find_map(|scope| scope.strip_prefix(IN))
+}
+
+/// A text that goes into a secret.
+fn secret(text: String) -> Secret {
+    Secret::from(text)
 }

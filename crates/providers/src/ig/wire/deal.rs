@@ -14,7 +14,10 @@ const REASONS: &[(&str, &str)] = &[
     ("POSITION_NOT_AVAILABLE_TO_CLOSE", "The position cannot be closed at the moment."),
     ("INSTRUMENT_NOT_FOUND", "There is no such market in this account."),
     ("LEVEL_TOLERANCE_ERROR", "The price has moved too far from the one that was named."),
-    ("ATTACHED_ORDER_LEVEL_ERROR", "The stop or limit is on the wrong side of the price, or too near."),
+    (
+        "ATTACHED_ORDER_LEVEL_ERROR",
+        "The stop or limit is on the wrong side of the price, or too near.",
+    ),
     (
         "REJECT_CFD_ORDER_ON_SPREADBET_ACCOUNT",
         "The market is one for CFDs, and the account is for spread bets.",

@@ -2,9 +2,7 @@
 //! the first calls otherwise.
 
 use evergrant::CallError;
-use evergrant::capability::{
-    Direction, Order, OrderKind, Position, TimeInForce, TradingAccount,
-};
+use evergrant::capability::{Direction, Order, OrderKind, Position, TimeInForce, TradingAccount};
 
 use super::market::market;
 use super::{Members, lacks};

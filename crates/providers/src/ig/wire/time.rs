@@ -21,10 +21,8 @@ fn civil(text: &str) -> Option<DateTime> {
     let Some(time) = text.get(11..) else { return format!("{date}T00:00:00").parse().ok() };
     // `05:00:00:000`: the milliseconds come after a colon.
     let fraction = time.match_indices(':').nth(2).map(|(at, _)| at);
-    let time = fraction.map_or_else(
-        || time.to_owned(),
-        |at| format!("{}.{}", &time[..at], &time[at + 1..]),
-    );
+    let time = fraction
+        .map_or_else(|| time.to_owned(), |at| format!("{}.{}", &time[..at], &time[at + 1..]));
     format!("{date}T{time}").parse().ok()
 }
 
