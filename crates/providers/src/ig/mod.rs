@@ -3,11 +3,13 @@
 mod call;
 mod key;
 mod limits;
+mod markets;
 mod refusal;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod session;
 mod settings;
+mod trading;
 mod wire;
 mod words;
 
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use evergrant::capability::{Markets, Trading};
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, Credential, Evidence, Failure, Limits, Manifest, Provider,
     Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
@@ -73,7 +76,8 @@ pub(crate) fn provider(
     let environment = settings.environment;
     let sessions = Sessions { base_url, environment, key: Arc::clone(&key) };
     let allowances = Allowances::default();
-    Ok(Arc::new(Ig { manifest, environment, key, sessions, allowances }))
+    let tree = markets::Tree::default();
+    Ok(Arc::new(Ig { manifest, environment, key, sessions, allowances, tree }))
 }
 
 /// IG, as one registration may use it.
@@ -83,6 +87,7 @@ struct Ig {
     key: Arc<Key>,
     sessions: Sessions,
     allowances: Allowances,
+    tree: markets::Tree,
 }
 
 #[async_trait]
@@ -150,5 +155,13 @@ impl Provider for Ig {
 
     async fn learn(&self, api: &Api) {
         self.learned(api).await;
+    }
+
+    fn markets(&self) -> Option<&dyn Markets> {
+        Some(self)
+    }
+
+    fn trading(&self) -> Option<&dyn Trading> {
+        Some(self)
     }
 }

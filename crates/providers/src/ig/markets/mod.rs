@@ -13,7 +13,7 @@ use evergrant::{Api, CallError, Response};
 use http::Method;
 use serde_json::json;
 
-pub(super) use tree::Tree;
+pub(super) use tree::{Tree, is_missing};
 
 use super::Ig;
 use super::wire::given::{self, encoded, invalid, segment};

@@ -12,10 +12,9 @@ use crate::ig::wire::given::{self, invalid, query as parameters};
 use crate::ig::wire::place::Place;
 use crate::ig::wire::price::part;
 use crate::ig::wire::time;
+use crate::ig::words::HISTORY;
 use crate::ig::{Ig, call};
 
-/// The kind of allowance that past prices are counted in.
-const HISTORY: &str = "history";
 /// How many prices there are where nobody says.
 const MAX: u32 = 10;
 /// How many a page has where nobody says.
