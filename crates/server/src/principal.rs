@@ -42,6 +42,12 @@ pub enum Permission {
     /// Create, change and cancel online meetings; with an event in a calendar this takes
     /// [`Permission::CalendarWrite`], too. A meeting that is written is shown.
     MeetingsWrite,
+    /// Read markets and prices, and the accounts that trade: their money, positions, orders and history.
+    MarketsRead,
+    /// Make and change lists of markets.
+    MarketsWrite,
+    /// Deal: open, change and close positions, place, change and cancel orders. Dealing moves money.
+    MarketsTrade,
     /// See the registrations at providers and what the operator is told.
     OperationsRead,
     /// Connect the operator's registration itself, which may reach a whole organisation.
@@ -50,7 +56,7 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::IntegrationsRead,
         Self::IntegrationsWrite,
         Self::TokensRead,
@@ -62,13 +68,16 @@ impl Permission {
         Self::MailSend,
         Self::MeetingsRead,
         Self::MeetingsWrite,
+        Self::MarketsRead,
+        Self::MarketsWrite,
+        Self::MarketsTrade,
         Self::OperationsRead,
         Self::ApplicationsConnect,
     ];
 
     /// Those about users' own accounts: what a key has that asked for none, or for all. The others
-    /// must be asked for by name.
-    pub const USUAL: [Self; 11] = [
+    /// must be asked for by name: what reaches a whole organisation, and what moves money.
+    pub const USUAL: [Self; 13] = [
         Self::IntegrationsRead,
         Self::IntegrationsWrite,
         Self::TokensRead,
@@ -80,6 +89,8 @@ impl Permission {
         Self::MailSend,
         Self::MeetingsRead,
         Self::MeetingsWrite,
+        Self::MarketsRead,
+        Self::MarketsWrite,
     ];
 
     /// Its name.
@@ -96,6 +107,9 @@ impl Permission {
             Self::MailSend => "mail:send",
             Self::MeetingsRead => "meetings:read",
             Self::MeetingsWrite => "meetings:write",
+            Self::MarketsRead => "markets:read",
+            Self::MarketsWrite => "markets:write",
+            Self::MarketsTrade => "markets:trade",
             Self::OperationsRead => "operations:read",
             Self::ApplicationsConnect => "applications:connect",
         }

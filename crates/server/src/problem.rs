@@ -196,6 +196,8 @@ struct Inner {
     retry_after: Option<Duration>,
     /// What to do this time, where that is known better than for the code in general.
     remedy: Option<String>,
+    /// Whether the request certainly had no effect.
+    harmless: bool,
 }
 
 /// What went wrong, and what to do about it (RFC 9457). Some codes add members of their own.
@@ -244,6 +246,7 @@ impl Problem {
             more: Map::new(),
             retry_after: None,
             remedy: None,
+            harmless: false,
         }))
     }
 
@@ -298,6 +301,17 @@ impl Problem {
         self.0.remedy.as_deref()
     }
 
+    /// Says that the request certainly had no effect.
+    pub(crate) fn without_effect(mut self) -> Self {
+        self.0.harmless = true;
+        self
+    }
+
+    /// Whether the request certainly had no effect.
+    pub(crate) fn is_harmless(&self) -> bool {
+        self.0.harmless
+    }
+
     /// With how long to wait, also in the header `Retry-After`.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
@@ -308,7 +322,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Inner { code, detail, more, retry_after, remedy } = *self.0;
+        let Inner { code, detail, more, retry_after, remedy, harmless: _ } = *self.0;
         let seconds = retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
         let body = ProblemBody {
             r#type: format!("urn:evergrant:problem:{}", code.name()),

@@ -39,6 +39,16 @@ async fn an_unmodified_graph_sdk_takes_the_sandbox_for_graph() {
 }
 
 #[tokio::test]
+async fn an_unmodified_trading_ig_takes_the_sandbox_for_ig() {
+    let bench = Bench::new().await;
+    let mut command = script("ig_check.py");
+    command.args(["--base", &bench.sandbox.https, "--ca"]).arg(bench.path("ca.pem"));
+    let done = Process::start(&mut command).done_within(Duration::from_mins(2)).await;
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    assert!(done.out.contains("the library takes the sandbox for IG"), "{}", done.out);
+}
+
+#[tokio::test]
 async fn every_guide_does_what_it_says() {
     let mut command = script("guides_check.py");
     command.args(["--evergrant", env!("CARGO_BIN_EXE_evergrant")]);

@@ -129,7 +129,7 @@ pub(crate) async fn events(
         ("time_zone", query.zone.map(|zone| zone.to_string())),
         ("limit", Some(query.limit.to_string())),
     ];
-    Ok(Json(live.page(EVENTS, &again, page)))
+    Ok(Json(live.page(&[EVENTS], &again, page)))
 }
 
 /// Create an event

@@ -119,14 +119,25 @@ pub(crate) struct FieldBody {
     /// Whether what is typed must not be shown.
     #[schema(example = true)]
     secret: bool,
+    /// Whether it may be left out of `fields`; it may not unless this is there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    optional: bool,
+    /// What may be answered, the usual first; left out where anything may.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    choices: Vec<String>,
+    /// What it is for, where the label does not say it all.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
+    help: String,
 }
 
 impl From<Vec<FormField>> for FormBody {
     fn from(fields: Vec<FormField>) -> Self {
-        let field = |field: FormField| FieldBody {
-            name: field.name,
-            label: field.label,
-            secret: field.secret,
+        let field = |field: FormField| {
+            let FormField { name, label, secret, optional, choices, help } = field;
+            FieldBody { name, label, secret, optional, choices, help }
         };
         Self { fields: fields.into_iter().map(field).collect() }
     }

@@ -12,11 +12,11 @@ use super::routes;
 use crate::problem::{Code, ProblemBody};
 
 const PROBLEM: &str = "application/problem+json";
-/// What the bodies of calendar, mail and meetings look like, by the names of their schemas.
+/// What the bodies of what a provider has look like, by the names of their schemas.
 const EXAMPLES: &str = include_str!("examples.json");
 
 /// Operations that ask the provider now, by their tags.
-const LIVE: [&str; 3] = ["calendar", "mail", "meetings"];
+const LIVE: [&str; 5] = ["calendar", "mail", "meetings", "markets", "trading"];
 /// What any of them may answer.
 const ASKED: [Code; 20] = [
     Code::IntegrationNotFound,
@@ -45,16 +45,24 @@ const CHANGED: [Code; 4] =
     [Code::ItemConflict, Code::ItemTooLarge, Code::QuotaExceeded, Code::OutcomeUnknown];
 
 /// What parameters mean that several operations have.
-const PARAMETERS: [(&str, &str); 7] = [
+const PARAMETERS: [(&str, &str); 14] = [
     ("id", "The integration, `int_…`"),
     ("event", "The event, by the provider's id, percent-encoded"),
     ("message", "The message, by the provider's id, percent-encoded"),
     ("attachment", "The attachment, by the provider's id, percent-encoded"),
     ("meeting", "The meeting, by the provider's id, percent-encoded"),
+    ("node", "The node, by the `id` that navigation gave, percent-encoded"),
+    ("epic", "The market, by the provider's name of it, percent-encoded"),
+    ("market", "The market, by its `market_id`, percent-encoded"),
+    ("position", "The position, by the provider's id, percent-encoded"),
+    ("order", "The order, by the provider's id, percent-encoded"),
+    ("list", "The list of markets, by the provider's id, percent-encoded"),
+    ("reference", "The deal, by its `reference`"),
     (
         KEY,
         "The caller's own name for this request: the same again gets the first answer for 24 hours. Where that was lost or \
-         said `outcome_unknown`, it is looked at the provider for what the first had done, so that it is done once; a sent \
+         said `outcome_unknown`, or a deal's `outcome` was `unknown`, it is looked at the provider for what the first had done, \
+         so that it is done once; a deal is never sent again, and a sent \
          message of which the mailbox keeps no copy cannot be found, and may be sent again",
     ),
     (VERSION, "The `version` that is meant; if it is another one by now, nothing happens"),
@@ -76,6 +84,9 @@ const VERSION: &str = "If-Match";
         (name = "calendar", description = "Calendars and events, at the provider"),
         (name = "mail", description = "Folders, messages, attachments and settings of a mailbox, at the provider"),
         (name = "meetings", description = "Online meetings, at the provider"),
+        (name = "markets", description = "Markets, their prices and lists of them, at the provider"),
+        (name = "trading", description = "Trading accounts, positions, orders and their history, at the provider. To deal takes the \
+            permission `markets:trade`, which a key has only if it was asked for by name"),
         (name = "token", description = "Access tokens that work"),
         (name = "operation", description = "Health, registrations and notices"),
     )
@@ -107,7 +118,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     api
 }
 
-/// Shows what the bodies of calendar, mail and meetings look like.
+/// Shows what the bodies of what a provider has look like.
 fn illustrate(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     // Whether the file can be read, a test tells.
     let examples: BTreeMap<String, Value> = serde_json::from_str(EXAMPLES).unwrap_or_default();
@@ -120,6 +131,7 @@ fn illustrate(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
         match schemas.get_mut(&name) {
             Some(RefOr::T(Schema::Object(schema))) => schema.example = Some(example),
             Some(RefOr::T(Schema::OneOf(schema))) => schema.example = Some(example),
+            Some(RefOr::T(Schema::AllOf(schema))) => schema.example = Some(example),
             _ => {}
         }
     }

@@ -3,7 +3,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use evergrant::capability::{Calendars, Cursor, Mail, Meetings, Page, Profiles, Zone};
+use evergrant::capability::{
+    Calendars, Cursor, Mail, Markets, Meetings, Page, Profiles, Trading, Zone,
+};
+use evergrant::clock::later;
 use evergrant::{Api, CallError, IntegrationId, UserId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -38,6 +41,22 @@ impl Live {
         Ok(Self { app: app.clone(), owner, id, api })
     }
 
+    /// The same within one of the accounts that the provider keeps for its user, if one is named.
+    pub(super) async fn open_within(
+        app: &App,
+        principal: Principal,
+        permission: Permission,
+        id: IntegrationId,
+        account: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let live = Self::open(app, principal, permission, id).await?;
+        match account {
+            None => Ok(live),
+            Some("") => Err(Problem::invalid("account", "`account` must not be empty.")),
+            Some(account) => Ok(Self { api: live.api.within(account), ..live }),
+        }
+    }
+
     pub(super) fn profiles(&self) -> Result<&dyn Profiles, Problem> {
         self.offered(self.api.provider().profiles(), "profile")
     }
@@ -54,6 +73,14 @@ impl Live {
         self.offered(self.api.provider().meetings(), "online meetings")
     }
 
+    pub(super) fn markets(&self) -> Result<&dyn Markets, Problem> {
+        self.offered(self.api.provider().markets(), "markets")
+    }
+
+    pub(super) fn trading(&self) -> Result<&dyn Trading, Problem> {
+        self.offered(self.api.provider().trading(), "trading")
+    }
+
     fn offered<T>(&self, found: Option<T>, capability: &'static str) -> Result<T, Problem> {
         let provider = || self.api.manifest().label.clone();
         Ok(found.ok_or_else(|| CallError::NotOffered { provider: provider(), capability })?)
@@ -63,8 +90,20 @@ impl Live {
     pub(super) async fn told<T>(&self, outcome: Result<T, CallError>) -> Result<T, Problem> {
         match outcome {
             Ok(given) => Ok(given),
-            // Boxed: only what went wrong comes this way.
-            Err(error) => Err(Box::pin(self.app.with_links(error, self.owner, self.id)).await),
+            Err(error) => {
+                let until = match &error {
+                    CallError::Throttled { retry_after: Some(wait) } => {
+                        Some(later(self.api.now(), *wait))
+                    }
+                    _ => None,
+                };
+                // Boxed: only what went wrong comes this way.
+                let problem = Box::pin(self.app.with_links(error, self.owner, self.id)).await;
+                Err(match until {
+                    Some(until) => problem.with("until", format!("{until:.0}")),
+                    None => problem,
+                })
+            }
         }
     }
 
@@ -77,22 +116,41 @@ impl Live {
         self.app.url(&format!("/api/integrations/{}/", path.join("/")))
     }
 
-    /// A page of the list at this name, whose next one is asked for with the same `query`.
+    /// The same, in the account that was chosen.
+    pub(super) fn address_within(&self, parts: &[&str]) -> String {
+        let mut asked = form_urlencoded::Serializer::new(String::new());
+        asked.extend_pairs(self.api.chosen().map(|account| ("account", account)));
+        match &*asked.finish() {
+            "" => self.address(parts),
+            asked => format!("{}?{asked}", self.address(parts)),
+        }
+    }
+
+    /// A page of the list at this place, whose next one is asked for with the same `query`.
     pub(super) fn page<T>(
         &self,
-        list: &str,
+        list: &[&str],
         query: &[(&str, Option<String>)],
         page: Page<T>,
     ) -> Listed<T> {
-        let next = page.next.map(|cursor| {
-            let mut asked = form_urlencoded::Serializer::new(String::new());
-            for (name, value) in query {
-                asked.extend_pairs(value.iter().map(|value| (name, value)));
-            }
-            asked.append_pair("cursor", &URL_SAFE_NO_PAD.encode(cursor.0));
-            format!("{}?{}", self.address(&[list]), asked.finish())
-        });
-        Listed { results: page.results, next }
+        Listed { results: page.results, next: self.next(list, query, page.next) }
+    }
+
+    /// Where the list at this place goes on.
+    pub(super) fn next(
+        &self,
+        list: &[&str],
+        query: &[(&str, Option<String>)],
+        next: Option<Cursor>,
+    ) -> Option<String> {
+        let cursor = next?;
+        let mut asked = form_urlencoded::Serializer::new(String::new());
+        asked.extend_pairs(self.api.chosen().map(|account| ("account", account)));
+        for (name, value) in query {
+            asked.extend_pairs(value.iter().map(|value| (name, value)));
+        }
+        asked.append_pair("cursor", &URL_SAFE_NO_PAD.encode(cursor.0));
+        Some(format!("{}?{}", self.address(list), asked.finish()))
     }
 }
 
@@ -115,10 +173,15 @@ impl<T> Listed<T> {
 /// How many a page is to have.
 pub(super) fn limit(asked: Option<u32>) -> Result<u32, Problem> {
     let limit = asked.unwrap_or(50);
-    if (1..=LONGEST_PAGE).contains(&limit) {
-        return Ok(limit);
+    at_most("limit", limit, LONGEST_PAGE)
+}
+
+/// A number that is at least 1.
+pub(super) fn at_most(parameter: &str, asked: u32, most: u32) -> Result<u32, Problem> {
+    if (1..=most).contains(&asked) {
+        return Ok(asked);
     }
-    Err(Problem::invalid("limit", format!("`limit` must be from 1 to {LONGEST_PAGE}.")))
+    Err(Problem::invalid(parameter, format!("`{parameter}` must be from 1 to {most}.")))
 }
 
 /// Where the last page ended.

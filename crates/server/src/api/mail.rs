@@ -123,7 +123,7 @@ pub(crate) async fn messages(
         ("search", query.search),
         ("limit", Some(query.limit.to_string())),
     ];
-    Ok(Json(live.page(MESSAGES, &again, page)))
+    Ok(Json(live.page(&[MESSAGES], &again, page)))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -8,17 +8,22 @@ mod consent;
 mod description;
 mod doctor;
 mod health;
+mod history;
 mod integrations;
 mod live;
 mod mail;
 mod mail_send;
 mod mail_settings;
+mod markets;
 mod meetings;
 mod operations;
+mod orders;
+mod positions;
 mod profile;
 mod times;
 mod token;
 mod versions;
+mod watchlists;
 mod ways;
 
 use std::future::poll_fn;
@@ -98,6 +103,30 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(meetings::create_meeting))
         .routes(routes!(meetings::meeting, meetings::edit_meeting, meetings::delete_meeting))
         .routes(routes!(meetings::cancel_meeting))
+        .routes(routes!(markets::navigation))
+        .routes(routes!(markets::navigation_node))
+        .routes(routes!(markets::search_markets))
+        .routes(routes!(markets::market))
+        .routes(routes!(markets::prices))
+        .routes(routes!(markets::sentiment))
+        .routes(routes!(markets::related_sentiment))
+        .routes(routes!(watchlists::watchlists, watchlists::create_watchlist))
+        .routes(routes!(watchlists::watchlist, watchlists::delete_watchlist))
+        .routes(routes!(watchlists::add_to_watchlist))
+        .routes(routes!(watchlists::remove_from_watchlist))
+        .routes(routes!(positions::accounts))
+        .routes(routes!(positions::positions, positions::open_position))
+        .routes(routes!(
+            positions::position,
+            positions::amend_position,
+            positions::close_whole_position
+        ))
+        .routes(routes!(positions::close_position))
+        .routes(routes!(orders::orders, orders::place_order))
+        .routes(routes!(orders::amend_order, orders::cancel_order))
+        .routes(routes!(history::deal))
+        .routes(routes!(history::activity))
+        .routes(routes!(history::transactions))
         .routes(routes!(token::token, token::replace))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -225,9 +225,10 @@ pub(super) enum Fate {
 impl Fate {
     /// `tried` says that an earlier attempt may have had the effect. Then a refusal for what the item is
     /// like now is not the last word, as it may be the effect itself that is refused to be had twice;
-    /// and nothing is forgotten.
+    /// and nothing is forgotten. An answer `202` says that nobody knows yet: it is no last word either.
     pub(super) fn of(done: &Result<Response, Problem>, tried: bool) -> Self {
         match done {
+            Ok(response) if response.status() == StatusCode::ACCEPTED => Self::TryAgain,
             Ok(response) if response.status().is_success() => Self::Keep,
             Ok(_) => Self::TryAgain,
             Err(problem) => match (Self::of_code(problem.code()), problem.code()) {
@@ -237,6 +238,8 @@ impl Fate {
                 {
                     Self::TryAgain
                 }
+                // The next attempt is the first that could have the effect.
+                (Self::TryAgain, _) if problem.is_harmless() && !tried => Self::Forget,
                 (fate, _) => fate,
             },
         }

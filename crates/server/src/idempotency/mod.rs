@@ -9,7 +9,8 @@
 //!    at it keeps them waiting for a minute.
 //! 4. Kept is what a repetition could not change. Anything else is tried anew, with the same [`Once`],
 //!    which says that it was tried ([`Once::tried`]): what an earlier try may have had is recognised by
-//!    it, or looked for; and that the item is gone or has changed by then is no last word.
+//!    it, or looked for; and that the item is gone or has changed by then is no last word. Nor is a
+//!    `202`. What failed and certainly had no effect was no try.
 //! 5. Who cannot keep its hold on a key stops before another could have it, and sends nothing more:
 //!    nobody knows then what came of it (`outcome_unknown`). A database that stalls holds up no effect.
 //! 6. A key is the owner's and the integration's.

@@ -38,10 +38,11 @@ impl Watchlists {
         };
         let popular = ["CS.D.GBPUSD.TODAY.IP", "CS.D.EURUSD.TODAY.IP", "CS.D.USCGC.TODAY.IP"];
         let indices = ["IX.D.FTSE.DAILY.IP", "IX.D.DAX.DAILY.IP", "IX.D.DOW.DAILY.IP"];
+        // IG's own have their names for ids: clients look for them by it.
         let lists = vec![
             list("12345678", "My Watchlist", false, &["IX.D.FTSE.CFD.IP", "CS.D.EURUSD.CFD.IP"]),
-            list("system-01", "Popular Markets", true, &popular),
-            list("system-02", "Major Indices", true, &indices),
+            list("Popular Markets", "Popular Markets", true, &popular),
+            list("Major Indices", "Major Indices", true, &indices),
         ];
         Self { lists, made: 0, seed }
     }

@@ -122,7 +122,8 @@ impl Closing {
         let (deal, epic) = (call.text("dealId")?, call.text("epic")?);
         let expiry = call.text("expiry")?;
         let which = match (deal, epic, expiry) {
-            (Some(deal), None, None) => Which::Deal(deal.to_owned()),
+            // Clients say the expiry with the id as well.
+            (Some(deal), None, _) => Which::Deal(deal.to_owned()),
             (None, Some(epic), Some(expiry)) => Which::Market(epic.to_owned(), expiry.to_owned()),
             (None, Some(_), None) => return Err(missing("expiry")),
             (None, None, _) => return Err(missing("dealId")),

@@ -1,0 +1,1 @@
+"""What `ig_check.py` tries: one module for each part of IG's interface."""
