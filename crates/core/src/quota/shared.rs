@@ -32,6 +32,8 @@ struct Obstacle {
     name: String,
     /// How long at least.
     wait: Duration,
+    /// Whether the provider shut it; otherwise it is we who counted.
+    shut: bool,
 }
 
 impl Quotas {
@@ -77,7 +79,10 @@ impl Quotas {
                 Ok(counted) => return Ok(counted),
                 Err(obstacle) => obstacle,
             };
-            if let Some(learn) = learn.take() {
+            // While it is shut nobody may ask, and it is not for what we take it to allow.
+            if !obstacle.shut
+                && let Some(learn) = learn.take()
+            {
                 tokio::select! {
                     biased;
                     () = learn => {}
@@ -130,7 +135,7 @@ impl Quotas {
                 if shut {
                     self.remember(&name, wait);
                 }
-                Err(Obstacle { name, wait })
+                Err(Obstacle { name, wait, shut })
             }
             Err(error) => {
                 tracing::warn!(%error, "a call goes uncounted: the database is away");
@@ -189,7 +194,7 @@ impl Quotas {
         shut.retain(|_, until| *until > now);
         let known = draws.iter().filter_map(|draw| shut.get_key_value(&draw.name));
         let (name, until) = known.max_by_key(|(_, until)| **until)?;
-        Some(Obstacle { name: name.clone(), wait: until.saturating_sub(now) })
+        Some(Obstacle { name: name.clone(), wait: until.saturating_sub(now), shut: true })
     }
 
     fn remember(&self, name: &str, wait: Duration) {

@@ -18,7 +18,7 @@ async fn a_trade_whose_answer_is_lost_is_unknown_then_done_and_there_is_one_posi
         "do": { "drop_after_commit": true },
     });
     floor.bench.sandbox.script(&lost).await;
-    let ask = json!({ "epic": EPIC, "direction": "buy", "size": 1 });
+    let ask = json!({ "epic": EPIC, "direction": "buy", "size": 0.1 });
     let answer = floor.call(Method::POST, "/positions/", &ask, Some("mine")).await;
     let deal = answer.expect(202);
     assert_eq!(deal["outcome"], "unknown", "{deal}");
@@ -46,7 +46,7 @@ async fn a_key_that_may_not_trade_reads_and_does_not_trade() {
     let usual = floor.bench.ok(&["keys", "create", "--user", "trader"]).await;
     let path = format!("{}/positions/", floor.at);
     floor.server.get(&usual, &path).await.expect(200);
-    let ask = json!({ "epic": EPIC, "direction": "buy", "size": 1 });
+    let ask = json!({ "epic": EPIC, "direction": "buy", "size": 0.1 });
     floor.server.call(&usual, Method::POST, &path, Some(&ask)).await.expect(403);
     assert_eq!(floor.seen("POST", "/positions/otc").await, Vec::<u64>::new());
     assert!(!floor.id.is_empty());

@@ -33,7 +33,7 @@ pub(crate) struct Floor {
     pub(crate) stage: Stage,
     pub(crate) clock: TestClock,
     store: MemoryStore,
-    ring: Ring,
+    key: Secret,
     entropy: Arc<dyn Entropy>,
     pub(crate) owner: UserId,
     pub(crate) line: Arc<Line>,
@@ -117,7 +117,7 @@ impl Floor {
         Self {
             stage,
             store: MemoryStore::new(shared),
-            ring: Ring::parse(&Ring::generate(&*entropy)).unwrap(),
+            key: Ring::generate(&*entropy),
             owner: UserId::new(&clock, &*entropy),
             clock,
             entropy,
@@ -142,7 +142,11 @@ impl Floor {
             store,
             spool: Arc::new(MemoryDisk::default().spool(&*clock, &*self.entropy)),
             providers: all(&settings).unwrap().0,
-            seal: Seal::new(self.ring.clone(), Arc::clone(&clock), Arc::clone(&self.entropy)),
+            seal: Seal::new(
+                Ring::parse(&self.key).unwrap(),
+                Arc::clone(&clock),
+                Arc::clone(&self.entropy),
+            ),
             http: Arc::clone(&self.line) as Arc<dyn Transport>,
             clock,
             entropy: Arc::clone(&self.entropy),
@@ -171,8 +175,8 @@ impl Floor {
             ("password".to_owned(), Secret::from("sandbox")),
         ]);
         form.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), Secret::from(*value))));
-        let finish =
-            process.vault.finish(Some(self.owner), &"ig".into(), &begun.state, Proof::Form(form));
+        let (key, proof) = ("ig".into(), Proof::Form(form));
+        let finish = process.vault.finish(Some(self.owner), &key, &begun.state, proof);
         self.run(finish).await
     }
 

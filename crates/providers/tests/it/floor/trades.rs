@@ -12,7 +12,7 @@ use super::{Floor, OPEN, Process};
 pub(crate) const EPIC: &str = "CS.D.BITCOIN.CFD.IP";
 
 fn position() -> NewPosition {
-    serde_json::from_value(json!({ "epic": EPIC, "direction": "buy", "size": 1.0 })).unwrap()
+    serde_json::from_value(json!({ "epic": EPIC, "direction": "buy", "size": 0.1 })).unwrap()
 }
 
 fn once(id: IntegrationId, number: u32) -> Once {
@@ -50,7 +50,8 @@ async fn a_trade_whose_answer_is_lost_is_unknown_then_done_and_there_is_one_posi
     let found = floor.run(trading.deal(&api, &deal.reference)).await.unwrap();
     assert_eq!(found.outcome, DealOutcome::Done, "{found:?}");
     // Asked for again by the same name, nothing is sent.
-    let again = trading.open_position(&api, once(id, 1).again(), &position());
+    let ask = position();
+    let again = trading.open_position(&api, once(id, 1).again(), &ask);
     let again = floor.run(again).await.unwrap();
     assert_eq!((again.outcome, &again.deal_id), (DealOutcome::Done, &found.deal_id));
     assert_eq!(floor.count(OPEN), 1);
