@@ -4,6 +4,7 @@
 //! This is the only place that attaches a token to a request, and it refuses to do so for a host
 //! that the provider's manifest does not list.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::integration::Account;
 use crate::measure;
 use crate::provider::{Actor, Failure, Manifest, Provider, Verdict};
 use crate::quota::{self, Counted, Drawer, Left};
-use crate::repeat::{Next, Sent, Tries, Wait};
+use crate::repeat::{Next, Sent, Tries, Wait, asked};
 pub use crate::repeat::{Patience, Repeat, Repeated, retry_after};
 use crate::vault::{TokenError, Vault};
 use crate::{
@@ -270,12 +271,24 @@ pub struct Api {
 struct Leave {
     turn: Turn,
     counted: Counted,
+    /// The uptime at which it was given.
+    since: Duration,
 }
 
 impl Leave {
     fn sent(&mut self) {
         self.turn.sent();
         self.counted.sent();
+    }
+
+    fn end<T>(self, came: &Result<T, TransportError>) {
+        self.turn.end(came);
+        self.counted.end(came);
+    }
+
+    fn answered(self) {
+        self.turn.answered();
+        self.counted.answered();
     }
 }
 
@@ -384,13 +397,12 @@ impl Api {
                 Err(too_long) => return tries.give_up(too_long),
             };
             token = self.still_good(token, &leave.turn, tries.ask.deadline).await?;
-            if self.is_shut(&request) {
+            if self.has_lapsed(&leave, &request) {
                 continue;
             }
             leave.sent();
             let sent = self.attempt(&mut request, &token).await;
-            leave.turn.end(&sent);
-            drop(leave.counted);
+            leave.end(&sent);
             match self.after(&request, &mut tries, sent).await {
                 None => {}
                 Some(Ok((_, Verdict::TokenRejected { claims }))) => {
@@ -414,10 +426,12 @@ impl Api {
                 Ok(leave) => leave,
                 Err(too_long) => return tries.give_up(too_long),
             };
+            if self.has_lapsed(&leave, &request) {
+                continue;
+            }
             leave.sent();
             let sent = self.http.send(request.clone()).await;
-            leave.turn.end(&sent);
-            drop(leave.counted);
+            leave.end(&sent);
             let judged = sent.map(|response| {
                 let verdict = self.provider.judge(&response);
                 (response, verdict)
@@ -431,19 +445,27 @@ impl Api {
     /// Runs `op` with a valid token, and once more with a new one if it says that the token was
     /// refused ([`CallError::TokenRefused`]), at its account's turn. For callers with an HTTP client of
     /// their own; [`CallError::Throttled`] with a time pauses the account for everybody.
+    ///
+    /// Of allowances that all processes share it draws what one read of the provider's base URL takes:
+    /// what `op` sends is not known here.
     pub async fn with_token<T>(
         &self,
         op: impl AsyncFn(&AccessToken) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         let mut replay = self.replay();
-        let mut token = self.token().await?;
         let ask = self.ask(0);
+        let read = self.request(Method::GET, "")?.body(bytes::Bytes::new());
+        let read = read.map_err(|_| CallError::InvalidPath("the base URL cannot be read"))?;
+        let mut token = self.token_by(ask.deadline).await?;
         loop {
-            let mut turn = self.budget.turn(ask).await?;
-            token = self.still_good(token, &turn, ask.deadline).await?;
-            turn.sent();
+            let mut leave = self.leave(&read, ask).await?;
+            token = self.still_good(token, &leave.turn, ask.deadline).await?;
+            if self.has_lapsed(&leave, &read) {
+                continue;
+            }
+            leave.sent();
             let done = op(&token).await;
-            turn.answered();
+            leave.answered();
             match done {
                 Err(CallError::TokenRefused) => {
                     self.called(Some(&Verdict::TokenRejected { claims: None }));
@@ -501,26 +523,40 @@ impl Api {
         }
     }
 
-    /// The account's turn, and what the request draws on.
+    /// The account's turn, and what the request draws on. Whoever waits for an allowance holds up nobody
+    /// else of its account, and whoever waits for its account keeps no draw from others.
     async fn leave(&self, request: &Request, ask: Ask) -> Result<Leave, TooLong> {
-        let clock = &self.vault.parts().clock;
-        let mut turn = self.budget.turn(ask).await?;
-        let (quotas, began) = (self.vault.quotas(), clock.uptime());
-        let counted = if self.urgent {
-            let counted = quotas.count(self.drawer(), request).await;
-            counted.map_err(|wait| TooLong { retry_after: Some(wait) })?
-        } else {
-            let learn = async { self.provider.learn(&self.clone().urgent()).await };
-            quotas.turn(self.drawer(), request, ask.deadline, learn).await?
+        let (quotas, clock) = (self.vault.quotas(), &self.vault.parts().clock);
+        let began = clock.uptime();
+        let mut learn = Some(pin!(async {
+            let api = self.clone().urgent();
+            self.provider.learn(&api).await;
+        }));
+        let (mut turn, counted) = loop {
+            let turn = self.budget.turn(ask).await?;
+            if self.urgent {
+                let counted = quotas.count(self.drawer(), request).await;
+                break (turn, counted.map_err(|wait| TooLong { retry_after: Some(wait) })?);
+            }
+            if let Some(counted) = quotas.at_once(self.drawer(), request).await {
+                break (turn, counted);
+            }
+            drop(turn);
+            let counted = quotas.turn(self.drawer(), request, ask.deadline, &mut learn).await?;
+            tokio::select! {
+                biased;
+                turn = self.budget.turn(ask) => break (turn?, counted),
+                () = clock.sleep(quota::HELD) => {}
+            }
         };
         turn.waited |= clock.uptime() > began;
-        Ok(Leave { turn, counted })
+        Ok(Leave { turn, counted, since: clock.uptime() })
     }
 
-    /// Whether the provider has said stop since the request got its leave.
-    fn is_shut(&self, request: &Request) -> bool {
-        let draws = self.drawer().draws(request);
-        !draws.is_empty() && self.vault.quotas().shut_for(&draws).is_some()
+    /// Whether a leave is no good any more: the provider has said stop, or it is too long ago.
+    fn has_lapsed(&self, leave: &Leave, request: &Request) -> bool {
+        let since = self.vault.parts().clock.uptime().saturating_sub(leave.since);
+        since > quota::HELD || self.vault.quotas().is_shut(self.drawer(), request)
     }
 
     fn drawer(&self) -> Drawer<'_> {
@@ -543,13 +579,18 @@ impl Api {
         &self,
         request: &Request,
         tries: &mut Tries,
-        sent: Sent,
+        mut sent: Sent,
     ) -> Option<Result<(Response, Verdict), CallError>> {
         let parts = self.vault.parts();
         let key = &self.manifest().key;
-        if let Ok((_, Verdict::Throttled { retry_after, allowance: Some(kind) })) = &sent {
-            let wait = retry_after.unwrap_or(quota::STOP);
-            self.vault.quotas().shut(self.drawer(), request, kind, wait).await;
+        if let Ok((response, verdict)) = &mut sent
+            && let Verdict::Throttled { retry_after, allowance: Some(kind) } = *verdict
+        {
+            let wait = asked(response, verdict).unwrap_or(quota::STOP);
+            if !self.vault.quotas().shut(self.drawer(), request, kind, wait).await {
+                // What is shut holds nothing of this request's back: its account's pause does.
+                *verdict = Verdict::Throttled { retry_after, allowance: None };
+            }
         }
         match tries.next(sent, &self.budget, key, &*parts.clock, &*parts.entropy) {
             Next::Done(done) => Some(done),
