@@ -17,8 +17,9 @@ use bytes::Bytes;
 use evergrant::capability::{Markets, Once, Trading};
 use evergrant::news::News;
 use evergrant::seal::{Ring, Seal};
+use evergrant::store::Way;
 use evergrant::testing::{MemoryDisk, MemoryStore, SeededEntropy, TestClock};
-use evergrant::vault::{Begin, Parts, Proof, Way};
+use evergrant::vault::{Begin, Parts, Proof};
 use evergrant::{
     Api, CallError, Clock, Entropy, Gateway, Request, Secret, Tasks, Transport, TransportError,
     UserId, Vault,
