@@ -113,6 +113,18 @@ pub struct Summary {
     /// Calls by mailbox, where the vendor limits them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub mailboxes: BTreeMap<String, Traffic>,
+    /// Calls by whatever else the vendor limits, such as a key or an account.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub allowances: BTreeMap<String, Used>,
+}
+
+/// How much was asked of an allowance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Used {
+    /// Calls that were sent, those that were refused among them.
+    pub calls: u64,
+    /// Calls that were one too many.
+    pub refused: u64,
 }
 
 /// What went on at a place whose vendor limits how much may.
@@ -201,6 +213,20 @@ impl Ledger {
     pub fn turned_away(&self, mailbox: &str) {
         self.book(|book| {
             book.summary.mailboxes.entry(mailbox.to_owned()).or_default().refused += 1;
+        });
+    }
+
+    /// What was asked of an allowance.
+    pub fn used(&self, allowance: &str) -> Used {
+        self.book(|book| book.summary.allowances.get(allowance).copied().unwrap_or_default())
+    }
+
+    /// Writes down a call that asked for a part of an allowance, and whether it was one too many.
+    pub fn counted(&self, allowance: &str, is_refused: bool) {
+        self.book(|book| {
+            let used = book.summary.allowances.entry(allowance.to_owned()).or_default();
+            used.calls += 1;
+            used.refused += u64::from(is_refused);
         });
     }
 
@@ -312,5 +338,17 @@ mod tests {
         assert_eq!(ledger.tokens().len(), KEPT);
         assert_eq!(ledger.account("a").refreshes, KEPT as u64 + 1);
         assert_eq!(ledger.summary().total, ledger.account("a"));
+    }
+
+    #[test]
+    fn a_call_that_was_one_too_many_was_sent_all_the_same() {
+        let ledger = Ledger::default();
+        for is_refused in [false, true, true] {
+            ledger.counted("a", is_refused);
+        }
+        assert_eq!(ledger.used("a"), Used { calls: 3, refused: 2 });
+        assert_eq!(ledger.used("b"), Used::default());
+        ledger.clear();
+        assert_eq!(ledger.used("a"), Used::default());
     }
 }

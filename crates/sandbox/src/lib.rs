@@ -43,7 +43,7 @@ pub use grants::{
 pub use html::{Page, escape};
 pub use inprocess::InProcess;
 pub use jwt::{SigningKey, TokenRefusal};
-pub use ledger::{Counts, Event, Kind, Ledger, Seen, Summary, TokenEntry, Traffic};
+pub use ledger::{Counts, Event, Kind, Ledger, Seen, Summary, TokenEntry, Traffic, Used};
 pub use listen::{Listen, ListenError, Listening};
 pub use origin::{Origin, Scheme};
 pub use problem::Problem;

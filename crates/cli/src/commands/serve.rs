@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use evergrant::{Clock, Entropy, Renewer, Upkeep};
+use evergrant_providers::ig::Environment;
 use evergrant_sandbox::{Listen, Listening, Stage};
 use evergrant_server::{App, Config};
 use serde_json::json;
@@ -91,7 +92,11 @@ impl Played {
         microsoft.client_id = Some("sandbox-client".to_owned());
         microsoft.client_secret = Some("sandbox-secret".into());
         microsoft.login_url = Some(url.clone());
-        microsoft.graph_url = Some(url);
+        microsoft.graph_url = Some(url.clone());
+        let ig = &mut settings.ig;
+        ig.environment = Environment::default();
+        ig.api_key = Some("sandbox-key".into());
+        ig.url = Some(url.join("/gateway/deal")?);
         Ok(Self { stage, listening })
     }
 

@@ -19,24 +19,28 @@ mod sections;
 use crate::output::OperatorError;
 use crate::registrations::{self, Registration};
 pub(crate) use sections::{
-    Admin, Database, Encryption, Log, LogFormat, Microsoft, Sandbox, Server, Spool, Telemetry, Tls,
+    Admin, Database, Encryption, Ig, Log, LogFormat, Microsoft, Sandbox, Server, Spool, Telemetry,
+    Tls,
 };
 
 /// Variables that other documents and tools use, and the settings they stand for.
-const ALIASES: [(&str, &str, &str); 4] = [
+const ALIASES: [(&str, &str, &str); 6] = [
     ("MICROSOFT_CLIENT_ID", "microsoft", "client_id"),
     ("MICROSOFT_CLIENT_SECRET", "microsoft", "client_secret"),
     ("MICROSOFT_TENANT", "microsoft", "tenant"),
+    ("IG_API_KEY", "ig", "api_key"),
+    ("IG_ENVIRONMENT", "ig", "environment"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry", "otlp_endpoint"),
 ];
 /// Secrets, which can also be given as a file.
-const SECRETS: [(&str, &str); 6] = [
+const SECRETS: [(&str, &str); 7] = [
     ("database", "url"),
     ("encryption", "keys"),
     ("microsoft", "client_secret"),
     ("microsoft", "client_secret_2"),
     ("microsoft", "certificate"),
     ("microsoft", "certificate_key"),
+    ("ig", "api_key"),
 ];
 const PREFIX: &str = "EVERGRANT_";
 const FILE_SUFFIX: &str = "_FILE";
@@ -51,6 +55,7 @@ pub(crate) struct Settings {
     pub(crate) encryption: Encryption,
     pub(crate) spool: Spool,
     pub(crate) microsoft: Microsoft,
+    pub(crate) ig: Ig,
     pub(crate) providers: BTreeMap<String, Registration>,
     pub(crate) sandbox: Sandbox,
     pub(crate) tls: Tls,
@@ -156,6 +161,7 @@ impl Settings {
         for (name, url) in [
             ("microsoft.login_url", &self.microsoft.login_url),
             ("microsoft.graph_url", &self.microsoft.graph_url),
+            ("ig.url", &self.ig.url),
         ] {
             let Some(url) = url else { continue };
             let loopback = match url.host() {
@@ -201,6 +207,11 @@ impl Settings {
                 cloud: ours.cloud,
                 login_url: ours.login_url,
                 graph_url: ours.graph_url,
+            },
+            ig: evergrant_providers::ig::Settings {
+                api_key: filled(self.ig.api_key.clone()),
+                environment: self.ig.environment,
+                url: self.ig.url.clone(),
             },
             declared: self
                 .providers

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use evergrant::Secret;
+use evergrant_providers::ig::Environment;
 use evergrant_providers::microsoft::Cloud;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -65,6 +66,15 @@ pub(crate) struct Microsoft {
     pub(crate) cloud: Cloud,
     pub(crate) login_url: Option<Url>,
     pub(crate) graph_url: Option<Url>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Ig {
+    #[serde(deserialize_with = "optional_secret")]
+    pub(crate) api_key: Option<Secret>,
+    pub(crate) environment: Environment,
+    pub(crate) url: Option<Url>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

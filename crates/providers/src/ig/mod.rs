@@ -5,6 +5,8 @@ mod key;
 mod limits;
 mod markets;
 mod refusal;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 mod session;
 mod settings;
 mod trading;

@@ -11,6 +11,7 @@ mod devices;
 mod discovery;
 mod faults;
 mod graph;
+mod ig;
 mod mail;
 mod oauth;
 mod play;
