@@ -13,6 +13,7 @@ mod examples;
 mod graph;
 mod id_token;
 mod ig;
+mod ig_desk;
 mod mail;
 mod mail_once;
 mod mail_refusals;
