@@ -14,6 +14,8 @@ mod examples;
 mod floor;
 mod graph;
 mod id_token;
+mod ig;
+mod ig_desk;
 mod mail;
 mod mail_once;
 mod mail_refusals;
