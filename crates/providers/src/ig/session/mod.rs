@@ -6,7 +6,7 @@
 //! the login makes another, and it is there only where the user agreed that it is kept.
 //!
 //! 1. A password that IG refuses is sent once.
-//! 2. A login that is kept signs in at most once a minute.
+//! 2. A login that is kept signs in once a minute in the long run, and five times at once at most.
 //! 3. A session of version 2 is handed out only if IG said that it is in the account that was chosen.
 //! 4. Whatever answer makes a session makes it wherever it arrives: after a crash an answer that was
 //!    kept comes back to the first request of the next try.
@@ -123,7 +123,7 @@ impl Sessions {
             Err(Refused::Else(error)) => return Err(error),
         };
         if obtained.signed_in {
-            state.logged_in = now.as_second();
+            state.logged_in(now);
         }
         let grant = self.granted(http, now, state, obtained).await?;
         Ok(Grant { login: spent.login.clone(), ..grant })

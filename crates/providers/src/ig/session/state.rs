@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ig::Environment;
 
-/// How long there is between two sign-ins with a login that was kept.
-const BETWEEN_LOGINS: Duration = Duration::from_mins(1);
+/// How long a sign-in counts: one a minute in the long run.
+const A_LOGIN: Duration = Duration::from_mins(1);
+/// What may count at once: four besides the next, since a session may end twice within a minute, by a
+/// sign-in elsewhere or for maintenance.
+const AT_ONCE: Duration = Duration::from_mins(4);
 
 /// The two kinds of sessions, by the version of the operation that makes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +53,8 @@ pub(super) struct State {
     pub(super) refresh_token: Option<Secret>,
     /// Whether the password must come encrypted.
     pub(super) encrypted: bool,
-    /// When the login was used last, in seconds since 1970.
-    pub(super) logged_in: i64,
+    /// Until when the logins so far count, in seconds since 1970.
+    pub(super) logins_until: i64,
 }
 
 /// [`State`], on its way into a secret and back.
@@ -64,7 +67,7 @@ struct Plain {
     account: Option<String>,
     refresh_token: Option<String>,
     encrypted: bool,
-    logged_in: i64,
+    logins_until: i64,
 }
 
 impl State {
@@ -77,7 +80,7 @@ impl State {
             account: None,
             refresh_token: None,
             encrypted: false,
-            logged_in: now.as_second(),
+            logins_until: later(now, A_LOGIN).as_second(),
         }
     }
 
@@ -93,7 +96,7 @@ impl State {
                 account: None,
                 refresh_token: grant.refresh.clone(),
                 encrypted: false,
-                logged_in: 0,
+                logins_until: 0,
             };
         };
         Self {
@@ -103,7 +106,7 @@ impl State {
             account: plain.account,
             refresh_token: plain.refresh_token.map(Secret::from),
             encrypted: plain.encrypted,
-            logged_in: plain.logged_in,
+            logins_until: plain.logins_until,
         }
     }
 
@@ -116,18 +119,24 @@ impl State {
             account: self.account.clone(),
             refresh_token: self.refresh_token.as_ref().map(|token| token.expose().to_owned()),
             encrypted: self.encrypted,
-            logged_in: self.logged_in,
+            logins_until: self.logins_until,
         };
         #[expect(clippy::expect_used, reason = "texts and numbers always serialise")]
         let text = serde_json::to_string(&plain).expect("a state serialises");
         text.into()
     }
 
+    /// Takes note of a login.
+    pub(super) fn logged_in(&mut self, now: Timestamp) {
+        let taken = Timestamp::from_second(self.logins_until).unwrap_or(now).max(now);
+        self.logins_until = later(taken, A_LOGIN).as_second();
+    }
+
     /// How long it is too soon to sign in again.
     pub(super) fn too_soon(&self, now: Timestamp) -> Option<Duration> {
-        let last = Timestamp::from_second(self.logged_in).ok()?;
+        let taken = Timestamp::from_second(self.logins_until).ok()?;
+        let wait = until(now, taken).saturating_sub(AT_ONCE);
         // A clock that was set back must not keep anybody out.
-        let wait = until(now, later(last, BETWEEN_LOGINS));
-        (!wait.is_zero() && wait <= BETWEEN_LOGINS).then_some(wait)
+        (!wait.is_zero() && wait <= A_LOGIN).then_some(wait)
     }
 }

@@ -221,23 +221,28 @@ async fn a_session_that_has_ended_wants_the_user_unless_the_login_is_kept() {
         let next = refreshed(&script, after(700), &grant(true).await).await.unwrap();
         assert_eq!(next.access.expose(), "FAKE-ACCESS-TOKEN-0001", "{code}");
         assert!(next.login.is_some(), "it is kept on");
-        assert_eq!(state(&next)["logged_in"], after(700).as_second());
+        assert_eq!(state(&next)["logins_until"], after(760).as_second());
     }
 }
 
 #[tokio::test]
-async fn a_login_that_is_kept_signs_in_at_most_once_a_minute() {
-    let grant = grant(true).await;
-    let script = login().on(REFRESH, 401, &error(ENDED));
+async fn a_login_that_is_kept_signs_in_five_times_at_once_and_then_once_a_minute() {
+    let mut grant = grant(true).await;
+    let ended = || login().on(REFRESH, 401, &error(ENDED));
+    // The sign-in that made the grant was the first.
+    for _ in 0..4 {
+        grant = refreshed(&ended(), after(0), &grant).await.unwrap();
+    }
+    let script = ended();
     let refused = refreshed(&script, after(40), &grant).await;
     let Err(AuthError::Unavailable { retry_after, sent, .. }) = refused else {
         panic!("{refused:?}")
     };
     assert_eq!((retry_after, sent), (Some(Duration::from_secs(20)), false));
     assert_eq!(asked(&script), ["POST /session/refresh-token"]);
-    refreshed(&script, after(60), &grant).await.unwrap();
+    refreshed(&ended(), after(60), &grant).await.unwrap();
     // A clock that was set back keeps nobody out.
-    refreshed(&script, "2020-01-01T00:00:00Z".parse().unwrap(), &grant).await.unwrap();
+    refreshed(&ended(), "2020-01-01T00:00:00Z".parse().unwrap(), &grant).await.unwrap();
 }
 
 #[tokio::test]
