@@ -119,8 +119,9 @@ pub(crate) struct FieldBody {
     /// Whether what is typed must not be shown.
     #[schema(example = true)]
     secret: bool,
-    /// Whether it may be left out of `fields`.
-    #[schema(example = false)]
+    /// Whether it may be left out of `fields`; it may not unless this is there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
     optional: bool,
     /// What may be answered, the usual first; left out where anything may.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -115,6 +115,11 @@ impl Bench {
                 "nothing" => return Err(Problem::invalid("/do", "do something")),
                 "too much" => return Err(Problem::new(Code::ItemTooLarge, "too much")),
                 "unknown" => return Err(Problem::new(Code::OutcomeUnknown, "who knows")),
+                "later" => return Ok(StatusCode::ACCEPTED.into_response()),
+                "away" => {
+                    let away = Problem::new(Code::ProviderUnavailable, "not sent");
+                    return Err(away.without_effect());
+                }
                 "panic" => panic!("the script asks for this panic"),
                 _ => {}
             }
@@ -287,6 +292,33 @@ async fn what_is_kept_is_what_no_repetition_could_change() {
     for forgotten in [Code::InvalidRequest, Code::IntegrationNotFound, Code::NotOffered] {
         assert_eq!(of(forgotten), Fate::Forget);
     }
+}
+
+#[tokio::test]
+async fn a_202_is_no_last_word() {
+    let t = Bench::new().await;
+    for tried in [false, true] {
+        let later = t.post(Some("k"), json!({ "do": "later" })).await.unwrap();
+        assert_eq!(later.status(), StatusCode::ACCEPTED);
+        assert_eq!(t.last().1, tried);
+    }
+    assert_eq!(t.count(), 2);
+}
+
+#[tokio::test]
+async fn what_failed_and_certainly_had_no_effect_was_no_try() {
+    let t = Bench::new().await;
+    for _ in 0..2 {
+        let away = t.post(Some("k"), json!({ "do": "away" })).await;
+        assert_eq!(code(&away), Some(Code::ProviderUnavailable));
+        assert!(!t.last().1);
+    }
+    // Another body may have the key that nothing was done for.
+    assert!(t.post(Some("k"), json!({ "do": "ok" })).await.is_ok());
+    let harmless = Problem::new(Code::ProviderUnavailable, "not sent").without_effect();
+    assert_eq!(Fate::of(&Err(harmless), true), Fate::TryAgain, "an earlier try may have had it");
+    let kept = Problem::new(Code::InputRefused, "too small").without_effect();
+    assert_eq!(Fate::of(&Err(kept), false), Fate::Keep);
 }
 
 #[tokio::test]

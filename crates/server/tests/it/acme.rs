@@ -55,7 +55,7 @@ impl Acme {
         self.with(|book| f(&mut book.shelf))
     }
 
-    /// How it refuses the next call for the account's calendar, mail or meetings.
+    /// How it refuses the next call for the account's own things.
     pub(crate) fn deny(&self, error: evergrant::CallError) {
         self.shelf(|shelf| shelf.denials.push_back(error));
     }
@@ -75,7 +75,14 @@ impl Acme {
             secret,
             ..FormField::default()
         };
-        let bank = Connect::Form { fields: vec![field("login", false), field("password", true)] };
+        let keep = FormField {
+            optional: true,
+            choices: ["no", "yes"].map(str::to_owned).into(),
+            help: "Acme may sign you in again.".to_owned(),
+            ..field("keep_login", false)
+        };
+        let bank =
+            Connect::Form { fields: vec![field("login", false), field("password", true), keep] };
         let every = Ways { device_code: true, import: true, admin_consent: true };
         [
             (CALENDAR, "Acme Calendar", calendar, every),
@@ -219,6 +226,16 @@ pub(crate) fn needs_administrator() -> AuthError {
             "Acme gives these permissions only after an administrator has agreed.",
         )
         .remedied_by("Have an administrator of your organisation agree, then connect again.")
+    })
+}
+
+/// The user mistyped.
+pub(crate) fn wrong_password() -> AuthError {
+    let message = "Acme does not know this login with this password.";
+    AuthError::Rejected(Failure {
+        provider_code: Some("acme_invalid_login".to_owned()),
+        ..Failure::new("wrong_password", Actor::User, message)
+            .remedied_by("Type both again; Acme locks the login after a few wrong ones.")
     })
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use evergrant::capability::{Calendars, Mail, Meetings, Profile, Profiles};
+use evergrant::capability::{Calendars, Mail, Markets, Meetings, Profile, Profiles, Trading};
 use evergrant::gateway::retry_after;
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, ConsentAsk, DeviceAsk, Evidence, Failure, Manifest, Provider,
@@ -166,6 +166,14 @@ impl Provider for Desk {
     }
 
     fn meetings(&self) -> Option<&dyn Meetings> {
+        matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
+    }
+
+    fn markets(&self) -> Option<&dyn Markets> {
+        matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
+    }
+
+    fn trading(&self) -> Option<&dyn Trading> {
         matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
     }
 }

@@ -16,8 +16,13 @@ use crate::shelf::{id as item, refusal, segment};
 use crate::snapshot;
 
 /// One operation of each capability.
-const ANY: [(&str, &str); 3] =
-    [("GET", "calendars/"), ("GET", "folders/"), ("GET", "meetings/mtg%2F1%2Ba%3D/")];
+const ANY: [(&str, &str); 5] = [
+    ("GET", "calendars/"),
+    ("GET", "folders/"),
+    ("GET", "meetings/mtg%2F1%2Ba%3D/"),
+    ("GET", "markets/navigation/"),
+    ("GET", "positions/"),
+];
 
 #[tokio::test]
 async fn a_provider_without_it_does_not_offer_it() {
@@ -27,9 +32,13 @@ async fn a_provider_without_it_does_not_offer_it() {
     let body = json!({ "provider": BANK, "state": state, "fields": fields });
     let bank = t.alice.post(CALLBACK, body).await.expect(201).json();
     let bank = bank["id"].as_str().unwrap();
-    for (path, what) in
-        ANY.map(|(_, path)| path).into_iter().zip(["calendar", "mailbox", "online meetings"])
-    {
+    for (path, what) in ANY.map(|(_, path)| path).into_iter().zip([
+        "calendar",
+        "mailbox",
+        "online meetings",
+        "markets",
+        "trading",
+    ]) {
         let problem = t.alice.get(&at(bank, path)).await.problem(Code::NotOffered);
         assert_eq!(problem["detail"], format!("Acme Bank has no {what}."));
     }
@@ -83,6 +92,13 @@ async fn what_cannot_be_is_pointed_at() {
             "/attachments/0/content",
         ),
         ("meetings/", json!({ "subject": "x", "time_zone": "Berlin" }), "/time_zone"),
+        ("positions/", json!({ "epic": "x", "direction": "buy", "size": 0 }), "/size"),
+        ("positions/", json!({ "epic": "x", "direction": "buy", "size": "1" }), "/size"),
+        ("positions/", json!({ "epic": "x", "direction": 1, "size": 1 }), "/direction"),
+        ("positions/pos/close/", json!({ "part": 1 }), "/part"),
+        ("orders/", json!({ "epic": "x", "level": {} }), "/level"),
+        ("watchlists/", json!({ "name": " " }), "/name"),
+        ("watchlists/lst/markets/", json!({ "epic": null }), "/epic"),
         ("availability/", json!({ "emails": ["a"], "interval": 5 }), "/interval"),
     ] {
         let problem = t.alice.post(&at(&id, path), body).await.problem(Code::InvalidRequest);
@@ -100,6 +116,18 @@ async fn what_cannot_be_is_pointed_at() {
         ("email-messages/?cursor=%25", "cursor"),
         ("email-messages/?cursor=", "cursor"),
         ("email-messages/?page=2", "page"),
+        ("markets/?search=", "search"),
+        ("markets/sentiment/?markets=,", "markets"),
+        ("markets/x/prices/?from=yesterday", "from"),
+        ("markets/x/prices/?from=2026-03-27&to=2026-03-26", "to"),
+        ("markets/x/prices/?to=2026-03-26", "from"),
+        ("markets/x/prices/?max=0", "max"),
+        ("markets/x/prices/?limit=1001", "limit"),
+        ("markets/x/prices/?cursor=%25", "cursor"),
+        ("history/?limit=0", "limit"),
+        ("history/transactions/?from=x", "from"),
+        ("positions/?account=", "account"),
+        ("orders/?acount=x", "acount"),
     ] {
         let problem = t.alice.get(&at(&id, query)).await.problem(Code::InvalidRequest);
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem:#}");

@@ -9,7 +9,9 @@
 mod acme;
 mod acme_calendar;
 mod acme_mail;
+mod acme_markets;
 mod acme_meetings;
+mod acme_trading;
 mod app;
 mod attachments;
 mod browser;
@@ -24,6 +26,7 @@ mod integrations;
 mod keys;
 mod live;
 mod mail;
+mod markets;
 mod matrix;
 mod meetings;
 mod operations;
@@ -32,6 +35,7 @@ mod reference;
 mod requests;
 mod shelf;
 mod token;
+mod trading;
 mod ways;
 
 /// Compares with the snapshot of this name. `INSTA_UPDATE=no` makes a missing one fail.

@@ -43,6 +43,9 @@ const MAIL_WRITE: Option<Permission> = Some(Permission::MailWrite);
 const MAIL_SEND: Option<Permission> = Some(Permission::MailSend);
 const MEETINGS_READ: Option<Permission> = Some(Permission::MeetingsRead);
 const MEETINGS_WRITE: Option<Permission> = Some(Permission::MeetingsWrite);
+const MARKETS_READ: Option<Permission> = Some(Permission::MarketsRead);
+const MARKETS_WRITE: Option<Permission> = Some(Permission::MarketsWrite);
+const MARKETS_TRADE: Option<Permission> = Some(Permission::MarketsTrade);
 const OPERATIONS_READ: Option<Permission> = Some(Permission::OperationsRead);
 const ONE: &str = "/api/integrations/{id}/";
 
@@ -98,6 +101,33 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     operation("PATCH", "/api/integrations/{id}/meetings/{meeting}/", MEETINGS_WRITE, Some("MeetingChanges")),
     operation("POST", "/api/integrations/{id}/meetings/{meeting}/cancel/", MEETINGS_WRITE, Some(r#"{"comment":"No."}"#)),
     operation("DELETE", "/api/integrations/{id}/meetings/{meeting}/", MEETINGS_WRITE, None),
+    operation("GET", "/api/integrations/{id}/markets/navigation/", MARKETS_READ, None),
+    operation("GET", "/api/integrations/{id}/markets/navigation/{node}/", MARKETS_READ, None),
+    operation("GET", "/api/integrations/{id}/markets/", MARKETS_READ, None),
+    operation("GET", "/api/integrations/{id}/markets/{epic}/", MARKETS_READ, None),
+    operation("GET", "/api/integrations/{id}/markets/{epic}/prices/", MARKETS_READ, None),
+    operation("GET", "/api/integrations/{id}/markets/sentiment/", MARKETS_READ, None),
+    operation("GET", "/api/integrations/{id}/markets/{market}/related-sentiment/", MARKETS_READ, None),
+    operation("GET", "/api/integrations/{id}/watchlists/", MARKETS_READ, None),
+    operation("POST", "/api/integrations/{id}/watchlists/", MARKETS_WRITE, Some("NewWatchlist")),
+    operation("GET", "/api/integrations/{id}/watchlists/{list}/", MARKETS_READ, None),
+    operation("POST", "/api/integrations/{id}/watchlists/{list}/markets/", MARKETS_WRITE, Some(r#"{"epic":"epc/3+a="}"#)),
+    operation("DELETE", "/api/integrations/{id}/watchlists/{list}/markets/{epic}/", MARKETS_WRITE, None),
+    operation("DELETE", "/api/integrations/{id}/watchlists/{list}/", MARKETS_WRITE, None),
+    operation("GET", "/api/integrations/{id}/accounts/", MARKETS_READ, None),
+    operation("GET", "/api/integrations/{id}/positions/", MARKETS_READ, None),
+    operation("POST", "/api/integrations/{id}/positions/", MARKETS_TRADE, Some("NewPosition")),
+    operation("GET", "/api/integrations/{id}/positions/{position}/", MARKETS_READ, None),
+    operation("PATCH", "/api/integrations/{id}/positions/{position}/", MARKETS_TRADE, Some("PositionChanges")),
+    operation("POST", "/api/integrations/{id}/positions/{position}/close/", MARKETS_TRADE, Some("ClosePosition")),
+    operation("DELETE", "/api/integrations/{id}/positions/{position}/", MARKETS_TRADE, None),
+    operation("GET", "/api/integrations/{id}/orders/", MARKETS_READ, None),
+    operation("POST", "/api/integrations/{id}/orders/", MARKETS_TRADE, Some("NewOrder")),
+    operation("PATCH", "/api/integrations/{id}/orders/{order}/", MARKETS_TRADE, Some("OrderChanges")),
+    operation("DELETE", "/api/integrations/{id}/orders/{order}/", MARKETS_TRADE, None),
+    operation("GET", "/api/integrations/{id}/confirms/{reference}/", MARKETS_READ, None),
+    operation("GET", "/api/integrations/{id}/history/", MARKETS_READ, None),
+    operation("GET", "/api/integrations/{id}/history/transactions/", MARKETS_READ, None),
     operation("DELETE", ONE, WRITE, None),
 ];
 
@@ -115,15 +145,32 @@ impl Operation {
             _ => 1,
         };
         let path = self.path.replace("{id}", id);
-        let items =
-            [("event", "evt"), ("message", "msg"), ("attachment", "att"), ("meeting", "mtg")];
+        let items = [
+            ("event", "evt"),
+            ("message", "msg"),
+            ("attachment", "att"),
+            ("meeting", "mtg"),
+            ("node", "nod"),
+            ("epic", "epc"),
+            ("market", "mkt"),
+            ("list", "lst"),
+            ("position", "pos"),
+            ("order", "ord"),
+            ("reference", "ref"),
+        ];
         let path = items.iter().fold(path, |path, (name, kind)| {
             // An attachment is taken from a message that stays.
             let number =
                 if *name == "message" && path.ends_with("{attachment}/") { 1 } else { number };
             path.replace(&format!("{{{name}}}"), &segment(kind, number))
         });
-        caller.send(method, &path, body.as_ref()).await
+        // What says nothing without a parameter.
+        let query = match self.path.rsplit_once("{id}/") {
+            Some((_, "markets/")) => "?search=Market",
+            Some((_, "markets/sentiment/")) => "?markets=mkt",
+            _ => "",
+        };
+        caller.send(method, &format!("{path}{query}"), body.as_ref()).await
     }
 
     /// Those of one integration; the last one ends it.

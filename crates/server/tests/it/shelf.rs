@@ -1,17 +1,20 @@
-//! What Acme's account holds, in memory: a few events, messages and meetings, under ids with every
+//! What Acme's account holds, in memory: a few events, messages, meetings, positions and orders, under ids with every
 //! character that needs care in an address.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use evergrant::capability::{
-    Attachment, AttachmentKind, Event, EventKind, Flag, Importance, Meeting, Message, MessageKind,
-    Moment, Person, Response, Sensitivity, ShowAs, Zone,
+    Attachment, AttachmentKind, Deal, DealOutcome, Event, EventKind, Flag, Importance, Meeting,
+    Message, MessageKind, Moment, Order, Person, Position, Response, Sensitivity, ShowAs,
+    Watchlist, Zone,
 };
 use evergrant::capability::{Cursor, Once, Page};
 use evergrant::provider::{Actor, Failure};
 use evergrant::{Api, CallError, Denial};
 use jiff::Timestamp;
 
+use crate::acme_markets::watchlist;
+use crate::acme_trading::{order, position};
 use crate::desk::Desk;
 
 /// The id of the nth item of a kind.
@@ -30,6 +33,13 @@ pub(crate) struct Shelf {
     pub(crate) messages: BTreeMap<String, Message>,
     pub(crate) files: BTreeMap<String, (Attachment, axum::body::Bytes)>,
     pub(crate) meetings: BTreeMap<String, Meeting>,
+    pub(crate) positions: BTreeMap<String, Position>,
+    pub(crate) orders: BTreeMap<String, Order>,
+    pub(crate) lists: BTreeMap<String, (Watchlist, Vec<String>)>,
+    /// Whatever was dealt, by reference.
+    pub(crate) deals: BTreeMap<String, Deal>,
+    /// What comes of the next deals; all others are done.
+    pub(crate) outcomes: VecDeque<DealOutcome>,
     pub(crate) denials: VecDeque<CallError>,
     pub(crate) done: Vec<String>,
     next: usize,
@@ -42,8 +52,20 @@ impl Default for Shelf {
         let messages = numbers().map(|n| (id("msg", n), message(n))).collect();
         let files = numbers().map(|n| (id("att", n), file(n))).collect();
         let meetings = numbers().map(|n| (id("mtg", n), meeting(n))).collect();
-        let (denials, done) = (VecDeque::new(), Vec::new());
-        Self { events, messages, files, meetings, denials, done, next: 4 }
+        Self {
+            events,
+            messages,
+            files,
+            meetings,
+            positions: numbers().map(|n| (id("pos", n), position(n))).collect(),
+            orders: numbers().map(|n| (id("ord", n), order(n))).collect(),
+            lists: numbers().map(|n| (id("lst", n), watchlist(n))).collect(),
+            deals: BTreeMap::new(),
+            outcomes: VecDeque::new(),
+            denials: VecDeque::new(),
+            done: Vec::new(),
+            next: 4,
+        }
     }
 }
 
@@ -104,7 +126,7 @@ pub(crate) fn refusal(denial: Denial, code: &str, message: &str) -> CallError {
     CallError::Denied { denial, failure: Box::new(failure) }
 }
 
-fn gone() -> CallError {
+pub(crate) fn gone() -> CallError {
     refusal(Denial::ItemNotFound, "item_not_found", "Acme has no such item.")
 }
 
@@ -126,7 +148,7 @@ pub(crate) fn part<T>(all: Vec<T>, limit: u32, cursor: Option<&Cursor>) -> Page<
     Page { results: all.into_iter().skip(from).take(to - from).collect(), next }
 }
 
-fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
