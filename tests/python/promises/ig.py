@@ -3,6 +3,7 @@
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import requests
 
@@ -200,6 +201,9 @@ def blame(sandbox, client, alice):
     raises(client.TryLater, "provider_throttled", alice, "GET", *prices)
     check("and not asked for meanwhile", sandbox.asked("ig", "/prices/" + FTSE) == before)
     check("everything else goes on", ask()["results"])
+    lists = alice("GET", "watchlists/")["results"]
+    read = [alice("GET", f"watchlists/{quote(each['id'], safe='')}/")["results"] for each in lists]
+    check("each list of markets can be read, whatever its id", lists and all(read), lists)
 
     sandbox.fail("error.security.api-key-disabled", times=9)
     sandbox.fail("error.security.api-key-disabled", "ig.refresh", times=9)

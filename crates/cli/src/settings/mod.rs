@@ -19,7 +19,8 @@ mod sections;
 use crate::output::OperatorError;
 use crate::registrations::{self, Registration};
 pub(crate) use sections::{
-    Admin, Database, Encryption, Ig, Log, LogFormat, Microsoft, Sandbox, Server, Spool, Telemetry, Tls,
+    Admin, Database, Encryption, Ig, Log, LogFormat, Microsoft, Sandbox, Server, Spool, Telemetry,
+    Tls,
 };
 
 /// Variables that other documents and tools use, and the settings they stand for.
