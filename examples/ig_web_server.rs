@@ -49,7 +49,6 @@ async fn main() -> anyhow::Result<()> {
     fields.insert("password".to_owned(), setting("IG_PASSWORD")?.into());
     let proof = Proof::Form(fields);
     let integration = vault.finish(Some(user), &ask.provider, &begun.state, proof).await?.id;
-
     let _kept = vault.keep_alive(user, integration);
     let app: App = (Gateway::new(vault), user, integration);
     let app = Router::new().route("/api/v1/navigation", get(navigation)).with_state(app);

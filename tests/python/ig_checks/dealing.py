@@ -151,9 +151,37 @@ def bets(ig, sandbox):
         ig.session.headers["IG-ACCOUNT-ID"] = "XYZ987"
     epic = "IX.D.FTSE.DAILY.IP"
     market = ig.fetch_market_by_epic(epic)
+    bid, offer = market.snapshot.bid, market.snapshot.offer
     opened = buy(ig, epic, expiry="DFB", size=market.dealingRules.minDealSize.value, force_open="false")
     done("a bet is placed", opened)
+    deal = opened["dealId"]
     check("in its account alone", len(ig.fetch_open_positions()) == 1)
-    done("and closed", close(ig, opened["dealId"], size=opened["size"], expiry="DFB"))
+    done("its levels are set", ig.update_open_position(offer * 1.5, bid * 0.5, deal, version="1"))
+    trailing = {"trailing_stop": True, "trailing_stop_distance": 25.0, "trailing_stop_increment": 10.0}
+    done("its stop trails, though it says a level, too", ig.update_open_position(offer * 1.4, bid * 0.4, deal, **trailing))
+    done("and closed, saying when its market ends", close(ig, deal, size=opened["size"], expiry="DFB"))
+    waiting_bets(ig)
     wrong = buy(ig, FTSE)
     check("a contract is not for this account", wrong["reason"] == "REJECT_CFD_ORDER_ON_SPREADBET_ACCOUNT", wrong)
+
+
+def waiting_bets(ig):
+    epic = "CS.D.GBPUSD.TODAY.IP"
+    market = ig.fetch_market_by_epic(epic)
+    offer = market.snapshot.offer
+    order = {
+        "currency_code": "GBP", "direction": "BUY", "epic": epic, "expiry": "DFB", "time_in_force": "GOOD_TILL_CANCELLED",
+        "order_type": "LIMIT", "size": market.dealingRules.minDealSize.value * 5, "level": offer * 0.9,
+    }
+    placed = ig.create_working_order(**order, guaranteed_stop="false")
+    done("a bet waits", placed)
+    done("and is withdrawn", ig.delete_working_order(placed["dealId"]))
+    placed = ig.create_working_order(**order, guaranteed_stop="true", stop_distance=200)
+    done("one with a guaranteed stop", placed, guaranteedStop=True)
+    amended = ig.update_working_order(
+        good_till_date=None, level=offer * 0.85, limit_distance=None, limit_level=None, stop_distance=None,
+        stop_level=offer * 0.8, guaranteed_stop="true", time_in_force="GOOD_TILL_CANCELLED", order_type="LIMIT",
+        deal_id=placed["dealId"],
+    )
+    done("which moves", amended, guaranteedStop=True)
+    done("and is withdrawn", ig.delete_working_order(placed["dealId"]))
