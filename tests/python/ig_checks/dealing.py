@@ -128,19 +128,11 @@ def orders(ig):
 
 
 def refused(ig):
-    raises("a market order has no level", IGException, "400", _say_status, ig, level=1.0)
-    raises("two stops are too many", IGException, "400", _say_status, ig, stop_level=8000.0, stop_distance=100)
-    raises("nothing is bought for nothing", IGException, "400", _say_status, ig, size=None)
+    raises("a market order has no level", IGException, "errorCode", buy, ig, FTSE, level=1.0)
+    raises("two stops are too many", IGException, "errorCode", buy, ig, FTSE, stop_level=8000.0, stop_distance=100)
+    raises("nothing is bought for nothing", IGException, "errorCode", buy, ig, FTSE, size=None)
     unknown = close(ig, "DIAAAANOTHING", size=1)
     check("what is not there is not closed", unknown["reason"] == "POSITION_NOT_FOUND", unknown)
-
-
-def _say_status(ig, **more):
-    """What is refused without a deal is an `errorCode` with 400; the library tells the body alone."""
-    try:
-        return buy(ig, FTSE, **more)
-    except IGException as error:
-        raise IGException(f"400 {error}" if "invalid" in str(error) or "validation" in str(error) else str(error)) from error
 
 
 def bets(ig, sandbox):
