@@ -56,10 +56,8 @@ impl Lines {
             // Listened to from before the time is read, so that no ring between the two is missed.
             let later = line.later.notified();
             let (now, until) = (self.clock.uptime(), *lock(&line.until));
-            let wait = until.saturating_sub(now);
-            let too_long = TooLong { retry_after: (!wait.is_zero()).then_some(wait) };
-            if until > deadline {
-                return Err(too_long);
+            if until > deadline || now > deadline {
+                return Err(line.too_long(now));
             }
             tokio::select! {
                 biased;
@@ -68,7 +66,9 @@ impl Lines {
                     return Ok(Head { name, line: Arc::clone(&line), clock, _place: place });
                 }
                 () = later => {}
-                () = self.clock.sleep(deadline.saturating_sub(now)) => return Err(too_long),
+                () = self.clock.sleep(deadline.saturating_sub(now)) => {
+                    return Err(line.too_long(self.clock.uptime()));
+                }
             }
         }
     }
@@ -88,6 +88,11 @@ impl Lines {
 }
 
 impl Line {
+    fn too_long(&self, now: Duration) -> TooLong {
+        let wait = lock(&self.until).saturating_sub(now);
+        TooLong { retry_after: (!wait.is_zero()).then_some(wait) }
+    }
+
     fn hold_up(&self, until: Duration) {
         let mut known = lock(&self.until);
         if until > *known {

@@ -50,7 +50,8 @@ pub(super) struct State {
     pub(super) refresh_token: Option<Secret>,
     /// Whether the password must come encrypted.
     pub(super) encrypted: bool,
-    /// When the login was used last, in seconds since 1970.
+    /// When the login that is kept was used last, in seconds since 1970. The user's own sign-in does
+    /// not count: a session that ends right after it is replaced at once.
     pub(super) logged_in: i64,
 }
 
@@ -69,7 +70,7 @@ struct Plain {
 
 impl State {
     /// That of a session to be made.
-    pub(super) fn new(environment: Environment, version: Version, now: Timestamp) -> Self {
+    pub(super) fn new(environment: Environment, version: Version) -> Self {
         Self {
             environment: Some(environment),
             version,
@@ -77,7 +78,7 @@ impl State {
             account: None,
             refresh_token: None,
             encrypted: false,
-            logged_in: now.as_second(),
+            logged_in: 0,
         }
     }
 

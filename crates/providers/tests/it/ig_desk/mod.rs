@@ -1,0 +1,264 @@
+//! IG's markets and trading: an account that is connected, and an IG that answers in order.
+
+mod deals;
+mod effects;
+mod examples;
+mod history;
+mod markets;
+mod outcomes;
+mod prices;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use evergrant::capability::{Markets, Once, Trading};
+use evergrant::news::News;
+use evergrant::seal::{Ring, Seal};
+use evergrant::testing::{MemoryDisk, MemoryStore, SeededEntropy, TestClock};
+use evergrant::vault::{Begin, Parts, Proof, Way};
+use evergrant::{
+    Api, CallError, Clock, Entropy, Gateway, Request, Secret, Tasks, Transport, TransportError,
+    UserId, Vault,
+};
+use evergrant_providers::ig::{Environment, Settings as Ig};
+use evergrant_providers::{Settings, all};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::graph::{Answer, run, said};
+use crate::script::now;
+
+/// Where IG is.
+const ROOT: &str = "https://api.ig.com/gateway/deal";
+
+/// IG, as a test plays it: answers in order, and remembers what was asked. Sessions it gives itself.
+#[derive(Clone, Default)]
+struct Floor {
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    asked: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Floor {
+    /// Answers the next request with an example of the contract, whose name ends with its status.
+    fn example(self, name: &str) -> Self {
+        let status = if name.contains("_404") { 404 } else { 200 };
+        self.answer(status, &example(name))
+    }
+
+    /// Answers the next request.
+    fn answer(self, status: u16, body: &Value) -> Self {
+        self.push(Ok(said(status, body)))
+    }
+
+    /// Answers the next request with what is no JSON.
+    fn page(self, status: u16) -> Self {
+        let page = Bytes::from_static(b"<html><body>Sorry</body></html>");
+        self.push(Ok(http::Response::builder().status(status).body(page).unwrap()))
+    }
+
+    /// The next request arrives, its answer does not.
+    fn lost(self) -> Self {
+        self.push(Err(TransportError::Unanswered { host: host(), detail: "scripted".to_owned() }))
+    }
+
+    /// The next request does not leave.
+    fn unsent(self) -> Self {
+        self.push(Err(TransportError::Unsent { host: host(), detail: "scripted".to_owned() }))
+    }
+
+    /// There is no confirmation, however often it is asked for.
+    fn unconfirmed(self) -> Self {
+        (0..6).fold(self, |floor, _| floor.example("error_confirms-deal-not-found_404"))
+    }
+
+    fn push(self, answer: Answer) -> Self {
+        self.answers.lock().unwrap().push_back(answer);
+        self
+    }
+
+    /// What was asked, as method and address with its query decoded.
+    fn asked(&self) -> Vec<String> {
+        self.requests().iter().map(told).collect()
+    }
+
+    /// The requests themselves.
+    fn requests(&self) -> Vec<Request> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// What was sent to deal.
+    fn dealt(&self) -> Vec<Request> {
+        let deals = |request: &Request| request.method() != "GET";
+        self.requests().into_iter().filter(deals).collect()
+    }
+
+    /// How many answers nobody asked for.
+    fn left(&self) -> usize {
+        self.answers.lock().unwrap().len()
+    }
+}
+
+#[async_trait]
+impl Transport for Floor {
+    async fn send(&self, request: Request) -> Answer {
+        let session = example("session_POST_v3_200");
+        let mut token = session["oauthToken"].clone();
+        token["expires_in"] = "86400".into();
+        match request.uri().path().strip_prefix("/gateway/deal").unwrap() {
+            "/session" => {
+                let mut session = session;
+                session["oauthToken"] = token;
+                return Ok(said(200, &session));
+            }
+            "/session/refresh-token" => return Ok(said(200, &token)),
+            _ => {}
+        }
+        self.asked.lock().unwrap().push(request.clone());
+        let answer = self.answers.lock().unwrap().pop_front();
+        answer.unwrap_or_else(|| panic!("nobody expects {}", told(&request)))
+    }
+}
+
+fn host() -> String {
+    "api.ig.com".to_owned()
+}
+
+fn told(request: &Request) -> String {
+    let uri = request.uri().to_string();
+    let address = uri.strip_prefix(ROOT).unwrap();
+    let address = match address.split_once('?') {
+        None => address.to_owned(),
+        Some((path, query)) => {
+            let pairs = url::form_urlencoded::parse(query.as_bytes());
+            let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
+            format!("{path}?{}", pairs.join("&"))
+        }
+    };
+    format!("{} {address}", request.method())
+}
+
+fn body(request: &Request) -> Value {
+    serde_json::from_slice(request.body()).unwrap()
+}
+
+fn version(request: &Request) -> &str {
+    request.headers()["version"].to_str().unwrap()
+}
+
+/// An example of the contract.
+fn example(name: &str) -> Value {
+    let path = format!("{}/src/ig/fixtures/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("no example {name}"));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// What a caller gave, as JSON.
+fn given<T: DeserializeOwned>(json: Value) -> T {
+    serde_json::from_value(json).unwrap()
+}
+
+/// The name of one effect, the same every time.
+fn once() -> Once {
+    Once::random(&SeededEntropy::new(7))
+}
+
+/// An account that is connected.
+struct Desk {
+    api: Api,
+    clock: TestClock,
+}
+
+impl Desk {
+    /// In front of this IG.
+    async fn new(floor: &Floor) -> Self {
+        let settings =
+            Ig { api_key: Some("the-key".into()), environment: Environment::Live, ..Ig::default() };
+        let clock = TestClock::at(now());
+        let fields = [("identifier", "trader"), ("password", "secret"), ("keep_login", "yes")];
+        let api = connect(settings, Arc::new(floor.clone()), &clock, &fields).await;
+        Self { api, clock }
+    }
+
+    fn markets(&self) -> &dyn Markets {
+        self.api.provider().markets().unwrap()
+    }
+
+    fn trading(&self) -> &dyn Trading {
+        self.api.provider().trading().unwrap()
+    }
+
+    /// Runs `op` to its end, moving time whenever everybody waits for it.
+    async fn run<T>(&self, op: impl Future<Output = T>) -> T {
+        run(&self.clock, op).await
+    }
+}
+
+/// A vault in front of this IG, and an account that was connected by a form.
+async fn connect(
+    ig: Ig,
+    http: Arc<dyn Transport>,
+    clock: &TestClock,
+    fields: &[(&str, &str)],
+) -> Api {
+    let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+    let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::default());
+    let store = Arc::new(MemoryStore::new(Arc::clone(&shared)));
+    let (providers, _) = all(&Settings { ig, ..Settings::default() }).unwrap();
+    let ring = Ring::parse(&Ring::generate(&*entropy)).unwrap();
+    let vault = Vault::new(Parts {
+        news: News::begin(store.clone(), Arc::clone(&shared)).await.unwrap(),
+        store,
+        spool: Arc::new(MemoryDisk::default().spool(&*shared, &*entropy)),
+        providers,
+        seal: Seal::new(ring, Arc::clone(&shared), Arc::clone(&entropy)),
+        http,
+        clock: shared,
+        entropy: Arc::clone(&entropy),
+        tasks: Tasks::default(),
+        tenant: "default".to_owned(),
+    });
+    let owner = UserId::new(clock, &*entropy);
+    let begin = Begin {
+        provider: "ig".into(),
+        way: Way::Direct,
+        redirect_uri: "http://localhost/callback".parse().unwrap(),
+        scopes: None,
+        integration: None,
+    };
+    let begun = vault.begin(owner, begin).await.unwrap();
+    let fields: BTreeMap<String, Secret> =
+        fields.iter().map(|&(name, value)| (name.to_owned(), value.into())).collect();
+    let key = "ig".into();
+    let connecting = vault.finish(Some(owner), &key, &begun.state, Proof::Form(fields));
+    let integration = run(clock, connecting).await.unwrap();
+    Gateway::new(vault).open(owner, integration.id).await.unwrap()
+}
+
+/// The part of the input that an error blames.
+fn blamed<T: std::fmt::Debug>(refused: Result<T, CallError>) -> String {
+    match refused {
+        Err(CallError::Invalid { pointer, .. }) => pointer,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A new position as a caller gives it, with changes.
+fn buy(changes: Value) -> Value {
+    with(
+        json!({
+            "epic": "CS.D.GBPUSD.TODAY.IP", "direction": "buy", "size": 1.0, "expiry": "DFB",
+            "currency": "GBP",
+        }),
+        changes,
+    )
+}
+
+/// An object with some members changed.
+fn with(mut object: Value, changes: Value) -> Value {
+    let Value::Object(changes) = changes else { panic!("members") };
+    object.as_object_mut().unwrap().extend(changes);
+    object
+}
