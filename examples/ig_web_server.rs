@@ -2,7 +2,7 @@
 //! `ig_web_server USER_ID`, with the server's own environment variables and IG's: `IG_API_KEY`, `IG_IDENTIFIER` …
 use anyhow::Context;
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
-use evergrant::capability::{Markets, Navigation};
+use evergrant::capability::Navigation;
 use evergrant::vault::{Begin, Parts, Proof};
 use evergrant::{
     CallError, Gateway, IntegrationId, SystemClock, UserId, Vault, seal::Ring, store::Way,
@@ -10,18 +10,14 @@ use evergrant::{
 use evergrant_providers::{Settings, all, ig};
 use std::{collections::BTreeMap, io::stdout, path::Path, sync::Arc};
 
-#[derive(Clone)]
-struct App {
-    gateway: Gateway,
-    user: UserId,
-    integration: IntegrationId,
-}
+/// What answers a request: who calls IG, for whom, in which account.
+type App = (Gateway, UserId, IntegrationId);
 
 async fn navigation(State(app): State<App>) -> Result<Json<Navigation>, (StatusCode, String)> {
+    let (gateway, user, integration) = app;
     let says = |error: CallError| (StatusCode::BAD_GATEWAY, error.to_string());
-    let api = app.gateway.open(app.user, app.integration).await.map_err(says)?;
-    let markets: &dyn Markets =
-        api.provider().markets().ok_or((StatusCode::NOT_FOUND, String::new()))?;
+    let api = gateway.open(user, integration).await.map_err(says)?;
+    let markets = api.provider().markets().ok_or((StatusCode::NOT_FOUND, String::new()))?;
     markets.navigate(&api, None).await.map(Json).map_err(says)
 }
 
@@ -48,20 +44,16 @@ async fn main() -> anyhow::Result<()> {
     let (provider, redirect_uri) = ("ig".into(), "http://localhost".parse()?);
     let ask = Begin { provider, way: Way::Direct, redirect_uri, scopes: None, integration: None };
     let begun = vault.begin(user, ask.clone()).await?;
-    let login = [
-        ("identifier", setting("IG_IDENTIFIER")?),
-        ("password", setting("IG_PASSWORD")?),
-        ("keep_login", "yes".into()),
-    ];
-    let fields: BTreeMap<_, _> = login.map(|(name, value)| (name.to_owned(), value.into())).into();
+    let mut fields = BTreeMap::from([("keep_login".to_owned(), "yes".into())]);
+    fields.insert("identifier".to_owned(), setting("IG_IDENTIFIER")?.into());
+    fields.insert("password".to_owned(), setting("IG_PASSWORD")?.into());
     let proof = Proof::Form(fields);
     let integration = vault.finish(Some(user), &ask.provider, &begun.state, proof).await?.id;
-
     let _kept = vault.keep_alive(user, integration);
-    let app = App { gateway: Gateway::new(vault), user, integration };
+    let app: App = (Gateway::new(vault), user, integration);
     let app = Router::new().route("/api/v1/navigation", get(navigation)).with_state(app);
-    let listener =
-        tokio::net::TcpListener::bind(setting("LISTEN").unwrap_or("127.0.0.1:3000".into())).await?;
+    let address = setting("LISTEN").unwrap_or("127.0.0.1:3000".into());
+    let listener = tokio::net::TcpListener::bind(address).await?;
     tracing::info!("listening at {}", listener.local_addr()?);
     Ok(axum::serve(listener, app).await?)
 }

@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from promises.calendar import after_calendar
+from promises.ig import after_ig, expiring_sessions
 from promises.mail import after_mail
 from promises.teams_meetings import after_teams_meetings
 from promises.valid_token import after_valid_token, expiring_tokens
@@ -77,7 +78,7 @@ class Folder:
     def __init__(self, path, evergrant):
         self.path, self.groups = path, []
         self.ports = dict(zip(PORTS, free_ports(len(PORTS))))
-        ours = ("EVERGRANT_", "MICROSOFT_", "EVG_", "GRAPH_URL")
+        ours = ("EVERGRANT_", "MICROSOFT_", "IG_", "EVG_", "GRAPH_URL")
         self.env = {
             name: value
             for name, value in os.environ.items()
@@ -179,6 +180,7 @@ def main():
     chosen = arguments.parse_args()
     after = {
         "calendar.md": after_calendar,
+        "ig.md": after_ig,
         "mail.md": after_mail,
         "teams-meetings.md": after_teams_meetings,
         "valid-token.md": after_valid_token,
@@ -194,6 +196,9 @@ def main():
     if not chosen.guides or "valid-token.md" in chosen.guides:
         with folder(chosen.evergrant) as place:
             expiring_tokens(place, files(GUIDES / "valid-token.md"))
+    if not chosen.guides or "ig.md" in chosen.guides:
+        with folder(chosen.evergrant) as place:
+            expiring_sessions(place, files(GUIDES / "valid-token.md"))
     print("every guide does what it says")
 
 

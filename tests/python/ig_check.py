@@ -8,21 +8,22 @@ import argparse
 from ig_checks import accounts, dealing, history, limits, markets, prices, sessions, watchlists
 from ig_checks.world import Sandbox, logged_in
 
-# Each has `run(ig, sandbox)`, with somebody who has logged in.
+# With somebody who has logged in, `run(ig, sandbox)`; or with nobody, `run(sandbox, version)`.
 PARTS = {
     "accounts": accounts, "markets": markets, "prices": prices, "dealing": dealing, "history": history,
-    "watchlists": watchlists, "limits": limits,
+    "watchlists": watchlists,
 }
+ALONE = {"sessions": sessions, "limits": limits}
 
 
 def run(sandbox, parts):
     for version in ["2", "3"]:
         for part in parts:
             print(f"--    {part}, version {version}")
-            # Faults, allowances, positions and the clock: each part finds a world of its own.
+            # Positions, allowances and the clock: each part finds a world of its own.
             sandbox.control("reset", {"seed": 1})
-            if part == "sessions":
-                sessions.run(sandbox, version)
+            if part in ALONE:
+                ALONE[part].run(sandbox, version)
                 continue
             ig = logged_in(sandbox, version)
             PARTS[part].run(ig, sandbox)
@@ -33,9 +34,9 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--base", required=True, help="the sandbox, such as https://localhost:8443")
     arguments.add_argument("--ca", required=True, help="the certificate file the sandbox wrote")
-    arguments.add_argument("parts", nargs="*", choices=[[], "sessions", *PARTS], help="these alone")
+    arguments.add_argument("parts", nargs="*", choices=[[], *ALONE, *PARTS], help="these alone")
     chosen = arguments.parse_args()
-    run(Sandbox(chosen.base, chosen.ca), chosen.parts or ["sessions", *PARTS])
+    run(Sandbox(chosen.base, chosen.ca), chosen.parts or [*ALONE, *PARTS])
     print("the library takes the sandbox for IG")
 
 

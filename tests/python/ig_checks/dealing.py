@@ -128,19 +128,11 @@ def orders(ig):
 
 
 def refused(ig):
-    raises("a market order has no level", IGException, "400", _say_status, ig, level=1.0)
-    raises("two stops are too many", IGException, "400", _say_status, ig, stop_level=8000.0, stop_distance=100)
-    raises("nothing is bought for nothing", IGException, "400", _say_status, ig, size=None)
+    raises("a market order has no level", IGException, "errorCode", buy, ig, FTSE, level=1.0)
+    raises("two stops are too many", IGException, "errorCode", buy, ig, FTSE, stop_level=8000.0, stop_distance=100)
+    raises("nothing is bought for nothing", IGException, "errorCode", buy, ig, FTSE, size=None)
     unknown = close(ig, "DIAAAANOTHING", size=1)
     check("what is not there is not closed", unknown["reason"] == "POSITION_NOT_FOUND", unknown)
-
-
-def _say_status(ig, **more):
-    """What is refused without a deal is an `errorCode` with 400; the library tells the body alone."""
-    try:
-        return buy(ig, FTSE, **more)
-    except IGException as error:
-        raise IGException(f"400 {error}" if "invalid" in str(error) or "validation" in str(error) else str(error)) from error
 
 
 def bets(ig, sandbox):
@@ -151,9 +143,37 @@ def bets(ig, sandbox):
         ig.session.headers["IG-ACCOUNT-ID"] = "XYZ987"
     epic = "IX.D.FTSE.DAILY.IP"
     market = ig.fetch_market_by_epic(epic)
+    bid, offer = market.snapshot.bid, market.snapshot.offer
     opened = buy(ig, epic, expiry="DFB", size=market.dealingRules.minDealSize.value, force_open="false")
     done("a bet is placed", opened)
+    deal = opened["dealId"]
     check("in its account alone", len(ig.fetch_open_positions()) == 1)
-    done("and closed", close(ig, opened["dealId"], size=opened["size"], expiry="DFB"))
+    done("its levels are set", ig.update_open_position(offer * 1.5, bid * 0.5, deal, version="1"))
+    trailing = {"trailing_stop": True, "trailing_stop_distance": 25.0, "trailing_stop_increment": 10.0}
+    done("its stop trails, though it says a level, too", ig.update_open_position(offer * 1.4, bid * 0.4, deal, **trailing))
+    done("and closed, saying when its market ends", close(ig, deal, size=opened["size"], expiry="DFB"))
+    waiting_bets(ig)
     wrong = buy(ig, FTSE)
     check("a contract is not for this account", wrong["reason"] == "REJECT_CFD_ORDER_ON_SPREADBET_ACCOUNT", wrong)
+
+
+def waiting_bets(ig):
+    epic = "CS.D.GBPUSD.TODAY.IP"
+    market = ig.fetch_market_by_epic(epic)
+    offer = market.snapshot.offer
+    order = {
+        "currency_code": "GBP", "direction": "BUY", "epic": epic, "expiry": "DFB", "time_in_force": "GOOD_TILL_CANCELLED",
+        "order_type": "LIMIT", "size": market.dealingRules.minDealSize.value * 5, "level": offer * 0.9,
+    }
+    placed = ig.create_working_order(**order, guaranteed_stop="false")
+    done("a bet waits", placed)
+    done("and is withdrawn", ig.delete_working_order(placed["dealId"]))
+    placed = ig.create_working_order(**order, guaranteed_stop="true", stop_distance=200)
+    done("one with a guaranteed stop", placed, guaranteedStop=True)
+    amended = ig.update_working_order(
+        good_till_date=None, level=offer * 0.85, limit_distance=None, limit_level=None, stop_distance=None,
+        stop_level=offer * 0.8, guaranteed_stop="true", time_in_force="GOOD_TILL_CANCELLED", order_type="LIMIT",
+        deal_id=placed["dealId"],
+    )
+    done("which moves", amended, guaranteedStop=True)
+    done("and is withdrawn", ig.delete_working_order(placed["dealId"]))

@@ -1,6 +1,7 @@
 """Logins of every kind, what becomes of their tokens, and who is not let in."""
 
-from ig_checks.world import check, logged_in, raises, service
+from ig_checks.world import KEY, LOGIN, PASSWORD, check, logged_in, raises, service
+from trading_ig import IGService
 from trading_ig.rest import IGException, TokenInvalidException
 
 
@@ -96,10 +97,4 @@ def strangers(sandbox, version):
     for _ in range(4):
         refused("a wrong password", "error.security.invalid-details", password="wrong")
     refused("who tried too often", "error.security.too-many-failed-attempts")
-    raises("another environment is not known", IGException, "Invalid account type", _wrong_environment)
-
-
-def _wrong_environment():
-    from trading_ig import IGService
-
-    IGService("trader", "sandbox", "sandbox-key", "wrong")
+    raises("there is no third environment", IGException, "Invalid account type", IGService, LOGIN, PASSWORD, KEY, "wrong")

@@ -8,7 +8,7 @@ from msal_check import Sandbox as Control
 from msal_check import check
 from trading_ig import IGService
 
-__all__ = ["Sandbox", "check", "is_frame", "logged_in", "now", "raises", "service"]
+__all__ = ["KEY", "LOGIN", "PASSWORD", "Sandbox", "check", "is_frame", "logged_in", "now", "raises", "service"]
 
 KEY, LOGIN, PASSWORD = "sandbox-key", "trader", "sandbox"
 
@@ -59,7 +59,7 @@ def raises(what, kind, text, call, *arguments, **options):
 def is_frame(what, frame, *columns, rows=None):
     """Whether it is a data frame with these columns, and so many rows."""
     missing = set(columns) - set(frame.columns)
-    check(what, not missing and len(frame) == (len(frame) if rows is None else rows), frame)
+    check(what, not missing and rows in (None, len(frame)), frame)
 
 
 def now(sandbox):

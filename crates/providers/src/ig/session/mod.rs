@@ -72,7 +72,7 @@ impl Sessions {
             return Err(AuthError::Rejected(dictionary::WRONG_EVIDENCE.failure()));
         };
         let form = form::read(&fields).map_err(AuthError::Rejected)?;
-        let mut state = State::new(self.environment, form.version, now);
+        let mut state = State::new(self.environment, form.version);
         let obtained = self.sign_in(http, &form.login, &mut state).await?;
         let client = obtained.client.clone().ok_or_else(|| wire::unreadable(StatusCode::OK))?;
         if let Some(account) = form.account {

@@ -38,7 +38,7 @@ async fn the_lists_of_the_system_stay_as_they_are() {
     let lists = desk.get("/watchlists").await.ok();
     let lists = lists["watchlists"].as_array().unwrap();
     let system = lists.iter().find(|list| list["defaultSystemWatchlist"] == true).unwrap();
-    let id = system["id"].as_str().unwrap();
+    let id = &system["id"].as_str().unwrap().replace(' ', "%20");
     let gone = desk.send("DELETE", &format!("/watchlists/{id}"), 1, &Value::Null).await;
     assert_refused(&gone, 400, "error.watchlists.management.cannot-delete-watchlist");
     assert_eq!(epics(&desk, id).await.len(), 3);
