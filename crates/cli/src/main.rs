@@ -69,6 +69,8 @@ enum Command {
     Meet(commands::meet::Args),
     /// Show, change or cancel an online meeting
     Meetings(commands::meetings::Args),
+    /// Read markets and deal in a connected IG account
+    Ig(commands::ig::Args),
     /// End a connection
     Disconnect(commands::disconnect::Args),
     /// List or add users
@@ -141,6 +143,7 @@ async fn perform(command: Command, settings: Settings, output: Output) -> anyhow
         Command::Demo(args) => return commands::demo::run(settings, output, args).await,
         Command::Doctor(args) => return commands::doctor::run(settings, output, args).await,
         Command::Call(args) => return commands::call::run(settings, args).await,
+        Command::Ig(args) => return commands::ig::run(settings, output, args).await,
         Command::Serve(args) => commands::serve::run(settings, output, args).await?,
         Command::Sandbox(args) => commands::sandbox::run(settings, output, args).await?,
         Command::Connect(args) => commands::connect::run(settings, output, args).await?,

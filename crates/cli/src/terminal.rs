@@ -15,6 +15,11 @@ pub(crate) fn is_there() -> bool {
     std::io::stdin().is_terminal()
 }
 
+/// Words before a question.
+pub(crate) fn say(words: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stderr().lock(), "{words}")?)
+}
+
 /// The line that is typed at the question; a secret one is not shown.
 pub(crate) fn ask(question: &str, secret: bool) -> anyhow::Result<Secret> {
     let mut err = std::io::stderr().lock();

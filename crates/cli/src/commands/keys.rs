@@ -35,8 +35,8 @@ struct Create {
     /// A key of a program that acts for users, which it names in `Evergrant-User`
     #[arg(long, value_name = "NAME", group = "holder", requires = "allow")]
     service: Option<String>,
-    /// What it may do; a user's key may do `all` unless given; `applications:connect` and
-    /// `operations:read` are not among all
+    /// What it may do; a user's key may do `all` unless given; `markets:trade`,
+    /// `applications:connect` and `operations:read` are not among all
     #[arg(long, value_name = "PERMISSION", num_args = 1.., value_delimiter = ',', value_parser = permission)]
     allow: Vec<Vec<Permission>>,
 }
@@ -49,7 +49,7 @@ fn permission(name: &str) -> Result<Vec<Permission>, String> {
     let found = Permission::ALL.into_iter().find(|permission| permission.name() == name);
     found.map(|permission| vec![permission]).ok_or_else(|| {
         let names: Vec<_> = Permission::ALL.iter().map(|permission| permission.name()).collect();
-        format!("there are {}, and all, which is those but the last two", names.join(", "))
+        format!("there are {}, and all, which is those but the last three", names.join(", "))
     })
 }
 

@@ -3,7 +3,9 @@
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use evergrant::capability::{Calendars, Mail, Meetings, Moment, MomentError, Once, Zone};
+use evergrant::capability::{
+    Calendars, Mail, Markets, Meetings, Moment, MomentError, Once, Trading, Zone,
+};
 use evergrant::{Api, CallError, Gateway, IntegrationId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,7 +16,7 @@ use crate::settings::Settings;
 
 /// An integration opened for calls.
 pub(super) struct Live {
-    parts: Parts,
+    pub(super) parts: Parts,
     pub(super) api: Api,
 }
 
@@ -24,6 +26,14 @@ impl Live {
         let owner = parts.owner_of(id).await?;
         let api = Gateway::new(parts.vault.clone()).open(owner, id).await?;
         Ok(Self { parts, api })
+    }
+
+    /// The same within one of the accounts that the provider keeps for its user, if one is named.
+    pub(super) fn within(self, account: Option<&str>) -> Self {
+        match account {
+            Some(account) => Self { api: self.api.within(account), ..self },
+            None => self,
+        }
     }
 
     pub(super) fn calendars(&self) -> Result<&dyn Calendars, CallError> {
@@ -36,6 +46,14 @@ impl Live {
 
     pub(super) fn meetings(&self) -> Result<&dyn Meetings, CallError> {
         self.offered(self.api.provider().meetings(), "online meetings")
+    }
+
+    pub(super) fn markets(&self) -> Result<&dyn Markets, CallError> {
+        self.offered(self.api.provider().markets(), "markets")
+    }
+
+    pub(super) fn trading(&self) -> Result<&dyn Trading, CallError> {
+        self.offered(self.api.provider().trading(), "trading")
     }
 
     fn offered<T>(&self, found: Option<T>, capability: &'static str) -> Result<T, CallError> {
@@ -84,7 +102,7 @@ impl Exact {
         self.0.update(part);
     }
 
-    fn digest(self) -> String {
+    pub(super) fn digest(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0.finish())
     }
 }

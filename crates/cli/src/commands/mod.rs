@@ -8,6 +8,7 @@ pub(crate) mod consent;
 pub(crate) mod demo;
 pub(crate) mod disconnect;
 pub(crate) mod doctor;
+pub(crate) mod ig;
 pub(crate) mod import;
 pub(crate) mod integrations;
 pub(crate) mod keys;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use evergrant::Secret;
+use evergrant::provider::ProviderKey;
 use serde::Deserialize;
 use toml::{Table, Value};
 use url::Url;
@@ -24,16 +25,19 @@ pub(crate) use sections::{
 };
 
 /// Variables that other documents and tools use, and the settings they stand for.
-const ALIASES: [(&str, &str, &str); 6] = [
+const ALIASES: [(&str, &str, &str); 9] = [
     ("MICROSOFT_CLIENT_ID", "microsoft", "client_id"),
     ("MICROSOFT_CLIENT_SECRET", "microsoft", "client_secret"),
     ("MICROSOFT_TENANT", "microsoft", "tenant"),
     ("IG_API_KEY", "ig", "api_key"),
     ("IG_ENVIRONMENT", "ig", "environment"),
+    ("IG_IDENTIFIER", "ig", "identifier"),
+    ("IG_PASSWORD", "ig", "password"),
+    ("IG_ACCOUNT_ID", "ig", "account_id"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry", "otlp_endpoint"),
 ];
 /// Secrets, which can also be given as a file.
-const SECRETS: [(&str, &str); 7] = [
+const SECRETS: [(&str, &str); 8] = [
     ("database", "url"),
     ("encryption", "keys"),
     ("microsoft", "client_secret"),
@@ -41,6 +45,7 @@ const SECRETS: [(&str, &str); 7] = [
     ("microsoft", "certificate"),
     ("microsoft", "certificate_key"),
     ("ig", "api_key"),
+    ("ig", "password"),
 ];
 const PREFIX: &str = "EVERGRANT_";
 const FILE_SUFFIX: &str = "_FILE";
@@ -187,6 +192,21 @@ impl Settings {
             }
             None => Ok(Url::parse(&format!("http://{bound}"))?),
         }
+    }
+
+    /// What is known of the form that connects this provider.
+    pub(crate) fn form(&self, provider: &ProviderKey) -> BTreeMap<String, Secret> {
+        if provider.as_str() != "ig" {
+            return BTreeMap::new();
+        }
+        let text = |text: &Option<String>| text.as_deref().map(Secret::from);
+        let known = [
+            ("identifier", text(&self.ig.identifier)),
+            ("password", self.ig.password.clone()),
+            ("account_id", text(&self.ig.account_id)),
+        ];
+        let filled = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        filled.filter(|(_, value)| !value.expose().is_empty()).collect()
     }
 
     /// The vendors' part of the settings.
@@ -387,6 +407,22 @@ mod tests {
         assert!(read("", &both).is_err());
         let settings = read("", &[("EVERGRANT_ENCRYPTION_KEYS_FILE", path)]).unwrap();
         assert_eq!(settings.encryption.keys.unwrap().expose(), "from the file");
+    }
+
+    #[test]
+    fn what_igs_form_asks_for_comes_from_the_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "hunter2\n").unwrap();
+        let path = path.to_str().unwrap();
+        let variables =
+            [("IG_IDENTIFIER", "trader"), ("IG_PASSWORD_FILE", path), ("IG_ACCOUNT_ID", "")];
+        let settings = read("", &variables).unwrap();
+        let form = settings.form(&"ig".into());
+        let filled: Vec<_> = form.iter().map(|(name, value)| (&**name, value.expose())).collect();
+        assert_eq!(filled, [("identifier", "trader"), ("password", "hunter2")]);
+        assert!(settings.form(&"github".into()).is_empty());
+        assert!(!format!("{settings:?}").contains("hunter2"));
     }
 
     #[test]

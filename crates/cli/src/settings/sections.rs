@@ -75,6 +75,11 @@ pub(crate) struct Ig {
     pub(crate) api_key: Option<Secret>,
     pub(crate) environment: Environment,
     pub(crate) url: Option<Url>,
+    /// What `evergrant connect ig` fills its form with.
+    pub(crate) identifier: Option<String>,
+    #[serde(deserialize_with = "optional_secret")]
+    pub(crate) password: Option<Secret>,
+    pub(crate) account_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -27,12 +27,13 @@ async fn demo_once_shows_every_step_and_leaves_nothing_behind() {
     let steps: Vec<_> = lines.iter().map(|line| line["step"].as_str().unwrap()).collect();
     assert_eq!(
         steps,
-        ["connect", "token", "refresh", "profile", "calendar", "mail", "meeting", "list"]
+        ["connect", "token", "refresh", "profile", "calendar", "mail", "meeting", "ig", "list"]
     );
     assert!(lines.iter().all(|line| line["ok"] == true && line["detail"].is_object()));
     let refresh = &lines[2]["detail"];
     assert_eq!(refresh["refreshes_at_the_provider"], 1);
     assert_eq!(refresh["failed"], 0);
+    assert_eq!(lines[7]["detail"]["refreshes_at_the_provider"], 1);
     let left: Vec<_> = walk(folder.path());
     assert_eq!(left, ["tmp"], "files were left behind");
 }

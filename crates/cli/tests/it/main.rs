@@ -22,6 +22,7 @@ mod demo;
 mod disconnect;
 mod families;
 mod health;
+mod ig;
 mod keys;
 mod kills;
 mod manual;

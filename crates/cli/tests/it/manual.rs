@@ -45,6 +45,7 @@ async fn the_manual_has_every_command_and_a_page_for_each() {
     assert!(read("evergrant-keys-create.1").contains("allow"));
     assert!(read("evergrant-calendar-create.1").contains("weekly:mon,wed"));
     assert!(read("evergrant-meetings-update.1").contains("lobby"));
+    assert!(read("evergrant-ig-open.1").contains("stop\\-distance"));
     assert!(read("evergrant.1").contains(".SH SUBCOMMANDS"));
 }
 

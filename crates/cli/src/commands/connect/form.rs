@@ -1,4 +1,5 @@
-//! The fields of a form: from arguments and files, then from the terminal, or from a script's stdin.
+//! The fields of a form: from arguments and files, then from the settings, then from the terminal, or from
+//! a script's stdin.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -42,22 +43,57 @@ enum Rest<'a> {
     Script(&'a mut dyn Read),
 }
 
-/// Every field with its value.
+/// Every field that has a value, with it. What the settings have stands behind what was typed.
 pub(super) fn fill(
     fields: &[FormField],
     given: &[Given],
+    settings: BTreeMap<String, Secret>,
 ) -> anyhow::Result<BTreeMap<String, Secret>> {
     if terminal::is_there() {
-        let mut ask = |field: &FormField| terminal::ask(&field.label, field.secret);
-        fill_from(fields, given, Rest::Person(&mut ask))
+        let mut ask = |field: &FormField| {
+            if !field.help.is_empty() {
+                terminal::say(&field.help)?;
+            }
+            terminal::ask(&question(field), field.secret)
+        };
+        fill_from(fields, given, settings, Rest::Person(&mut ask))
     } else {
-        fill_from(fields, given, Rest::Script(&mut std::io::stdin().lock()))
+        fill_from(fields, given, settings, Rest::Script(&mut std::io::stdin().lock()))
     }
+}
+
+/// A field as a question: what may be answered, the usual first.
+fn question(field: &FormField) -> String {
+    match (&*field.choices, field.optional) {
+        ([], false) => field.label.clone(),
+        ([], true) => format!("{} (may be left empty)", field.label),
+        (choices, true) => format!("{} [{}; {}]", field.label, choices.join(", "), choices[0]),
+        (choices, false) => format!("{} [{}]", field.label, choices.join(", ")),
+    }
+}
+
+/// Keeps a value, unless it is none of those that the form takes.
+fn keep(
+    filled: &mut BTreeMap<String, Secret>,
+    field: &FormField,
+    value: Secret,
+) -> Result<(), UsageError> {
+    if field.optional && value.expose().is_empty() {
+        return Ok(());
+    }
+    let known = field.choices.iter().any(|choice| choice == value.expose());
+    if !field.choices.is_empty() && !known {
+        let choices = field.choices.join(", ");
+        return Err(UsageError(format!("`{}` is one of {choices}", field.name)));
+    }
+    filled.insert(field.name.clone(), value);
+    Ok(())
 }
 
 fn fill_from(
     fields: &[FormField],
     given: &[Given],
+    mut settings: BTreeMap<String, Secret>,
     rest: Rest<'_>,
 ) -> anyhow::Result<BTreeMap<String, Secret>> {
     let mut filled = BTreeMap::new();
@@ -75,23 +111,37 @@ fn fill_from(
             }
             Source::Argument(value) => value.as_str().into(),
         };
-        filled.insert(name.clone(), value);
+        keep(&mut filled, field, value)?;
     }
-    let missing: Vec<_> = fields.iter().filter(|field| !filled.contains_key(&field.name)).collect();
+    let named: BTreeSet<_> = given.iter().map(|given| given.name.as_str()).collect();
+    for field in fields.iter().filter(|field| !named.contains(&*field.name)) {
+        if let Some(value) = settings.remove(&field.name) {
+            keep(&mut filled, field, value)?;
+        }
+    }
+    let open =
+        |field: &&FormField| !filled.contains_key(&field.name) && !named.contains(&*field.name);
+    let missing: Vec<_> = fields.iter().filter(open).collect();
     match rest {
-        _ if missing.is_empty() => {}
+        // What may be left out is worth no question of its own.
+        _ if missing.iter().all(|field| field.optional) => {}
         Rest::Person(ask) => {
             for field in missing {
-                filled.insert(field.name.clone(), ask(field)?);
+                let value = ask(field)?;
+                keep(&mut filled, field, value)?;
             }
         }
         Rest::Script(stdin) => {
             let mut sent = read_object(stdin)?;
             for field in missing {
-                let value = sent.remove(&field.name).ok_or_else(|| lacking(&field.name))?;
-                filled.insert(field.name.clone(), value);
+                match sent.remove(&field.name) {
+                    Some(value) => keep(&mut filled, field, value)?,
+                    None if field.optional => {}
+                    None => return Err(lacking(&field.name).into()),
+                }
             }
-            if let Some(name) = sent.keys().find(|name| !filled.contains_key(*name)) {
+            let known = |name: &str| fields.iter().any(|field| field.name == name);
+            if let Some(name) = sent.keys().find(|name| !known(name)) {
                 return Err(unknown(fields, name).into());
             }
         }
@@ -137,7 +187,8 @@ mod tests {
     }
 
     fn script(given: &[Given], stdin: &str) -> anyhow::Result<Vec<(String, String)>> {
-        let filled = fill_from(&fields(), given, Rest::Script(&mut stdin.as_bytes()))?;
+        let none = BTreeMap::new();
+        let filled = fill_from(&fields(), given, none, Rest::Script(&mut stdin.as_bytes()))?;
         Ok(filled.into_iter().map(|(name, value)| (name, value.expose().to_owned())).collect())
     }
 
@@ -192,8 +243,67 @@ mod tests {
             Ok(Secret::from("typed"))
         };
         let given = [given("login=trader").unwrap()];
-        let filled = fill_from(&fields(), &given, Rest::Person(&mut ask)).unwrap();
+        let none = BTreeMap::new();
+        let filled = fill_from(&fields(), &given, none, Rest::Person(&mut ask)).unwrap();
         assert_eq!(filled["password"].expose(), "typed");
         assert_eq!(asked, [("PASSWORD".to_owned(), true)]);
+    }
+
+    /// A form with a field that may be left out, and takes two answers.
+    fn with_choice() -> Vec<FormField> {
+        let keep = FormField {
+            name: "keep".to_owned(),
+            label: "Keep it".to_owned(),
+            optional: true,
+            choices: ["no", "yes"].map(str::to_owned).into(),
+            ..FormField::default()
+        };
+        fields().into_iter().chain([keep]).collect()
+    }
+
+    #[test]
+    fn what_may_be_left_out_is_asked_only_with_the_rest_and_is_one_of_the_choices() {
+        let login = |text: &str| BTreeMap::from([("login".to_owned(), Secret::from(text))]);
+        let fill = |given: &[&str], settings, answer: &str| {
+            let given: Vec<_> = given.iter().map(|text| given_of(text)).collect();
+            let mut asked = Vec::new();
+            let mut ask = |field: &FormField| {
+                asked.push(question(field));
+                Ok(Secret::from(if field.optional { answer } else { "typed" }))
+            };
+            let filled = fill_from(&with_choice(), &given, settings, Rest::Person(&mut ask));
+            (filled.map(|filled| filled.into_keys().collect::<Vec<_>>()), asked)
+        };
+        let (filled, asked) = fill(&[], login("trader"), "");
+        assert_eq!(filled.unwrap(), ["login", "password"]);
+        assert_eq!(asked, ["PASSWORD", "Keep it [no, yes; no]"]);
+        assert_eq!(fill(&[], login("trader"), "yes").0.unwrap(), ["keep", "login", "password"]);
+        let wrong = fill(&[], login("trader"), "perhaps").0.unwrap_err();
+        assert_eq!(wrong.to_string(), "`keep` is one of no, yes");
+        // With all that is needed in the settings nobody is asked.
+        let mut both = login("trader");
+        both.insert("password".to_owned(), "hunter2".into());
+        let (filled, asked) = fill(&["keep=yes", "login=other"], both, "no");
+        assert_eq!((filled.unwrap().len(), asked.len()), (3, 0));
+    }
+
+    #[test]
+    fn what_was_typed_comes_before_what_the_settings_have() {
+        let settings = || {
+            BTreeMap::from([("login", "set"), ("password", "hunter2")])
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), Secret::from(value)))
+                .collect()
+        };
+        let filled = |given: &[Given]| {
+            let filled = fill_from(&fields(), given, settings(), Rest::Script(&mut &b"?"[..]));
+            filled.unwrap()["login"].expose().to_owned()
+        };
+        assert_eq!(filled(&[]), "set");
+        assert_eq!(filled(&[given_of("login=typed")]), "typed");
+    }
+
+    fn given_of(text: &str) -> Given {
+        given(text).unwrap()
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use evergrant::integration::Integration;
-use evergrant::provider::{Connect, Manifest, ProviderKey};
+use evergrant::provider::{Connect, FormField, Manifest, ProviderKey};
 use evergrant::store::Way;
 use evergrant::vault::{Begin, Next, Proof};
 use evergrant::{ConnectError, IntegrationId};
@@ -46,10 +46,17 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "no_browser")]
     device: bool,
     /// A form's field: its value, or the file that has it; a secret comes from a file, or with all the
-    /// others from stdin, as a JSON object
+    /// others from stdin, as a JSON object. What the settings have of a form, such as `IG_IDENTIFIER` and
+    /// `IG_PASSWORD`, is not asked for
     #[arg(long = "field", value_name = "NAME=VALUE|NAME=@FILE", value_parser = form::given)]
     fields: Vec<Given>,
+    /// Keep name and password, encrypted, to sign in again when the provider ends the session
+    #[arg(long)]
+    keep_login: bool,
 }
+
+/// The form's field for whether the login is kept.
+const KEEP_LOGIN: &str = "keep_login";
 
 pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyhow::Result<()> {
     let parts = Parts::of(settings).await?;
@@ -105,6 +112,11 @@ async fn by_user(
         let why = format!("{} has no form: leave --field out", manifest.label);
         return Err(UsageError(why).into());
     }
+    let keeps = |fields: &[FormField]| fields.iter().any(|field| field.name == KEEP_LOGIN);
+    if args.keep_login && !matches!(&begun.next, Next::Form(fields) if keeps(fields)) {
+        let why = format!("{} keeps no login: leave --keep-login out", manifest.label);
+        return Err(UsageError(why).into());
+    }
     if new {
         users::store(parts, user).await?;
     }
@@ -114,7 +126,13 @@ async fn by_user(
         Next::Authorize(page) => {
             browser::agree(parts, output, &begun, page, !args.no_browser, listener).await?
         }
-        Next::Form(fields) => Proof::Form(form::fill(fields, &args.fields)?),
+        Next::Form(fields) => {
+            let mut known = parts.settings.form(provider);
+            if args.keep_login {
+                known.insert(KEEP_LOGIN.to_owned(), "yes".into());
+            }
+            Proof::Form(form::fill(fields, &args.fields, known)?)
+        }
         Next::Device { user_code, verification_uri, verification_uri_complete, interval } => {
             drop(listener);
             let complete = verification_uri_complete.as_ref();

@@ -22,6 +22,11 @@ use crate::output::Output;
 
 /// How far the demo turns the clocks: past the life of every access token.
 const AGE: Duration = Duration::from_hours(29);
+/// How far it turns them for a trading session: past the life of its access token, and not of the
+/// session itself.
+const SESSION_AGE: Duration = Duration::from_mins(5);
+/// A market of the sandbox that never closes.
+const EPIC: &str = "TM.D.ALWAYS.CFD.IP";
 /// How many callers ask at once after the token has expired.
 const CALLERS: usize = 50;
 
@@ -54,7 +59,7 @@ impl Tour {
     /// Every step in order; the first that fails ends the tour.
     pub(super) async fn walk(&self) -> anyhow::Result<bool> {
         let mut id = String::new();
-        let steps: [(&str, &str); 8] = [
+        let steps: [(&str, &str); 9] = [
             ("connect", "an account is connected through the provider's own redirects"),
             ("token", "a valid access token is handed out"),
             ("refresh", "the token expires, many callers ask at once, and no call fails"),
@@ -62,6 +67,10 @@ impl Tour {
             ("calendar", "an event is created, and found in the calendar"),
             ("mail", "a message with a file is sent, once, though it is asked for twice"),
             ("meeting", "an online meeting is created, with its link, id and passcode"),
+            (
+                "ig",
+                "a trading account is connected by a form; its token expires, and no call fails",
+            ),
             ("list", "the user's integrations"),
         ];
         for (step, what) in steps {
@@ -73,6 +82,7 @@ impl Tour {
                 "calendar" => self.calendar(&id).await,
                 "mail" => self.mail().await,
                 "meeting" => self.meeting().await,
+                "ig" => self.ig().await,
                 _ => self.list(&id).await,
             };
             let ok = outcome.is_ok();
@@ -237,6 +247,40 @@ impl Tour {
         ensure!(missing.is_none(), "the meeting has no {}", missing.unwrap_or(&""));
         let shown = members.map(|name| (name.to_owned(), meeting[name].clone()));
         Ok(Value::Object(shown.into_iter().collect()))
+    }
+
+    async fn ig(&self) -> anyhow::Result<Value> {
+        let ask = json!({ "provider": "ig" });
+        let begun = self.api(Method::POST, "/api/integrations/oauth/initiate/", Some(&ask)).await?;
+        let fields = json!({ "identifier": "trader", "password": "sandbox" });
+        let filled = json!({ "provider": "ig", "state": begun["state"], "fields": fields });
+        let integration =
+            self.api(Method::POST, "/api/integrations/oauth/callback/", Some(&filled)).await?;
+        let id = integration["id"].as_str().context("nothing was connected")?;
+        let path = format!("/api/integrations/{id}/markets");
+        let root = self.api(Method::GET, &format!("{path}/navigation/"), None).await?;
+        let nodes = root["nodes"].as_array().map_or(0, Vec::len);
+        ensure!(nodes > 0, "the tree of markets has no branches");
+        let price = async || {
+            let market = self.api(Method::GET, &format!("{path}/{EPIC}/"), None).await?;
+            ensure!(market["bid"].is_number(), "the market has no price");
+            anyhow::Ok(market)
+        };
+        let before = price().await?;
+        let refreshes = self.stage.ledger().summary().total.refreshes;
+        self.clock.advance(SESSION_AGE);
+        let after = price().await?;
+        let refreshes = self.stage.ledger().summary().total.refreshes - refreshes;
+        ensure!(refreshes == 1, "the provider saw {refreshes} refreshes");
+        let offer = |market: &Value| json!([market["bid"], market["offer"]]);
+        Ok(json!({
+            "account": integration["account"]["username"],
+            "branches": nodes,
+            "market": before["name"],
+            "bid_and_offer": offer(&before),
+            "later": offer(&after),
+            "refreshes_at_the_provider": refreshes,
+        }))
     }
 
     async fn list(&self, id: &str) -> anyhow::Result<Value> {
