@@ -263,6 +263,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_grant_of_before_there_were_logins_still_opens_and_none_shows_its_login() {
+        let old = br#"{"access_token":"a","scopes":[],"obtained_at":1,"expires_at":2}"#;
+        let grant = Grant::from_plain(old).unwrap();
+        assert_eq!((&grant.refresh, &grant.login), (&None, &None));
+        assert!(!String::from_utf8_lossy(&grant.to_plain()).contains("login"));
+        let kept = Grant { login: Some("hunter2".into()), ..grant };
+        assert_eq!(Grant::from_plain(&kept.to_plain()).unwrap(), kept);
+        assert!(!format!("{kept:?}").contains("hunter2"));
+    }
+
+    #[test]
     fn the_margin_is_a_quarter_of_the_life_and_at_most_five_minutes() {
         let seconds = |s| margin(Duration::from_secs(s)).as_secs();
         assert_eq!(seconds(60), 15);

@@ -200,7 +200,11 @@ impl Tries {
     ) -> Next {
         let Some(trouble) = Trouble::of(&sent) else { return Next::Done(self.marked(sent)) };
         self.count += 1;
-        let asked = sent.as_ref().ok().and_then(asked).filter(|wait| !wait.is_zero());
+        let asked = sent
+            .as_ref()
+            .ok()
+            .and_then(|(response, verdict)| asked(response, verdict))
+            .filter(|wait| !wait.is_zero());
         let wait = asked.unwrap_or_else(|| backoff(self.count, entropy));
         let pause = asked.is_some() || trouble == Trouble::Throttled;
         // An allowance that is used up is shut by itself, and what draws on others goes on.
@@ -242,7 +246,7 @@ impl Tries {
 }
 
 /// How long an answer asks to wait.
-fn asked((response, verdict): &(Response, Verdict)) -> Option<Duration> {
+pub(crate) fn asked(response: &Response, verdict: &Verdict) -> Option<Duration> {
     match verdict {
         Verdict::Throttled { retry_after: Some(wait), .. } => Some(*wait),
         _ => retry_after(response),

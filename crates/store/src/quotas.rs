@@ -37,17 +37,23 @@ impl QuotaStore for Store {
         let now = self.now().await?;
         if sent {
             let sql = "UPDATE quota_turns SET until = $2 + length WHERE turn = $1";
-            self.db.run(sql, args![turn, now]).await.map(drop)
-        } else {
-            self.db.run("DELETE FROM quota_turns WHERE turn = $1", args![turn]).await.map(drop)
+            return self.db.run(sql, args![turn, now]).await.map(drop);
         }
+        let mut tx = self.db.begin().await?;
+        let sql = "UPDATE quotas SET amount_left = amount_left + \
+                          (SELECT amount FROM quota_turns \
+                           WHERE name = quotas.name AND turn = $1 AND length = 0) \
+                   WHERE name IN (SELECT name FROM quota_turns WHERE turn = $1 AND length = 0)";
+        tx.run(sql, args![turn]).await?;
+        tx.run("DELETE FROM quota_turns WHERE turn = $1", args![turn]).await?;
+        tx.commit().await
     }
 
     async fn shut(&self, name: &str, wait: Duration) -> Stored<Duration> {
         let now = self.now().await?;
         let mut tx = self.db.begin().await?;
         let row = held(&mut tx, name).await?;
-        let until_then = opens(later(now, wait), row.renewed_at, now).max(row.shut_until);
+        let until_then = opens(later(now, wait), row.renewed_at).max(row.shut_until);
         let sql = "UPDATE quotas SET shut_until = $2 WHERE name = $1";
         tx.run(sql, args![name, until_then]).await?;
         tx.commit().await?;
@@ -60,7 +66,11 @@ impl QuotaStore for Store {
                    VALUES ($1, 0, $2, $3) \
                    ON CONFLICT (name) DO UPDATE \
                    SET amount_left = excluded.amount_left, renewed_at = excluded.renewed_at";
-        self.db.run(sql, args![name, i64::from(left.amount), renewed_at]).await.map(drop)
+        let mut tx = self.db.begin().await?;
+        tx.run(sql, args![name, i64::from(left.amount), renewed_at]).await?;
+        // It knows of what was drawn before it spoke.
+        tx.run("DELETE FROM quota_turns WHERE name = $1 AND length = 0", args![name]).await?;
+        tx.commit().await
     }
 }
 
@@ -113,8 +123,10 @@ async fn obstacle(
             Ok(renewed_at.filter(|_| short).and_then(|at| wait(at, false)))
         }
         Rule::Window { most, .. } => {
+            // An answer may still come to what has none, and then a window passes.
             let sql = "SELECT $1 AS name, CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS used, \
-                              CAST(MIN(until) AS BIGINT) AS relief \
+                              CAST(MIN(CASE WHEN until > $2 + length THEN $2 + length \
+                                            ELSE until END) AS BIGINT) AS relief \
                        FROM quota_turns WHERE name = $1 AND until > $2";
             let row = tx.one(sql, args![draw.name.as_str(), now]).await?;
             let Some(row) = row else { return Ok(None) };
@@ -128,25 +140,26 @@ async fn obstacle(
 
 async fn take(tx: &mut Tx, turn: TurnId, draw: &NamedDraw, now: Timestamp) -> Stored<()> {
     let (name, amount) = (draw.name.as_str(), i64::from(draw.amount));
-    match draw.rule {
-        Rule::Window { length, .. } => {
-            tx.run("DELETE FROM quota_turns WHERE name = $1 AND until <= $2", args![name, now])
-                .await?;
-            let sql = "INSERT INTO quota_turns (name, turn, amount, until, length) \
-                       VALUES ($1, $2, $3, $4, $5)";
-            let micros = i64::try_from(length.as_micros()).unwrap_or(i64::MAX / 2);
-            let until = later(now, length + UNANSWERED);
-            tx.run(sql, args![name, turn, amount, until, micros]).await?;
-        }
+    let length = match draw.rule {
+        Rule::Window { length, .. } => length,
         Rule::Left => {
             let sql = "UPDATE quotas SET amount_left = amount_left - $2 WHERE name = $1";
             tx.run(sql, args![name, amount]).await?;
+            Duration::ZERO
         }
-    }
-    Ok(())
+    };
+    tx.run("DELETE FROM quota_turns WHERE name = $1 AND until <= $2", args![name, now]).await?;
+    let sql = "INSERT INTO quota_turns (name, turn, amount, until, length) \
+               VALUES ($1, $2, $3, $4, $5)";
+    let micros = i64::try_from(length.as_micros()).unwrap_or(i64::MAX / 2);
+    let until = later(now, length + UNANSWERED);
+    tx.run(sql, args![name, turn, amount, until, micros]).await.map(drop)
 }
 
-/// Forgets what no longer counts.
+/// Forgets what no longer counts, and allowances of which nothing is known.
 pub(crate) async fn tidy(db: &Db, now: Timestamp) -> Stored<()> {
-    db.run("DELETE FROM quota_turns WHERE until <= $1", args![now]).await.map(drop)
+    db.run("DELETE FROM quota_turns WHERE until <= $1", args![now]).await?;
+    let sql = "DELETE FROM quotas \
+               WHERE shut_until <= $1 AND (renewed_at IS NULL OR renewed_at <= $1)";
+    db.run(sql, args![now]).await.map(drop)
 }

@@ -159,7 +159,7 @@ async fn a_grant_outlives_a_minute_without_a_database() {
     let Cut { bench, server, key, id, token, .. } = cut;
     bench.postgres().reachable(true).await;
     let back = Instant::now();
-    server.process.line_of_stderr("grant refreshed").await;
+    server.process.line_of_stderr("Token refreshed successfully").await;
     println!("stored {:?} after the database was back", back.elapsed());
     server.stop().await;
     Cut::is_stored(&bench, &key, &id, &token).await;

@@ -308,26 +308,41 @@ impl State {
 pub(crate) struct Turn {
     budget: Arc<Budget>,
     bytes: u64,
-    /// Whether the provider may be at it.
-    sent: bool,
+    call: Call,
     /// Whether its caller had to wait for it.
     pub(crate) waited: bool,
+}
+
+/// What a turn was used for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    /// A call that counts from the turn's end.
+    Made,
+    /// The provider may be at it.
+    Sent,
+    /// None, and nothing counts.
+    Waived,
 }
 
 impl Turn {
     fn of(budget: &Arc<Budget>, ask: Ask, waited: bool) -> Self {
         let bytes = budget.counted(ask.bytes);
-        Self { budget: Arc::clone(budget), bytes, sent: false, waited }
+        Self { budget: Arc::clone(budget), bytes, call: Call::Made, waited }
     }
 
     /// The call is sent from now on.
     pub(crate) fn sent(&mut self) {
-        self.sent = true;
+        self.call = Call::Sent;
     }
 
     /// Gives it back at once: the provider is done with the call.
     pub(crate) fn answered(mut self) {
-        self.sent = false;
+        self.call = Call::Made;
+    }
+
+    /// Gives it back unused.
+    pub(crate) fn waive(mut self) {
+        self.call = Call::Waived;
     }
 
     /// Gives it back, by what came of the call.
@@ -341,10 +356,13 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let (now, mut state) = (self.budget.clock.uptime(), self.budget.lock());
-        if self.sent {
-            state.left.push_back((now + LEFT, self.bytes));
-        } else {
-            self.budget.release(&mut state, now, self.bytes);
+        match self.call {
+            Call::Sent => state.left.push_back((now + LEFT, self.bytes)),
+            Call::Made => self.budget.release(&mut state, now, self.bytes),
+            Call::Waived => {
+                state.running -= 1;
+                state.running_bytes -= self.bytes;
+            }
         }
         state.call_next();
     }

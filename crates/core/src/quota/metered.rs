@@ -1,34 +1,31 @@
 //! Sign-ins and refreshes, counted.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Drawer, Quotas, STOP, used_up};
+use super::{Drawer, Quotas, STOP, lock, used_up};
 use crate::provider::{AuthError, Verdict};
+use crate::repeat::asked;
 use crate::{Request, Response, Transport, TransportError};
 
 /// Counts what goes through it, and sends nothing that draws on an allowance that is shut.
 pub(crate) struct Metered<'a> {
     http: &'a dyn Transport,
-    quotas: &'a Arc<Quotas>,
+    quotas: &'a Quotas,
     drawer: Drawer<'a>,
     shut: Mutex<Option<Duration>>,
 }
 
 impl<'a> Metered<'a> {
-    pub(crate) fn new(
-        http: &'a dyn Transport,
-        quotas: &'a Arc<Quotas>,
-        drawer: Drawer<'a>,
-    ) -> Self {
+    pub(crate) fn new(http: &'a dyn Transport, quotas: &'a Quotas, drawer: Drawer<'a>) -> Self {
         Self { http, quotas, drawer, shut: Mutex::default() }
     }
 
     /// `obtained`, or that nothing may be sent for a while, where that is why nothing was.
     pub(crate) fn explain<T>(&self, obtained: Result<T, AuthError>) -> Result<T, AuthError> {
-        let shut = *self.shut.lock().unwrap_or_else(PoisonError::into_inner);
+        let shut = *lock(&self.shut);
         match (obtained, shut) {
             (Err(AuthError::Unavailable { sent: false, .. }), Some(wait)) => Err(used_up(wait)),
             (obtained, _) => obtained,
@@ -36,7 +33,7 @@ impl<'a> Metered<'a> {
     }
 
     fn note(&self, wait: Duration) {
-        *self.shut.lock().unwrap_or_else(PoisonError::into_inner) = Some(wait);
+        *lock(&self.shut) = Some(wait);
     }
 }
 
@@ -54,10 +51,12 @@ impl Transport for Metered<'_> {
             }
         };
         counted.sent();
-        let response = self.http.send(request.clone()).await?;
+        let came = self.http.send(request.clone()).await;
+        counted.end(&came);
+        let response = came?;
         let verdict = self.drawer.provider.judge(&response);
-        if let Verdict::Throttled { retry_after, allowance: Some(kind) } = verdict {
-            let wait = retry_after.unwrap_or(STOP);
+        if let Verdict::Throttled { allowance: Some(kind), .. } = verdict {
+            let wait = asked(&response, &verdict).unwrap_or(STOP);
             self.quotas.shut(self.drawer, &request, kind, wait).await;
             self.note(wait);
         }

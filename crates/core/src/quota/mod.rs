@@ -11,23 +11,29 @@
 //!    before it opens; what draws on others goes on.
 //! 3. Refreshes and sign-ins are counted, and wait for nobody: calls leave room for them. While an
 //!    allowance is shut, they are not sent either.
-//! 4. First come, first served within a process; and whoever would have to wait for longer than its
-//!    patience hears so at once.
+//! 4. First come, first served within a process, at each allowance; and whoever would have to wait for
+//!    longer than its patience hears so at once.
 //! 5. Without the database calls go on, uncounted, until the provider says stop.
 //!
 //! [`Provider::draws`]: crate::provider::Provider::draws
 
+mod counted;
+mod drawer;
 mod line;
 mod metered;
+mod shared;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::provider::{Actor, AuthError, Failure};
 
-pub(crate) use line::{Counted, Drawer, Quotas};
+pub(crate) use counted::Counted;
+pub(crate) use drawer::Drawer;
 pub(crate) use metered::Metered;
+pub(crate) use shared::Quotas;
 
 /// What one request takes from one allowance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,9 +99,9 @@ pub enum Drawn {
     },
 }
 
-/// When an allowance that is shut opens: no sooner than the provider said it is renewed.
-pub fn opens(asked: Timestamp, renewed_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
-    renewed_at.filter(|at| *at > now).unwrap_or(asked)
+/// When an allowance that is shut opens: no sooner than was asked, nor than it is renewed.
+pub fn opens(asked: Timestamp, renewed_at: Option<Timestamp>) -> Timestamp {
+    renewed_at.map_or(asked, |at| at.max(asked))
 }
 
 /// How long an allowance is shut where the provider says stop and not for how long.
@@ -114,3 +120,10 @@ pub(crate) fn used_up(wait: Duration) -> AuthError {
 
 /// For how long a draw counts whose answer never came: an exchange takes half a minute at most.
 pub const UNANSWERED: Duration = Duration::from_mins(1);
+
+/// How long a draw is held at most before its request is sent: it would lapse, and keep others waiting.
+pub(crate) const HELD: Duration = Duration::from_secs(5);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -16,11 +16,12 @@ pub trait QuotaStore: Send + Sync + 'static {
     /// [`UNANSWERED`](crate::quota::UNANSWERED) more unless it is answered.
     async fn draw(&self, turn: TurnId, draws: &[NamedDraw], always: bool) -> Stored<Drawn>;
 
-    /// The request of a turn is answered: its draws count for their windows from now on. One that was
-    /// never sent does not count.
+    /// The request of a turn is answered: its draws count for their windows from now on. What was never
+    /// sent does not count, and what it took of an amount that the provider counts is given back, unless
+    /// the provider has spoken since.
     async fn answered(&self, turn: TurnId, sent: bool) -> Stored<()>;
 
-    /// Nothing is drawn from this allowance for so long, or until it is renewed where the provider has
+    /// Nothing is drawn from this allowance for so long, nor before it is renewed where the provider has
     /// said when; gives how long that is.
     async fn shut(&self, name: &str, wait: Duration) -> Stored<Duration>;
 

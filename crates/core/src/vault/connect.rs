@@ -11,13 +11,13 @@ use jiff::Timestamp;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{ConnectError, Vault};
+use super::{ConnectError, Vault, can_be_renewed};
 use crate::clock::later;
 use crate::failpoint::FailPoint;
 use crate::integration::{Integration, Status};
 use crate::provider::{
     Actor, AuthorizeAsk, Connect, Evidence, Failure, FormField, Provider, ProviderKey, Redeemed,
-    Replay, Revocable,
+    Revocable,
 };
 use crate::seal::Field;
 use crate::store::{Flow, NewIntegration, StoreError, Way};
@@ -348,7 +348,9 @@ impl Vault {
         let metered = self.metered(provider);
         let redeemed =
             metered.explain(provider.redeem(&metered, parts.clock.now(), evidence).await)?;
-        if redeemed.grant.refresh.is_none() && provider.manifest().replay != Replay::None {
+        // What a form gives is a session, and may have nothing that prolongs it.
+        let session = matches!(provider.manifest().connect, Connect::Form { .. });
+        if !session && !can_be_renewed(provider.manifest(), &redeemed.grant) {
             return Err(ConnectError::Misconfigured(no_refresh_token(provider)));
         }
         FailPoint::DuringCodeExchange.pass().await;

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::{TokenError, Vault};
 use crate::IntegrationId;
 use crate::grant::{LiveToken, Version};
+use crate::quota::USED_UP;
 
 /// The first and the longest rest after a failed refresh.
 pub(super) const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
@@ -158,9 +159,14 @@ impl Vault {
         let mut rests = self.0.flights.rests.lock().unwrap_or_else(PoisonError::into_inner);
         let failures = rests.get(&id).map_or(0, |rest| rest.failures);
         let [jitter] = crate::entropy::random(&*parts.entropy);
-        let wait = (REST.0 * 2_u32.saturating_pow(failures.min(8))).min(REST.1).max(asked);
+        // That nothing may be sent for a while is no failure to ask less often after.
+        let stopped =
+            matches!(error, TokenError::Unavailable { failure, .. } if failure.code == USED_UP);
+        let backoff = (REST.0 * 2_u32.saturating_pow(failures.min(8))).min(REST.1);
+        let wait = if stopped { asked } else { backoff.max(asked) };
+        let failures = failures + u32::from(!stopped);
         let spread = (wait / 5).min(LONGEST_SPREAD) * u32::from(jitter) / 255;
         let until = parts.clock.uptime() + wait + spread;
-        rests.insert(id, Rest { failures: failures + 1, until, error: error.clone() });
+        rests.insert(id, Rest { failures, until, error: error.clone() });
     }
 }

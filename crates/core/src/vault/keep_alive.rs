@@ -18,7 +18,8 @@ pub struct KeepAlive(#[expect(dead_code, reason = "it works by being dropped")] 
 impl Vault {
     /// Refreshes the integration's token ahead of need for as long as the guard lives, also where the
     /// provider is otherwise asked only on demand: while a program works with a session, a stream is
-    /// open, or a page is shown. Ends by itself once the user must reconnect.
+    /// open, or a page is shown. Ends by itself once the user must reconnect, has paused it, or has
+    /// disconnected it.
     pub fn keep_alive(&self, owner: UserId, id: IntegrationId) -> KeepAlive {
         let (vault, dropped) = (self.clone(), CancellationToken::new());
         let guard = dropped.clone().drop_guard();

@@ -56,7 +56,9 @@ pub use rotation::Rotated;
 use crate::budget::Budgets;
 use crate::grant::{AccessToken, MinLife, renewal_due};
 use crate::news::News;
-use crate::provider::{Actor, Failure, Provider, ProviderKey, Providers, Renewal, Replay};
+use crate::provider::{
+    Actor, Failure, Manifest, Provider, ProviderKey, Providers, Renewal, Replay,
+};
 use crate::quota::{Drawer, Metered, Quotas};
 use crate::seal::{Field, Place, Ring, Seal};
 use crate::spool::{DirSpool, Spool};
@@ -153,7 +155,7 @@ struct Inner {
     /// Beside the tokens, since every gateway over this vault shares them.
     budgets: Budgets,
     /// What all processes share of what a provider allows.
-    quotas: Arc<Quotas>,
+    quotas: Quotas,
     /// Whether the database is known to be no copy.
     at_home: AtomicBool,
     /// Rings when a grant was stored that may come due before all others.
@@ -288,7 +290,7 @@ impl Vault {
         &self.0.budgets
     }
 
-    pub(crate) fn quotas(&self) -> &Arc<Quotas> {
+    pub(crate) fn quotas(&self) -> &Quotas {
         &self.0.quotas
     }
 
@@ -347,8 +349,7 @@ impl Vault {
     ) -> SealedGrant {
         let manifest = self.0.parts.providers.find(provider).map(|p| p.manifest());
         let ahead = manifest.is_some_and(|manifest| {
-            let can = grant.refresh.is_some() || manifest.replay == Replay::None;
-            manifest.renewal == Renewal::Ahead && can
+            manifest.renewal == Renewal::Ahead && can_be_renewed(manifest, grant)
         });
         let spread = u16::from_be_bytes(crate::entropy::random(&*self.0.parts.entropy));
         let subject = id.to_string();
@@ -370,6 +371,11 @@ impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Vault").field("providers", &self.0.parts.providers).finish_non_exhaustive()
     }
+}
+
+/// Whether new tokens can be had without the user.
+fn can_be_renewed(manifest: &Manifest, grant: &Grant) -> bool {
+    manifest.replay == Replay::None || grant.refresh.is_some() || grant.login.is_some()
 }
 
 fn no_provider(key: &ProviderKey) -> Failure {

@@ -356,10 +356,8 @@ impl Vault {
     async fn rejected(&self, the: &Try<'_>, why: Failure) -> Landed {
         let (parts, row) = (self.parts(), &the.row);
         let Manifest { registration, connect, .. } = the.provider.manifest();
-        // Sessions end of themselves, and all at once when the provider is maintained.
-        let session = matches!(connect, Connect::Form { .. });
-        match self.0.suspensions.rejected(registration, row.id, parts.clock.uptime()) {
-            Rejection::Suspicious if session => {}
+        let (sessions, uptime) = (matches!(connect, Connect::Form { .. }), parts.clock.uptime());
+        match self.0.suspensions.rejected(registration, row.id, uptime, sessions) {
             Rejection::Suspicious => {
                 let why = mass_rejection(registration, &why);
                 self.suspend(the.provider, &why).await;

@@ -117,18 +117,20 @@ impl Suspensions {
         })
     }
 
-    /// The provider ended this integration's grant.
+    /// The provider ended this integration's grant. `sessions` end of themselves, and all at once when
+    /// the provider is maintained: however many do, none is suspicious.
     pub(super) fn rejected(
         &self,
         registration: &str,
         id: IntegrationId,
         uptime: Duration,
+        sessions: bool,
     ) -> Rejection {
         self.look(registration, |state| {
             state.saw(id, uptime, true);
             let rejections = state.outcomes.iter().filter(|(.., rejected)| *rejected).count();
             let suspicious = rejections >= REJECTIONS.0 && rejections * 2 > state.outcomes.len();
-            if suspicious {
+            if suspicious && !sessions {
                 return Rejection::Suspicious;
             }
             // Who judges a grant has taken the registration.

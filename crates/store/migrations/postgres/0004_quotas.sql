@@ -15,7 +15,7 @@ CREATE TABLE quota_turns (
     turn   TEXT COLLATE "C" NOT NULL,
     amount BIGINT NOT NULL,
     until  BIGINT NOT NULL,
-    -- The window, in microseconds: it begins anew with the answer.
+    -- The window, in microseconds: it begins anew with the answer. 0 where the provider counts.
     length BIGINT NOT NULL,
     PRIMARY KEY (name, turn)
 );

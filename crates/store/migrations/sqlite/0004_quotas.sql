@@ -15,7 +15,7 @@ CREATE TABLE quota_turns (
     turn   TEXT NOT NULL,
     amount INTEGER NOT NULL,
     until  INTEGER NOT NULL,
-    -- The window, in microseconds: it begins anew with the answer.
+    -- The window, in microseconds: it begins anew with the answer. 0 where the provider counts.
     length INTEGER NOT NULL,
     PRIMARY KEY (name, turn)
 ) STRICT;

@@ -21,6 +21,7 @@ mod memory;
 mod notices;
 mod opening;
 mod principals;
+mod quotas;
 mod races;
 mod registry;
 mod revisions;

@@ -16,7 +16,7 @@ use crate::store::{QuotaStore, Stored};
 pub(super) struct Quota {
     shut_until: Timestamp,
     /// What the provider said is left, and when all of it is there again.
-    left: Option<(u32, Timestamp)>,
+    left: Option<(i64, Timestamp)>,
     turns: HashMap<TurnId, Turn>,
 }
 
@@ -24,6 +24,7 @@ pub(super) struct Quota {
 struct Turn {
     amount: u32,
     until: Timestamp,
+    /// The window; none where the provider counts.
     length: Duration,
 }
 
@@ -41,13 +42,17 @@ impl Quota {
             return None;
         }
         match (draw.rule, self.left) {
-            (Rule::Left, Some((left, renewed))) if left < draw.amount && renewed > now => {
+            (Rule::Left, Some((left, renewed)))
+                if left < i64::from(draw.amount) && renewed > now =>
+            {
                 wait(renewed, false)
             }
             (Rule::Left, _) => None,
             (Rule::Window { most, .. }, _) => {
                 let used: u32 = self.turns.values().map(|turn| turn.amount).sum();
-                let first = self.turns.values().map(|turn| turn.until).min()?;
+                // An answer may still come to what has none, and then a window passes.
+                let relief = |turn: &Turn| turn.until.min(later(now, turn.length));
+                let first = self.turns.values().map(relief).min()?;
                 (used.saturating_add(draw.amount) > most).then(|| wait(first, false))?
             }
         }
@@ -67,17 +72,14 @@ impl QuotaStore for MemoryStore {
             }
             for draw in draws {
                 let quota = state.quotas.entry(draw.name.clone()).or_default();
-                match draw.rule {
-                    Rule::Window { length, .. } => {
-                        let until = later(now, length + UNANSWERED);
-                        let taken = Turn { amount: draw.amount, until, length };
-                        quota.turns.insert(turn, taken);
-                    }
-                    Rule::Left => {
-                        if let Some((left, _)) = &mut quota.left {
-                            *left = left.saturating_sub(draw.amount);
-                        }
-                    }
+                let length = match draw.rule {
+                    Rule::Window { length, .. } => length,
+                    Rule::Left => Duration::ZERO,
+                };
+                let until = later(now, length + UNANSWERED);
+                quota.turns.insert(turn, Turn { amount: draw.amount, until, length });
+                if let (Rule::Left, Some((left, _))) = (draw.rule, &mut quota.left) {
+                    *left -= i64::from(draw.amount);
                 }
             }
             Drawn::Taken
@@ -88,11 +90,15 @@ impl QuotaStore for MemoryStore {
         let now = self.clock.now();
         self.call(|state| {
             for quota in state.quotas.values_mut() {
-                if !sent {
-                    quota.turns.remove(&turn);
-                } else if let Some(taken) = quota.turns.get_mut(&turn) {
+                let Some(taken) = quota.turns.get_mut(&turn) else { continue };
+                if sent {
                     taken.until = later(now, taken.length);
+                    continue;
                 }
+                if let (Some((left, _)), true) = (&mut quota.left, taken.length.is_zero()) {
+                    *left += i64::from(taken.amount);
+                }
+                quota.turns.remove(&turn);
             }
         })
     }
@@ -102,7 +108,7 @@ impl QuotaStore for MemoryStore {
         self.call(|state| {
             let quota = state.quotas.entry(name.to_owned()).or_default();
             let renewed = quota.left.map(|(_, renewed)| renewed);
-            let opens = opens(later(now, wait), renewed, now);
+            let opens = opens(later(now, wait), renewed);
             quota.shut_until = quota.shut_until.max(opens);
             until(now, quota.shut_until)
         })
@@ -112,7 +118,9 @@ impl QuotaStore for MemoryStore {
         let now = self.clock.now();
         self.call(|state| {
             let quota = state.quotas.entry(name.to_owned()).or_default();
-            quota.left = Some((left.amount, later(now, left.renewed_in)));
+            quota.left = Some((left.amount.into(), later(now, left.renewed_in)));
+            // It knows of what was drawn before it spoke.
+            quota.turns.retain(|_, turn| !turn.length.is_zero());
         })
     }
 }

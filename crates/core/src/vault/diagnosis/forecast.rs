@@ -18,11 +18,11 @@ pub struct Forecast {
     pub actor: Actor,
     /// When; a time that has passed means now. `None` where nobody is needed.
     pub at: Option<Timestamp>,
-    /// Stable name of the cause, such as `credential_ends` or `kept_alive`.
+    /// Stable name of the cause, such as `credential_ends`, `kept_alive` or `login_kept`.
     pub cause: String,
     /// The same in one sentence.
     pub why: String,
-    /// When the refresh token lapses if nothing refreshes it before.
+    /// When the refresh token lapses if nothing refreshes it before; `None` where nothing depends on it.
     pub lapses_at: Option<Timestamp>,
 }
 
@@ -40,6 +40,8 @@ pub(super) struct Prospect<'a> {
     pub(super) expires_at: Timestamp,
     /// When new tokens are fetched; `None` where none can be had without the user.
     pub(super) renewal: Option<Renewal>,
+    /// Whether what signs in again is kept: then no session's end needs the user.
+    pub(super) login_kept: bool,
     pub(super) life: RefreshLife,
 }
 
@@ -48,7 +50,7 @@ pub(super) fn of(prospect: &Prospect<'_>) -> Forecast {
     let lapses_at = lapses_at(prospect);
     let mut forecast = needed_now(prospect)
         .or_else(|| events(prospect, lapses_at).into_iter().min_by_key(|event| event.at))
-        .unwrap_or_else(|| nobody(lapses_at));
+        .unwrap_or_else(|| if prospect.login_kept { signs_in_again() } else { nobody(lapses_at) });
     forecast.lapses_at = lapses_at;
     forecast
 }
@@ -96,6 +98,9 @@ fn events(prospect: &Prospect<'_>, lapses_at: Option<Timestamp>) -> Vec<Forecast
         event(end, Actor::User, "no_refresh_token", why);
         return events;
     }
+    if prospect.login_kept {
+        return events;
+    }
     if let Some((end, exact)) = sign_in_ends(prospect) {
         let when = if exact { "at" } else { "at the latest at" };
         let why = format!("The provider wants its users to sign in again, {when} {end}.");
@@ -128,7 +133,8 @@ fn sign_in_ends(prospect: &Prospect<'_>) -> Option<(Timestamp, bool)> {
 
 fn lapses_at(prospect: &Prospect<'_>) -> Option<Timestamp> {
     let RefreshLife::Idle(life) = prospect.life else { return None };
-    prospect.obtained_at.filter(|_| prospect.renewal.is_some()).map(|at| later(at, life))
+    let matters = prospect.renewal.is_some() && !prospect.login_kept;
+    prospect.obtained_at.filter(|_| matters).map(|at| later(at, life))
 }
 
 fn is_kept_alive(prospect: &Prospect<'_>) -> bool {
@@ -149,6 +155,12 @@ fn nobody(lapses_at: Option<Timestamp>) -> Forecast {
         why: format!("Nobody is needed as long as Evergrant runs{unless}."),
         lapses_at,
     }
+}
+
+fn signs_in_again() -> Forecast {
+    let why = "Nobody is needed as long as Evergrant runs: its login is kept, and signs in again.";
+    let (cause, why) = ("login_kept".to_owned(), why.to_owned());
+    Forecast { actor: Actor::Nobody, at: None, cause, why, lapses_at: None }
 }
 
 #[cfg(test)]
@@ -193,6 +205,7 @@ mod tests {
             obtained_at: Some(day(99)),
             expires_at: day(101),
             renewal: Some(Renewal::Ahead),
+            login_kept: false,
             life: RefreshLife::Unknown,
         }
     }
@@ -228,6 +241,26 @@ mod tests {
         assert!(lapse(&Prospect { life, ..prospect(&paused, &sound) }));
         let endless = brief(&prospect(&paused, &sound));
         assert_eq!(endless.0, Actor::Nobody);
+    }
+
+    #[test]
+    fn where_the_login_is_kept_no_end_of_a_session_needs_the_user() {
+        let (active, paused, sound) = (Status::Active, Status::Paused, registration(&[]));
+        let (lazy, short) = (Some(Renewal::OnDemand), RefreshLife::Idle(DAY / 144));
+        let session = Prospect { renewal: lazy, life: short, ..prospect(&active, &sound) };
+        let without = (Actor::User, Some(later(day(99), DAY / 144)), "unused_too_long".to_owned());
+        assert_eq!(brief(&session), without);
+        for life in [short, RefreshLife::Fixed(DAY * 120), RefreshLife::Unknown] {
+            for status in [&active, &paused] {
+                let kept = Prospect { login_kept: true, status, life, ..session };
+                assert_eq!(brief(&kept), (Actor::Nobody, None, "login_kept".to_owned()));
+                assert_eq!(of(&kept).lapses_at, None);
+            }
+        }
+        // The operator's work stays the operator's.
+        let ending = registration(&[Some(150)]);
+        let kept = Prospect { login_kept: true, registration: Some(&ending), ..session };
+        assert_eq!(brief(&kept).2, "credential_ends");
     }
 
     #[test]

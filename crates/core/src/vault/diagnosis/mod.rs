@@ -9,7 +9,7 @@ mod token;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Registration, TokenError, Vault};
+use super::{Registration, TokenError, Vault, can_be_renewed};
 use crate::integration::{Integration, Status};
 use crate::provider::{Connect, Failure, Manifest, ProviderKey, RefreshLife, Replay};
 use crate::store::Attempt;
@@ -69,6 +69,8 @@ pub struct HeldToken {
     pub expires_at: Timestamp,
     /// Whether there is a refresh token beside it.
     pub refreshable: bool,
+    /// Whether the user agreed to keep what signs in again once the session has ended.
+    pub login_kept: bool,
 }
 
 /// Permissions by how they compare.
@@ -124,7 +126,8 @@ impl Vault {
             reconnected: integration.epoch > 1,
             obtained_at: grant.map(|grant| grant.obtained_at),
             expires_at: row.grant.expires_at,
-            renewal: manifest.filter(|m| can_be_renewed(m, grant)).map(|m| m.renewal),
+            renewal: manifest.filter(|m| renewable(m, grant)).map(|m| m.renewal),
+            login_kept: grant.is_some_and(|grant| grant.login.is_some()),
             life: provider.map_or(RefreshLife::Unknown, |provider| {
                 grant.map_or(provider.manifest().refresh_life, |grant| provider.refresh_life(grant))
             }),
@@ -165,8 +168,8 @@ fn shown(mut registration: Registration) -> Registration {
     registration
 }
 
-fn can_be_renewed(manifest: &Manifest, grant: Option<&Grant>) -> bool {
-    manifest.replay == Replay::None || grant.is_some_and(|grant| grant.refresh.is_some())
+fn renewable(manifest: &Manifest, grant: Option<&Grant>) -> bool {
+    grant.map_or(manifest.replay == Replay::None, |grant| can_be_renewed(manifest, grant))
 }
 
 fn held(grant: &Grant) -> HeldToken {
@@ -175,6 +178,7 @@ fn held(grant: &Grant) -> HeldToken {
         obtained_at: grant.obtained_at,
         expires_at: grant.expires_at,
         refreshable: grant.refresh.is_some(),
+        login_kept: grant.login.is_some(),
     }
 }
 

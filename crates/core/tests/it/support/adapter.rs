@@ -1,5 +1,7 @@
 //! The adapter of the fake provider: everything it learns, it learns over the wire.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,8 +12,10 @@ use evergrant::provider::{
     Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
     Verdict, Ways,
 };
+use evergrant::quota::Draw;
+use evergrant::transport::Aside;
 use evergrant::{
-    AccessToken, Account, Grant, Request, Response, Secret, Transport, TransportError,
+    AccessToken, Account, Api, Grant, Request, Response, Secret, Transport, TransportError,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -19,11 +23,21 @@ use url::Url;
 
 use super::ledger::Rotation;
 
+/// What a request draws on, where the provider allows so much.
+pub(crate) type Draws = fn(&Request, u32) -> Vec<Draw>;
+
 /// The adapter.
 pub(crate) struct Adapter {
     manifest: Manifest,
     /// When its one credential ends.
     ends: Option<Timestamp>,
+    draws: Draws,
+    /// How much is allowed, as far as is known.
+    known: Arc<AtomicU32>,
+    /// How much the provider says is allowed, if it is asked.
+    says: Option<u32>,
+    /// Whether a refresh asks for something else first.
+    aside: bool,
 }
 
 impl Adapter {
@@ -51,7 +65,8 @@ impl Adapter {
             loopback_host: "localhost",
             patience: Duration::ZERO,
         };
-        Self { manifest, ends: None }
+        let known = Arc::new(AtomicU32::new(0));
+        Self { manifest, ends: None, draws: |_, _| Vec::new(), known, says: None, aside: false }
     }
 
     /// The same provider, whose client secret ends.
@@ -63,6 +78,24 @@ impl Adapter {
     /// The same provider, which does not allow everything.
     pub(crate) fn limited(mut self, limits: Limits) -> Self {
         self.manifest.limits = limits;
+        self
+    }
+
+    /// The same provider, which counts what all processes do, and has said so.
+    pub(crate) fn drawing(mut self, draws: Draws, known: u32) -> Self {
+        (self.draws, self.known) = (draws, Arc::new(AtomicU32::new(known)));
+        self
+    }
+
+    /// The same provider, of which it can be learned how much it allows.
+    pub(crate) fn saying(mut self, most: u32) -> Self {
+        self.says = Some(most);
+        self
+    }
+
+    /// The same provider, where something is asked before each refresh.
+    pub(crate) fn asking_aside(mut self) -> Self {
+        self.aside = true;
         self
     }
 
@@ -103,6 +136,14 @@ async fn ask(http: &dyn Transport, ask: Value) -> Result<Value, AuthError> {
         }),
         status => panic!("the script asks for this panic: {status}"),
     }
+}
+
+async fn ask_aside(http: &dyn Transport) {
+    let request = http::Request::post("https://login.test/token");
+    let mut request =
+        request.body(Bytes::from(json!({"ask": "key"}).to_string())).expect("a request");
+    request.extensions_mut().insert(Aside);
+    let _ = http.send(request).await;
 }
 
 fn grant(body: &Value, now: Timestamp) -> Grant {
@@ -153,14 +194,21 @@ impl Provider for Adapter {
         now: Timestamp,
         evidence: Evidence,
     ) -> Result<Redeemed, AuthError> {
-        let Evidence::Code { code, verifier, .. } = evidence else {
-            panic!("no test fills in a form")
+        let (proof, login) = match evidence {
+            Evidence::Code { code, verifier, .. } => {
+                let (code, verifier) = (code.expose(), verifier.expose());
+                (json!({"ask": "redeem", "code": code, "verifier": verifier}), None)
+            }
+            Evidence::Form(mut fields) => (
+                json!({"ask": "form", "account": fields["name"].expose()}),
+                fields.remove("password"),
+            ),
+            _ => panic!("no test connects in this way"),
         };
-        let code = json!({"ask": "redeem", "code": code.expose(), "verifier": verifier.expose()});
-        let body = ask(http, code).await?;
+        let body = ask(http, proof).await?;
         let account = body["account"].as_str().expect("an account").to_owned();
         Ok(Redeemed {
-            grant: grant(&body, now),
+            grant: Grant { login, ..grant(&body, now) },
             account: Account {
                 id: account.clone(),
                 name: account.clone(),
@@ -175,9 +223,12 @@ impl Provider for Adapter {
         now: Timestamp,
         RefreshAsk { grant: old, .. }: RefreshAsk<'_>,
     ) -> Result<Grant, AuthError> {
+        if self.aside {
+            ask_aside(http).await;
+        }
         let token = old.refresh.as_ref().map(Secret::expose);
         let body = ask(http, json!({"ask": "refresh", "token": token})).await?;
-        Ok(grant(&body, now))
+        Ok(Grant { login: old.login.clone(), ..grant(&body, now) })
     }
 
     async fn revoke(&self, http: &dyn Transport, old: &Grant) -> Result<Revocation, AuthError> {
@@ -195,9 +246,27 @@ impl Provider for Adapter {
     fn judge(&self, response: &Response) -> Verdict {
         match response.status().as_u16() {
             401 => Verdict::TokenRejected { claims: None },
-            429 => Verdict::Throttled { retry_after: None, allowance: None },
+            429 => {
+                let named = response.headers().get("allowance").and_then(|name| name.to_str().ok());
+                let kinds = ["calls", "trading", "points", "other"];
+                let allowance = kinds.into_iter().find(|kind| Some(*kind) == named);
+                Verdict::Throttled { retry_after: None, allowance }
+            }
             503 => Verdict::Unavailable,
             _ => Verdict::Accepted,
+        }
+    }
+
+    fn draws(&self, request: &Request, _: Option<&Account>) -> Vec<Draw> {
+        (self.draws)(request, self.known.load(Ordering::Relaxed))
+    }
+
+    async fn learn(&self, api: &Api) {
+        let says = self.says.filter(|says| *says != self.known.load(Ordering::Relaxed));
+        if let Some(says) = says
+            && api.get("/allowances").await.is_ok()
+        {
+            self.known.store(says, Ordering::Relaxed);
         }
     }
 }

@@ -40,6 +40,8 @@ pub(crate) enum Fault {
 pub(crate) enum Next {
     /// This status, and a `Retry-After`.
     Status(u16, Option<u64>),
+    /// No more of this kind of allowance for so many seconds, if it says how many.
+    Stop(&'static str, Option<u64>),
     /// No connection.
     Unsent,
     /// The answer is lost on its way.
@@ -109,6 +111,10 @@ pub(crate) struct Ledger {
     pub(crate) revoked: Vec<String>,
     /// Requests that reached the API, or any other host.
     pub(crate) calls: Vec<evergrant::Request>,
+    /// What arrived when, by the clock's uptime: paths of the API, and `login`.
+    pub(crate) arrivals: Vec<(Duration, String)>,
+    /// How long a call to the API is under way in each direction.
+    pub(crate) distance: Duration,
     pub(crate) under_way: usize,
     pub(crate) most_under_way: usize,
     serial: u64,
@@ -135,6 +141,8 @@ impl Ledger {
             spent_in_vain: Vec::new(),
             revoked: Vec::new(),
             calls: Vec::new(),
+            arrivals: Vec::new(),
+            distance: Duration::ZERO,
             under_way: 0,
             most_under_way: 0,
             serial: 0,

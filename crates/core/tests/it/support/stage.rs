@@ -181,6 +181,15 @@ impl Stage {
 
     /// The refresh token in the database.
     pub(crate) async fn stored_refresh(&self, process: &Process, id: IntegrationId) -> String {
+        self.stored(process, id, "refresh_token").await
+    }
+
+    /// The access token in the database.
+    pub(crate) async fn stored_access(&self, process: &Process, id: IntegrationId) -> String {
+        self.stored(process, id, "access_token").await
+    }
+
+    async fn stored(&self, process: &Process, id: IntegrationId, token: &str) -> String {
         let row = self.row(id).await.expect("a grant");
         let subject = id.to_string();
         let place = Place {
@@ -191,7 +200,7 @@ impl Stage {
         };
         let plain = process.seal.open(place, &row.grant.sealed).expect("it opens");
         let plain: serde_json::Value = serde_json::from_slice(&plain).expect("JSON");
-        plain["refresh_token"].as_str().expect("a token").to_owned()
+        plain[token].as_str().expect("a token").to_owned()
     }
 
     /// The stored refresh token is good at the provider, and the vault lives on with it.

@@ -71,11 +71,20 @@ impl Wire {
             let alive = secret.is_some_and(|secret| ledger.alive(secret, uptime));
             let status = if alive && !ledger.api_refuses { 200 } else { 401 };
             ledger.calls.push(request.clone());
+            ledger.arrivals.push((uptime, request.uri().path().to_owned()));
             let lost = || ("api.test".to_owned(), "scripted".to_owned());
             match ledger.api_next.pop_front() {
                 None => Ok(respond(ledger.api_status.unwrap_or(status), &Value::Null)),
                 Some(Next::Status(status, wait)) => {
                     let mut response = respond(status, &Value::Null);
+                    if let Some(wait) = wait {
+                        response.headers_mut().insert("retry-after", wait.into());
+                    }
+                    Ok(response)
+                }
+                Some(Next::Stop(kind, wait)) => {
+                    let mut response = respond(429, &Value::Null);
+                    response.headers_mut().insert("allowance", kind.parse().expect("a header"));
                     if let Some(wait) = wait {
                         response.headers_mut().insert("retry-after", wait.into());
                     }
@@ -99,7 +108,14 @@ impl Transport for Wire {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         if request.uri().host() != Some("login.test") {
             self.step().await;
-            return self.call(&request);
+            let distance = self.world.with(|ledger| ledger.distance);
+            if distance.is_zero() {
+                return self.call(&request);
+            }
+            self.clock.sleep(distance).await;
+            let answer = self.call(&request);
+            self.clock.sleep(distance).await;
+            return answer;
         }
         let ask = serde_json::from_slice(request.body()).expect("the adapter sends JSON");
         self.world.with(|ledger| {
@@ -125,7 +141,9 @@ fn answer(
     if fault == Some(Fault::Unsent) {
         return Err(TransportError::Unsent { host: host(), detail: detail() });
     }
+    ledger.arrivals.push((uptime, "login".to_owned()));
     match ask["ask"].as_str() {
+        Some("key") => return Ok(respond(200, &json!({"key": 1}))),
         Some("refresh") => ledger.refreshes += 1,
         Some("redeem") => ledger.exchanges += 1,
         _ => {}
@@ -142,6 +160,7 @@ fn answer(
     let body = match ask["ask"].as_str() {
         Some("refresh") => refresh(ledger, ask, uptime),
         Some("redeem") => redeem(ledger, ask, uptime),
+        Some("form") => Some(begin(ledger, &ask["account"], uptime)),
         _ => revoke(ledger, ask),
     };
     if lost {
@@ -167,13 +186,17 @@ fn redeem(ledger: &mut Ledger, ask: &Value, uptime: std::time::Duration) -> Opti
     if URL_SAFE_NO_PAD.encode(hash) != challenge {
         return None;
     }
+    Some(begin(ledger, &account.into(), uptime))
+}
+
+fn begin(ledger: &mut Ledger, account: &Value, uptime: std::time::Duration) -> Value {
     let family = ledger.begin_family();
     let access = ledger.issue_access(family, uptime);
     let refresh = ledger.offline.then(|| ledger.issue_refresh(family, 0));
-    Some(json!({
+    json!({
         "access": access, "refresh": refresh, "account": account,
         "lifetime": ledger.lifetime.as_millis(),
-    }))
+    })
 }
 
 fn revoke(ledger: &mut Ledger, ask: &Value) -> Option<Value> {
