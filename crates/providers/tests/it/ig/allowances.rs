@@ -70,7 +70,12 @@ fn the_account_that_a_request_names_is_the_one_it_counts_for() {
 async fn accounts(office: &Office) -> Result<Vec<TradingAccount>, CallError> {
     let provider = Arc::clone(office.api.provider());
     let trading = provider.trading().unwrap();
-    office.run(trading.accounts(&office.api)).await
+    let accounts = office.run(trading.accounts(&office.api)).await;
+    // That a call is answered is written down behind it.
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    accounts
 }
 
 /// An office in which IG says this of what it allows.
