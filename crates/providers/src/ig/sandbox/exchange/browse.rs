@@ -32,12 +32,6 @@ impl Floor<'_> {
         Answer::ok(json!({ "nodes": unless_empty(nodes), "markets": unless_empty(markets) }))
     }
 
-    /// All categories.
-    pub(super) fn categories(&self) -> Answer {
-        let category = |kind: Kind| json!({ "code": kind.category(), "nonTradeable": false });
-        Answer::ok(json!({ "categories": Kind::ALL.map(category) }))
-    }
-
     /// A page of a category; the first is 0, and the one after the last is empty.
     pub(super) fn category(&self, code: &str, call: &Call) -> Refused<Answer> {
         let size = call.query("pageSize").map_or(Ok(150), str::parse);
@@ -104,16 +98,23 @@ impl Floor<'_> {
     /// The sentiment in what others deal in who deal in this one: the markets of its kind.
     pub(super) fn related(&self, id: &str) -> Answer {
         let markets = self.catalogue.markets();
-        let kind = markets.iter().find(|market| market.market_id == id).map(|market| market.kind);
+        let kind =
+            markets.iter().find(|market| market.sentiment_id == id).map(|market| market.kind);
         let mut ids: Vec<&str> = Vec::new();
-        for Market { market_id, .. } in markets.iter().filter(|other| Some(other.kind) == kind) {
-            if market_id != id && !ids.contains(&market_id.as_str()) && ids.len() < 5 {
-                ids.push(market_id);
+        for Market { sentiment_id, .. } in markets.iter().filter(|other| Some(other.kind) == kind) {
+            if sentiment_id != id && !ids.contains(&sentiment_id.as_str()) && ids.len() < 5 {
+                ids.push(sentiment_id);
             }
         }
         let all: Vec<_> = ids.into_iter().map(|id| sentiment(id, self.now)).collect();
         Answer::ok(json!({ "clientSentiments": all }))
     }
+}
+
+/// All categories.
+pub(super) fn categories() -> Answer {
+    let category = |kind: Kind| json!({ "code": kind.category(), "nonTradeable": false });
+    Answer::ok(json!({ "categories": Kind::ALL.map(category) }))
 }
 
 /// The opinion of a day; nobody is asked for it, and a market that does not exist has one, too.

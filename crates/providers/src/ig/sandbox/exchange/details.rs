@@ -124,9 +124,9 @@ fn about(market: &Market) -> Map<String, Value> {
         "type": market.kind.instrument_type(),
         "controlledRiskAllowed": true,
         "streamingPricesAvailable": true,
-        "marketId": market.market_id,
-        "newsCode": market.market_id,
-        "chartCode": market.market_id,
+        "marketId": market.sentiment_id,
+        "newsCode": market.sentiment_id,
+        "chartCode": market.sentiment_id,
         "country": market.country,
         "specialInfo": ["MIN KNOCK OUT LEVEL DISTANCE", "MAX KNOCK OUT LEVEL DISTANCE"],
     }))

@@ -63,10 +63,11 @@ impl<'a> Floor<'a> {
         let (day, before) = self.tape.day(market, self.now);
         let change = quote.mid() - before.mid();
         let shown = |level: f64| self.shows_prices(market).then(|| market.level(level));
-        let update = match self.faithful && !self.is_open(market) {
+        let update = if self.faithful && !self.is_open(market) {
             // Seen on the live system (contract, section 1).
-            true => "-3600000".to_owned(),
-            false => when::local(quote.at, "%H:%M:%S"),
+            "-3600000".to_owned()
+        } else {
+            when::local(quote.at, "%H:%M:%S")
         };
         members(json!({
             "bid": shown(quote.bid),

@@ -97,8 +97,8 @@ pub(super) struct Market {
     pub(super) kind: Kind,
     /// `-`, `DFB` or a month such as `DEC-26`.
     pub(super) expiry: String,
-    /// The name under which sentiment is known, such as `FT100`.
-    pub(super) market_id: String,
+    /// The `marketId`, under which sentiment is known, such as `FT100`.
+    pub(super) sentiment_id: String,
     pub(super) currency: String,
     pub(super) country: Option<String>,
     /// The level around which it moves.

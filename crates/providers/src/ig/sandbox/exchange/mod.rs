@@ -199,7 +199,7 @@ fn browsed(floor: &Floor<'_>, call: &Call, asker: &mut Asker<'_>) -> Option<Answ
     let answer = match (call.segments().as_slice(), call.version) {
         (["marketnavigation"], 1) => floor.navigate(None),
         (["marketnavigation", id], 1) => floor.navigate(Some(id)),
-        (["categories"], 1) => floor.categories(),
+        (["categories"], 1) => browse::categories(),
         (["categories", code, "instruments"], 1) => floor.category(code, call).into(),
         (["markets"], 1 | 2) => floor.markets(call).into(),
         (["markets", epic], 1..=4) => floor.one(epic, call).into(),

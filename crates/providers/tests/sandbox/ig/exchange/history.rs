@@ -23,7 +23,7 @@ async fn walk(desk: &Desk, query: &str) -> Vec<Value> {
             assert!(next.contains(part), "{next} has {part}");
         }
         assert!(!found.is_empty());
-        path = next.to_owned();
+        next.clone_into(&mut path);
     }
 }
 

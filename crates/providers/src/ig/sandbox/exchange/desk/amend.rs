@@ -18,7 +18,7 @@ impl Dealer<'_> {
         let index = self.book.position(deal_id).ok_or("POSITION_NOT_FOUND")?;
         let position = self.book.positions.get(index).cloned().ok_or("POSITION_NOT_FOUND")?;
         let market = self.floor.find(&position.epic).ok_or("INSTRUMENT_NOT_FOUND")?;
-        confirm.deal_id = deal_id.to_owned();
+        deal_id.clone_into(&mut confirm.deal_id);
         confirm.epic = Some(market.epic.clone());
         confirm.expiry = Some(market.expiry.clone());
         confirm.direction = Some(position.direction);

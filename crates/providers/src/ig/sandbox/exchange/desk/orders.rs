@@ -62,7 +62,7 @@ impl Dealer<'_> {
             ..known
         };
         let order = self.checked(market, order, ticket)?;
-        confirm.deal_id = deal_id.to_owned();
+        deal_id.clone_into(&mut confirm.deal_id);
         self.told(market, &order, "AMENDED", "AMENDED", confirm);
         if let Some(held) = self.book.orders.get_mut(index) {
             *held = order;
@@ -78,7 +78,7 @@ impl Dealer<'_> {
         let market = epic.and_then(|epic| self.floor.find(&epic)).ok_or("INSTRUMENT_NOT_FOUND")?;
         self.check_edits(market)?;
         let order = self.book.orders.remove(index);
-        confirm.deal_id = deal_id.to_owned();
+        deal_id.clone_into(&mut confirm.deal_id);
         self.told(market, &order, "DELETED", "DELETED", confirm);
         Ok(())
     }

@@ -3,7 +3,8 @@
 use super::super::floor::Floor;
 use super::super::market::Market;
 use super::book::{Direction, Order, OrderKind, Position};
-use super::deal::{Dealer, Done, Fill};
+use super::deal::Dealer;
+use super::fill::{Done, Fill};
 use super::notes::Activity;
 use super::{Book, orders};
 
@@ -119,13 +120,13 @@ impl Dealer<'_> {
         };
         let sign = Direction::sign(position.direction);
         let wanted = level - sign * market.points(trailing.distance);
-        let step = market.points(trailing.step);
-        let steps = ((wanted - stop) * sign / step + 1e-9).floor();
+        let stride = market.points(trailing.step);
+        let steps = ((wanted - stop) * sign / stride + 1e-9).floor();
         let Some(index) = self.book.position(&position.deal_id).filter(|_| steps >= 1.0) else {
             return;
         };
         if let Some(held) = self.book.positions.get_mut(index) {
-            held.exits.stop = Some(market.level(stop + sign * steps * step));
+            held.exits.stop = Some(market.level(stop + sign * steps * stride));
         }
     }
 }

@@ -33,23 +33,9 @@ impl Reader<'_> {
         let rest = all.get(skip..).unwrap_or_default();
         let page = rest.get(..size.min(rest.len())).unwrap_or_default();
         let next = page.last().filter(|_| rest.len() > page.len()).map(|last| {
-            let known = |text: &Option<&str>| text.map(str::to_owned);
-            let of_second = |one: &&&Activity| one.at == last.at;
-            let seen = page.iter().filter(of_second).count() + if last.at == to { skip } else { 0 };
-            let mut next = format!(
-                "/history/activity?version=3&from={}&to={}&detailed={is_detailed}&pageSize={size}",
-                when::utc(span.from, when::V3),
-                when::utc(last.at, when::V3),
-            );
-            for name in ["dealId", "filter"] {
-                if let Some(value) = known(&call.query(name)) {
-                    let value: String =
-                        url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-                    next.push_str(&format!("&{name}={value}"));
-                }
-            }
-            next.push_str(&format!("&skip={seen}"));
-            next
+            let of_second = page.iter().filter(|one| one.at == last.at).count();
+            let seen = of_second + if last.at == to { skip } else { 0 };
+            next(call, Span { from: span.from, to: last.at }, is_detailed, size, seen)
         });
         let shown: Vec<_> = page.iter().map(|one| shown(one, is_detailed)).collect();
         Ok(Answer::ok(json!({
@@ -80,6 +66,19 @@ impl Reader<'_> {
     fn activities(&self, span: Span) -> Vec<&Activity> {
         self.book.activities.iter().rev().filter(|one| span.holds(one.at)).collect()
     }
+}
+
+/// Where the page after this one is, with everything that was asked for.
+fn next(call: &Call, span: Span, is_detailed: bool, size: usize, seen: usize) -> String {
+    let (from, to) = (when::utc(span.from, when::V3), when::utc(span.to, when::V3));
+    let mut kept = url::form_urlencoded::Serializer::new(String::new());
+    for name in ["dealId", "filter"] {
+        kept.extend_pairs(call.query(name).map(|value| (name, value)));
+    }
+    let kept = kept.append_pair("skip", &seen.to_string()).finish();
+    format!(
+        "/history/activity?version=3&from={from}&to={to}&detailed={is_detailed}&pageSize={size}&{kept}"
+    )
 }
 
 fn status(activity: &Activity) -> &'static str {
