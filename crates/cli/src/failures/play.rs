@@ -98,6 +98,7 @@ pub(super) fn settings(declaration: &str) -> Settings {
             ..microsoft::Settings::default()
         },
         declared: BTreeMap::from([(ACME.to_owned(), acme)]),
+        ..Settings::default()
     }
 }
 
