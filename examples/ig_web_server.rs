@@ -1,12 +1,11 @@
 //! A web server over IG: no token, no lock around a call, no helper to copy.
-//! `ig_web_server USER_ID`, with the server's own environment variables and IG's: `IG_API_KEY`, `IG_IDENTIFIER` …
+//! `ig_web_server USER_ID`, with the server's variables and `IG_API_KEY`, `IG_IDENTIFIER`, `IG_PASSWORD` …
 use anyhow::Context;
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use evergrant::capability::Navigation;
 use evergrant::vault::{Begin, Parts, Proof};
-use evergrant::{
-    CallError, Gateway, IntegrationId, SystemClock, UserId, Vault, seal::Ring, store::Way,
-};
+use evergrant::{CallError, Gateway, IntegrationId, SystemClock, UserId, Vault};
+use evergrant::{seal::Ring, store::Way};
 use evergrant_providers::{Settings, all, ig};
 use std::{collections::BTreeMap, io::stdout, path::Path, sync::Arc};
 
@@ -47,6 +46,7 @@ async fn main() -> anyhow::Result<()> {
     let mut fields = BTreeMap::from([("keep_login".to_owned(), "yes".into())]);
     fields.insert("identifier".to_owned(), setting("IG_IDENTIFIER")?.into());
     fields.insert("password".to_owned(), setting("IG_PASSWORD")?.into());
+    fields.insert("account_id".to_owned(), setting("IG_ACCOUNT_ID").unwrap_or_default().into());
     let proof = Proof::Form(fields);
     let integration = vault.finish(Some(user), &ask.provider, &begun.state, proof).await?.id;
     let _kept = vault.keep_alive(user, integration);

@@ -64,8 +64,7 @@ pub(crate) fn provider(
         registration: REGISTRATION.to_owned(),
         ways: Ways::default(),
         revocable: Revocable::Grant,
-        // Contract, section 2.7: about ten minutes after the access token, which lives for one. What
-        // is kept, or of version 2, lives longer.
+        // Contract, section 2.7: about ten minutes after the access token, which lives for one.
         refresh_life: RefreshLife::Idle(Duration::from_mins(11)),
         manage_url: None,
         loopback_host: "127.0.0.1",

@@ -12,6 +12,7 @@ mod declared;
 mod examples;
 mod graph;
 mod id_token;
+mod ig;
 mod ig_desk;
 mod mail;
 mod mail_once;

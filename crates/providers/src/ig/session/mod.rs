@@ -48,12 +48,8 @@ pub(super) fn is_v2(granted: &[String]) -> bool {
     granted.iter().any(|scope| scope == V2)
 }
 
-/// How long the session can go on without being used, where that is not as long as one of version 3
-/// does: a login that is kept has no end that is known.
+/// How long the session can go on without being used, where that is longer than one of version 3 does.
 pub(super) fn life(grant: &Grant) -> Option<RefreshLife> {
-    if grant.login.is_some() {
-        return Some(RefreshLife::Unknown);
-    }
     is_v2(&grant.scopes).then_some(RefreshLife::Idle(v2::LIFE))
 }
 

@@ -7,28 +7,25 @@ mod history;
 mod markets;
 mod outcomes;
 mod prices;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use evergrant::capability::{Markets, Once, Trading};
-use evergrant::news::News;
-use evergrant::seal::{Ring, Seal};
-use evergrant::testing::{MemoryDisk, MemoryStore, SeededEntropy, TestClock};
-use evergrant::vault::{Begin, Parts, Proof, Way};
-use evergrant::{
-    Api, CallError, Clock, Entropy, Gateway, Request, Secret, Tasks, Transport, TransportError,
-    UserId, Vault,
-};
+use evergrant::testing::{SeededEntropy, TestClock};
+use evergrant::{Api, CallError, Request, Transport, TransportError};
 use evergrant_providers::ig::{Environment, Settings as Ig};
-use evergrant_providers::{Settings, all};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::graph::{Answer, run, said};
+use crate::ig::form;
+use crate::ig::office::House;
 use crate::script::now;
 
 /// Where IG is.
@@ -177,9 +174,9 @@ impl Desk {
         let settings =
             Ig { api_key: Some("the-key".into()), environment: Environment::Live, ..Ig::default() };
         let clock = TestClock::at(now());
-        let fields = [("identifier", "trader"), ("password", "secret"), ("keep_login", "yes")];
-        let api = connect(settings, Arc::new(floor.clone()), &clock, &fields).await;
-        Self { api, clock }
+        let house = House::new(settings, Arc::new(floor.clone()), &clock).await;
+        let integration = house.connect(form(&[("keep_login", "yes")])).await.unwrap();
+        Self { api: house.open(&integration).await, clock }
     }
 
     fn markets(&self) -> &dyn Markets {
@@ -194,47 +191,6 @@ impl Desk {
     async fn run<T>(&self, op: impl Future<Output = T>) -> T {
         run(&self.clock, op).await
     }
-}
-
-/// A vault in front of this IG, and an account that was connected by a form.
-async fn connect(
-    ig: Ig,
-    http: Arc<dyn Transport>,
-    clock: &TestClock,
-    fields: &[(&str, &str)],
-) -> Api {
-    let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-    let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::default());
-    let store = Arc::new(MemoryStore::new(Arc::clone(&shared)));
-    let (providers, _) = all(&Settings { ig, ..Settings::default() }).unwrap();
-    let ring = Ring::parse(&Ring::generate(&*entropy)).unwrap();
-    let vault = Vault::new(Parts {
-        news: News::begin(store.clone(), Arc::clone(&shared)).await.unwrap(),
-        store,
-        spool: Arc::new(MemoryDisk::default().spool(&*shared, &*entropy)),
-        providers,
-        seal: Seal::new(ring, Arc::clone(&shared), Arc::clone(&entropy)),
-        http,
-        clock: shared,
-        entropy: Arc::clone(&entropy),
-        tasks: Tasks::default(),
-        tenant: "default".to_owned(),
-    });
-    let owner = UserId::new(clock, &*entropy);
-    let begin = Begin {
-        provider: "ig".into(),
-        way: Way::Direct,
-        redirect_uri: "http://localhost/callback".parse().unwrap(),
-        scopes: None,
-        integration: None,
-    };
-    let begun = vault.begin(owner, begin).await.unwrap();
-    let fields: BTreeMap<String, Secret> =
-        fields.iter().map(|&(name, value)| (name.to_owned(), value.into())).collect();
-    let key = "ig".into();
-    let connecting = vault.finish(Some(owner), &key, &begun.state, Proof::Form(fields));
-    let integration = run(clock, connecting).await.unwrap();
-    Gateway::new(vault).open(owner, integration.id).await.unwrap()
 }
 
 /// The part of the input that an error blames.

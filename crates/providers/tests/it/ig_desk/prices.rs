@@ -72,7 +72,8 @@ async fn pages_of_prices_go_on_by_number_and_end_when_they_began_to_be_read() {
 
 #[tokio::test]
 async fn what_is_left_of_the_allowance_holds_for_the_next_call() {
-    let floor = Floor::default().answer(200, &page(1, 9));
+    // Before a call waits, IG is asked what it allows.
+    let floor = Floor::default().answer(200, &page(1, 9)).page(404);
     let desk = Desk::new(&floor).await;
     let query: PriceQuery = given(json!({ "max": 10 }));
     let told = desk.markets().prices(&desk.api, EPIC, &query, None).await.unwrap();

@@ -44,6 +44,15 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("markets_epics", "marketDetails[].snapshot.offer is a number instead of null"),
     // Recorded before there was this rule; the newer example of the same call has it.
     ("markets_epic_GET_v3_200_ftse", "dealingRules.controlledRiskSpacing is only here"),
+    // The order of the example has neither stop nor limit, the one here has both.
+    (
+        "workingorders_GET_v1",
+        "workingOrders[].workingOrderData.contingentStop is a number instead of null",
+    ),
+    (
+        "workingorders_GET_v1",
+        "workingOrders[].workingOrderData.contingentLimit is a number instead of null",
+    ),
     // The example was invented by a client; the contract's summary of a market has it.
     ("watchlists_id_GET_v1_200.json", "markets[].delayTime is only here"),
 ];

@@ -1,0 +1,177 @@
+//! What calls draw on, what is learned of it, and what calls are signed with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use evergrant::capability::TradingAccount;
+use evergrant::quota::{Draw, Rule};
+use evergrant::{Account, CallError, Request};
+use evergrant_providers::ig::Environment;
+use http::Method;
+
+use super::office::{Office, said};
+use super::{KEY, error, fixture, header, provider, provider_in};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn request(method: Method, path: &str) -> Request {
+    let url = format!("https://demo-api.ig.com/gateway/deal{path}");
+    http::Request::builder().method(method).uri(url).body(bytes::Bytes::new()).unwrap()
+}
+
+fn account() -> Account {
+    Account { id: "demo:1".to_owned(), name: "ABC123".to_owned(), username: None }
+}
+
+/// Kind, whose, how much, and of how much.
+fn brief(draws: &[Draw]) -> Vec<(&str, &str, u32, Option<u32>)> {
+    let most = |rule| match rule {
+        Rule::Window { most, length } => {
+            assert_eq!(length, MINUTE);
+            Some(most)
+        }
+        Rule::Left => None,
+    };
+    draws.iter().map(|d| (d.kind, d.of.as_str(), d.amount, most(d.rule))).collect()
+}
+
+#[test]
+fn calls_draw_on_key_and_account_and_dealing_on_its_own() {
+    let drawn = |method, path: &str| {
+        let request = request(method, path);
+        provider().draws(&request, Some(&account()))
+    };
+    let both = [("application", "", 1, Some(58)), ("account", "ABC123", 1, Some(8))];
+    assert_eq!(brief(&drawn(Method::GET, "/markets/IX.D.FTSE.CFD.IP")), both);
+    assert_eq!(brief(&drawn(Method::POST, "/watchlists")), both);
+    let trading = [("trading", "ABC123", 1, Some(98))];
+    assert_eq!(brief(&drawn(Method::POST, "/positions/otc")), trading);
+    assert_eq!(brief(&drawn(Method::PUT, "/positions/otc/DIAAAA")), trading);
+    assert_eq!(brief(&drawn(Method::POST, "/workingorders/otc")), trading);
+    assert_eq!(brief(&drawn(Method::DELETE, "/workingorders/otc/DIAAAA")), trading);
+    let prices = drawn(Method::GET, "/prices/IX.D.FTSE.CFD.IP?max=500");
+    assert_eq!(brief(&prices)[2], ("history", "ABC123", 500, None));
+    assert_eq!(brief(&prices)[..2], both);
+}
+
+#[test]
+fn the_account_that_a_request_names_is_the_one_it_counts_for() {
+    let mut request = request(Method::POST, "/session/refresh-token");
+    assert_eq!(brief(&provider().draws(&request, None)), [("application", "", 1, Some(58))]);
+    request.headers_mut().insert("ig-account-id", "XYZ987".parse().unwrap());
+    for account in [None, Some(account())] {
+        let draws = provider().draws(&request, account.as_ref());
+        assert_eq!(brief(&draws)[1], ("account", "XYZ987", 1, Some(8)));
+    }
+    let live = provider_in(Environment::Live).draws(&request, None);
+    assert_eq!(brief(&live)[1], ("account", "XYZ987", 1, Some(28)));
+}
+
+async fn accounts(office: &Office) -> Result<Vec<TradingAccount>, CallError> {
+    let provider = Arc::clone(office.api.provider());
+    let trading = provider.trading().unwrap();
+    let accounts = office.run(trading.accounts(&office.api)).await;
+    // That a call is answered is written down behind it.
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    accounts
+}
+
+/// An office in which IG says this of what it allows.
+async fn allowed(status: u16, application: String) -> Office {
+    Office::new(move |request| {
+        let figures = request.uri().path().ends_with("/operations/application");
+        Ok(if figures {
+            said(status, &application)
+        } else {
+            said(200, &fixture("accounts_GET_v1_200"))
+        })
+    })
+    .await
+}
+
+fn learned(office: &Office) -> usize {
+    let asks = |request: &&Request| request.uri().path().ends_with("/operations/application");
+    office.seen().iter().filter(asks).count()
+}
+
+#[tokio::test]
+async fn what_ig_allows_is_asked_when_a_call_would_wait_and_once_an_hour() {
+    let office = allowed(200, fixture("operations_application_GET_v1_200")).await;
+    let began = evergrant::Clock::now(&office.house.clock);
+    // Eight of ten a minute are those of demo; IG says that it is 30, of which 28 are used.
+    for _ in 0..8 {
+        accounts(&office).await.unwrap();
+    }
+    assert_eq!(learned(&office), 0);
+    for _ in 0..19 {
+        accounts(&office).await.unwrap();
+    }
+    assert_eq!(learned(&office), 1);
+    assert_eq!(evergrant::Clock::now(&office.house.clock), began, "nobody has waited");
+    accounts(&office).await.unwrap();
+    assert!(evergrant::Clock::now(&office.house.clock) > began, "the 29th of the minute waits");
+    assert_eq!(learned(&office), 1);
+    office.house.clock.advance(Duration::from_hours(1));
+    for _ in 0..29 {
+        accounts(&office).await.unwrap();
+    }
+    assert_eq!(learned(&office), 2);
+}
+
+#[tokio::test]
+async fn what_ig_does_not_say_is_not_asked_for_five_minutes() {
+    let office = allowed(403, error("endpoint.unavailable.for.api-key")).await;
+    for _ in 0..25 {
+        accounts(&office).await.unwrap();
+    }
+    assert_eq!(learned(&office), 1);
+    office.house.clock.advance(Duration::from_mins(6));
+    for _ in 0..10 {
+        accounts(&office).await.unwrap();
+    }
+    assert_eq!(learned(&office), 2);
+}
+
+#[tokio::test]
+async fn a_call_is_signed_and_names_its_account() {
+    let office = allowed(200, "[]".to_owned()).await;
+    accounts(&office).await.unwrap();
+    let other = office.api.clone().within("XYZ987");
+    let provider = Arc::clone(office.api.provider());
+    office.run(provider.trading().unwrap().accounts(&other)).await.unwrap();
+    // A raw one names the integration's own account, and never IG's default.
+    office.run(office.api.get("/positions")).await.unwrap();
+    let seen = office.seen();
+    let named: Vec<_> = seen.iter().map(|r| header(r, "ig-account-id").unwrap()).collect();
+    assert_eq!(named, ["ABC123", "XYZ987", "ABC123"]);
+    for request in &seen {
+        assert_eq!(header(request, "authorization"), Some("Bearer FAKE-ACCESS-TOKEN-0001"));
+        assert_eq!(header(request, "x-ig-api-key"), Some(KEY));
+    }
+    assert_eq!(header(&seen[0], "version"), Some("1"));
+    let wrong = office.api.clone().within("not an account");
+    let refused = office.run(provider.trading().unwrap().accounts(&wrong)).await;
+    assert!(matches!(refused, Err(CallError::Invalid { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_session_of_version_2_acts_in_its_own_account_alone() {
+    let answer = |_: &Request| Ok(said(200, &fixture("accounts_GET_v1_200")));
+    let office = Office::with(&[("session_version", "2")], answer).await;
+    accounts(&office).await.unwrap();
+    let request = &office.seen()[0];
+    assert_eq!(header(request, "cst"), Some("FAKE-CST-0001"));
+    assert_eq!(header(request, "x-security-token"), Some("FAKE-XST-0001"));
+    assert_eq!((header(request, "authorization"), header(request, "ig-account-id")), (None, None));
+    let provider = Arc::clone(office.api.provider());
+    let other = office.api.clone().within("XYZ987");
+    let refused = office.run(provider.trading().unwrap().accounts(&other)).await;
+    let Err(CallError::Invalid { pointer, problem }) = refused else { panic!("{refused:?}") };
+    assert_eq!(pointer, "/account");
+    assert!(problem.contains("version 2"), "{problem}");
+    let own = office.api.clone().within("ABC123");
+    office.run(provider.trading().unwrap().accounts(&own)).await.unwrap();
+    assert_eq!(office.seen().len(), 2);
+}
