@@ -134,6 +134,9 @@ def deals(sandbox, client, alice):
     def sent():
         return sandbox.asked("ig", "/positions/otc")
 
+    for left in alice("GET", "positions/")["results"]:
+        alice("DELETE", f"positions/{left['id']}/")
+
     raises(client.CallerMistake, "idempotency_key_reused", alice, "POST", "positions/", key="order-1", json=OPEN)
     before = sent()
     for wrong in [{"size": -1}, {"level": 1.0}, {"stop_level": 1.0, "stop_distance": 1.0}, {"epic": "no epic"}]:

@@ -104,6 +104,7 @@ pub(super) fn settings(declaration: &str) -> Settings {
             ..ig::Settings::default()
         },
         declared: BTreeMap::from([(ACME.to_owned(), acme)]),
+        ..Settings::default()
     }
 }
 

@@ -39,11 +39,11 @@ pub(crate) fn watchlist(number: usize) -> (Watchlist, Vec<String>) {
     (Watchlist { id, name, editable: true, deletable: true, system: false }, on_it)
 }
 
-impl Desk {
-    fn epic(&self, epic: &str) -> Result<Market, CallError> {
-        (1..=3).map(market).find(|market| market.epic == epic).ok_or_else(crate::shelf::gone)
-    }
+fn known(epic: &str) -> Result<Market, CallError> {
+    (1..=3).map(market).find(|market| market.epic == epic).ok_or_else(crate::shelf::gone)
+}
 
+impl Desk {
     /// Notes what is asked for, and in which account.
     pub(crate) fn note(&self, api: &Api, what: &str) {
         let account = api.chosen().map(|account| format!(" in {account}")).unwrap_or_default();
@@ -78,7 +78,7 @@ impl Markets for Desk {
         self.enter(api).await?;
         self.note(api, &format!("market {epic}"));
         Ok(MarketDetails {
-            market: self.epic(epic)?,
+            market: known(epic)?,
             market_id: Some(id("mkt", 1)),
             currencies: vec!["GBP".to_owned()],
             lot_size: Some(10.0),
@@ -106,7 +106,7 @@ impl Markets for Desk {
         cursor: Option<&Cursor>,
     ) -> Result<PricePage, CallError> {
         self.enter(api).await?;
-        self.epic(epic)?;
+        known(epic)?;
         self.note(api, &format!("{query:?}"));
         let quote = |bid| Quote { bid: Some(bid), ask: Some(bid + 1.0), last_traded: None };
         let price = |hour: i64| Price {
@@ -153,7 +153,7 @@ impl Markets for Desk {
         self.enter(api).await?;
         self.note(api, &format!("watchlist {id}"));
         let (_, on_it) = self.changed(|shelf| &mut shelf.lists, id, |_| {})?;
-        Ok(on_it.iter().filter_map(|epic| self.epic(epic).ok()).collect())
+        Ok(on_it.iter().filter_map(|epic| known(epic).ok()).collect())
     }
 
     async fn create_watchlist(
@@ -163,7 +163,7 @@ impl Markets for Desk {
     ) -> Result<CreatedWatchlist, CallError> {
         self.enter(api).await?;
         self.note(api, &format!("list {}", new.name));
-        let complete = new.epics.iter().all(|epic| self.epic(epic).is_ok());
+        let complete = new.epics.iter().all(|epic| known(epic).is_ok());
         Ok(self.acme.shelf(|shelf| {
             let (list, _) = watchlist(shelf.lists.len() + 1);
             let id = list.id.clone();
@@ -176,7 +176,7 @@ impl Markets for Desk {
     async fn add_to_watchlist(&self, api: &Api, id: &str, epic: &str) -> Result<(), CallError> {
         self.enter(api).await?;
         self.note(api, &format!("{epic} onto {id}"));
-        let epic = self.epic(epic).map_or_else(|_| epic.to_owned(), |market| market.epic);
+        let epic = known(epic).map_or_else(|_| epic.to_owned(), |market| market.epic);
         self.changed(|shelf| &mut shelf.lists, id, |(_, on_it)| on_it.push(epic)).map(drop)
     }
 

@@ -165,7 +165,7 @@ async fn a_deal_that_failed_was_none_and_its_key_is_as_good_as_new() {
     let id = t.alice.connect("adele").await;
     let same = t.alice.with("idempotency-key", "one");
     let url = at(&id, "positions/");
-    let wait = std::time::Duration::from_secs(60);
+    let wait = std::time::Duration::from_mins(1);
     t.acme.deny(CallError::Throttled { retry_after: Some(wait) });
     let throttled = same.post(&url, new()).await;
     throttled.problem(Code::ProviderThrottled);

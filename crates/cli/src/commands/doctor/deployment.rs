@@ -25,10 +25,16 @@ const PAGE: u32 = 200;
 
 pub(super) async fn look(parts: &Parts, report: &mut Report) -> anyhow::Result<()> {
     let now = parts.clock.now();
+    // Whoever has set up one provider need not have another.
+    let some = parts.providers.iter().any(|provider| provider.ready().is_ok());
     for provider in parts.providers.iter() {
-        let what = format!("the registration of {} is complete", provider.manifest().key);
+        let key = &provider.manifest().key;
+        let what = format!("the registration of {key} is complete");
         match provider.ready() {
             Ok(()) => report.ok(what),
+            Err(_) if some && provider.credentials().is_empty() => {
+                report.ok(format!("{key} is not set up, and nobody can connect it"));
+            }
             Err(failure) => {
                 let text = format!("{} {}", failure.message, failure.remedy);
                 report.operator(what, text.trim_end().to_owned());
