@@ -304,7 +304,7 @@ impl State {
 }
 
 /// The right to make one call; dropped, it is given back, at once or, where the call was sent and not
-/// answered, a little later. A call that was never made does not count.
+/// answered, a little later.
 pub(crate) struct Turn {
     budget: Arc<Budget>,
     bytes: u64,
@@ -313,19 +313,21 @@ pub(crate) struct Turn {
     pub(crate) waited: bool,
 }
 
-/// How far a call has come.
+/// What a turn was used for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Call {
-    Unsent,
+    /// A call that counts from the turn's end.
+    Made,
     /// The provider may be at it.
     Sent,
-    Answered,
+    /// None, and nothing counts.
+    Waived,
 }
 
 impl Turn {
     fn of(budget: &Arc<Budget>, ask: Ask, waited: bool) -> Self {
         let bytes = budget.counted(ask.bytes);
-        Self { budget: Arc::clone(budget), bytes, call: Call::Unsent, waited }
+        Self { budget: Arc::clone(budget), bytes, call: Call::Made, waited }
     }
 
     /// The call is sent from now on.
@@ -335,7 +337,12 @@ impl Turn {
 
     /// Gives it back at once: the provider is done with the call.
     pub(crate) fn answered(mut self) {
-        self.call = Call::Answered;
+        self.call = Call::Made;
+    }
+
+    /// Gives it back unused.
+    pub(crate) fn waive(mut self) {
+        self.call = Call::Waived;
     }
 
     /// Gives it back, by what came of the call.
@@ -351,8 +358,8 @@ impl Drop for Turn {
         let (now, mut state) = (self.budget.clock.uptime(), self.budget.lock());
         match self.call {
             Call::Sent => state.left.push_back((now + LEFT, self.bytes)),
-            Call::Answered => self.budget.release(&mut state, now, self.bytes),
-            Call::Unsent => {
+            Call::Made => self.budget.release(&mut state, now, self.bytes),
+            Call::Waived => {
                 state.running -= 1;
                 state.running_bytes -= self.bytes;
             }

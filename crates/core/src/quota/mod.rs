@@ -11,8 +11,8 @@
 //!    before it opens; what draws on others goes on.
 //! 3. Refreshes and sign-ins are counted, and wait for nobody: calls leave room for them. While an
 //!    allowance is shut, they are not sent either.
-//! 4. First come, first served within a process; and whoever would have to wait for longer than its
-//!    patience hears so at once.
+//! 4. First come, first served within a process, at each allowance; and whoever would have to wait for
+//!    longer than its patience hears so at once.
 //! 5. Without the database calls go on, uncounted, until the provider says stop.
 //!
 //! [`Provider::draws`]: crate::provider::Provider::draws

@@ -68,7 +68,7 @@ async fn who_has_drawn_and_not_sent_when_the_stop_comes_waits_too() {
 #[tokio::test]
 async fn a_token_that_dies_during_the_stop_is_refreshed_once_after_it() {
     let mut stage = Stage::new();
-    stage.world.with(|ledger| ledger.lifetime = Duration::from_secs(60));
+    stage.world.with(|ledger| ledger.lifetime = Duration::from_mins(1));
     let (_processes, apis) = two_processes(&mut stage).await;
     stage.pass(SECOND * 40).await;
     next(&stage, &[Next::Stop("calls", Some(28))]);

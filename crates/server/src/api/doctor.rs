@@ -67,6 +67,9 @@ pub(crate) struct HeldBody {
     /// Whether there is a refresh token beside it.
     #[schema(example = true)]
     refreshable: bool,
+    /// Whether the user agreed to keep what signs in again once the session has ended.
+    #[schema(example = false)]
+    login_kept: bool,
 }
 
 /// What was granted, against what the provider key asks for; compared by the last segment.
@@ -110,7 +113,7 @@ pub(crate) struct ForecastBody {
         example = "The last credential of the registration ends at 2026-06-30T00:00:00Z: add a new one before."
     )]
     why: String,
-    /// When the refresh token lapses if nothing refreshes it before.
+    /// When the refresh token lapses if nothing refreshes it before; `null` where nothing depends on it.
     lapses_at: Option<jiff::Timestamp>,
 }
 
@@ -148,6 +151,7 @@ impl From<HeldToken> for HeldBody {
             obtained_at: held.obtained_at,
             expires_at: held.expires_at,
             refreshable: held.refreshable,
+            login_kept: held.login_kept,
         }
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use evergrant::id::TurnId;
 use evergrant::quota::{Drawn, Left, NamedDraw, Rule};
-use evergrant::store::GrantStore as _;
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
@@ -207,13 +206,13 @@ async fn those_who_draw_on_several_wait_for_nobody_in_a_circle(t: &Bench) {
         };
         let turn = turn(t);
         tasks.spawn(async move {
-            let drawn = store.draw(turn, &draws, false).await.unwrap();
+            let outcome = store.draw(turn, &draws, false).await.unwrap();
             store.answered(turn, n % 2 == 0).await.unwrap();
-            drawn
+            outcome
         });
     }
-    let drawn = tasks.join_all().await;
-    assert!(drawn.iter().all(|drawn| *drawn == Drawn::Taken));
+    let outcomes = tasks.join_all().await;
+    assert!(outcomes.iter().all(|drawn| *drawn == Drawn::Taken));
 }
 
 /// Moves what the database knows of these tables into the past: its clock may be a server's.
@@ -273,8 +272,8 @@ async fn a_turn_that_nobody_answered_holds_up_a_window_at_a_time(d: &Database) {
 async fn an_answer_is_found_by_its_turn(d: &Database) {
     let t = &d.bench();
     let turns: Vec<_> = (0..64).map(|_| turn(t)).collect();
-    let draws = [window("a", 1, 64)];
-    let drawn = join_all(turns.iter().map(|turn| t.store.draw(*turn, &draws, false))).await;
+    let one = [window("a", 1, 64)];
+    let drawn = join_all(turns.iter().map(|turn| t.store.draw(*turn, &one, false))).await;
     assert!(drawn.iter().all(|drawn| *drawn.as_ref().unwrap() == Drawn::Taken));
     let last = turns[63];
     t.replica.answered(last, false).await.unwrap();

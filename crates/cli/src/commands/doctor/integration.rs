@@ -184,7 +184,8 @@ fn need(diagnosis: &Diagnosis) -> String {
 
 fn token(held: &HeldToken, line: &mut impl FnMut(&str, &str)) {
     let beside = if held.refreshable { "with a refresh token" } else { "without a refresh token" };
-    line("token", &format!("from {} to {}, {beside}", held.obtained_at, held.expires_at));
+    let login = if held.login_kept { ", its login kept" } else { "" };
+    line("token", &format!("from {} to {}, {beside}{login}", held.obtained_at, held.expires_at));
     if held.decoded.opaque {
         line("  claims", "none that can be read");
     }

@@ -4,14 +4,20 @@
 //! This is the only place that attaches a token to a request, and it refuses to do so for a host
 //! that the provider's manifest does not list.
 
+mod error;
+mod path;
+mod replay;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, StatusCode, header};
+pub use error::{CallError, Denial};
+use http::{Method, header};
 use jiff::Timestamp;
+use path::below;
+use replay::{Replay, not_sent_again};
 use tracing::Instrument;
-use url::Url;
 
 use crate::budget::{Ask, Budget, Class, TooLong, Turn};
 use crate::integration::Account;
@@ -24,132 +30,6 @@ use crate::vault::{TokenError, Vault};
 use crate::{
     AccessToken, IntegrationId, MinLife, Request, Response, Transport, TransportError, UserId,
 };
-
-/// The most tokens that are tried after the first; more than that other processes cannot have left.
-const MOST_REPLAYS: u8 = 3;
-
-/// Why a provider call has no answer to give.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum CallError {
-    /// There is no token.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// The provider refused a token that was new: it is not the token's age that is wrong.
-    #[error("the provider refuses this integration's tokens")]
-    TokenRefused,
-    /// The request asks for a host that is not the provider's; no token was attached.
-    #[error("{host} is not a host of this provider")]
-    ForeignHost {
-        /// The host that was asked for.
-        host: String,
-    },
-    /// The path cannot be called.
-    #[error("not a path of the provider's API: {0}")]
-    InvalidPath(&'static str),
-    /// The integration's provider cannot do this.
-    #[error("{provider} has no {capability}")]
-    NotOffered {
-        /// The provider's name for people.
-        provider: String,
-        /// What it lacks.
-        capability: &'static str,
-    },
-    /// The provider refuses this very call, for a reason that is understood.
-    #[error("{}", failure.message)]
-    Denied {
-        /// The kind of reason.
-        denial: Denial,
-        /// Who can mend it, and how.
-        failure: Box<Failure>,
-    },
-    /// What was asked for cannot be: nothing was sent.
-    #[error("{pointer}: {problem}")]
-    Invalid {
-        /// The part that is wrong, as a JSON pointer (RFC 6901).
-        pointer: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The provider may have done it or not, and cannot be asked. The call may be repeated with the same
-    /// [`Once`](crate::capability::Once), said to be tried: what was done is recognised, within what the
-    /// capability promises.
-    #[error("whether the provider did it is not known yet: {detail}")]
-    OutcomeUnknown {
-        /// What happened.
-        detail: String,
-        /// When to try again.
-        retry_after: Duration,
-    },
-    /// Too many calls.
-    #[error("the provider asks to wait")]
-    Throttled {
-        /// How long to wait.
-        retry_after: Option<Duration>,
-    },
-    /// The provider is down or cannot be reached.
-    #[error("the provider does not answer: {detail}")]
-    Unavailable {
-        /// What happened.
-        detail: String,
-        /// How long to wait, if the provider said so.
-        retry_after: Option<Duration>,
-        /// Whether the request may have had its effect all the same: it, or an earlier sending of it,
-        /// left.
-        sent: bool,
-    },
-    /// The provider answered with an error of its own.
-    #[error("the provider refused: {status} {code}")]
-    Refused {
-        /// Its status.
-        status: StatusCode,
-        /// Its code.
-        code: String,
-        /// Its text.
-        message: String,
-        /// Its id of the request.
-        request_id: Option<String>,
-    },
-    /// The provider's answer cannot be understood.
-    #[error("the provider's answer cannot be understood: {0}")]
-    Unreadable(String),
-}
-
-/// Why a provider refuses a call although it accepts the token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Denial {
-    /// The grant lacks a permission.
-    MissingScope {
-        /// Those of which one is needed, in the provider's words.
-        needed: Vec<String>,
-    },
-    /// A rule of the organisation forbids it here and now.
-    ConditionalAccess,
-    /// The organisation's or the mailbox's owner does not allow it.
-    Forbidden,
-    /// The account has no mailbox.
-    NoMailbox,
-    /// The account lacks a licence.
-    NoLicense,
-    /// There is no such item, or no longer.
-    ItemNotFound,
-    /// The item is in another version than the one that was named.
-    ItemChanged,
-    /// It cannot be done with the item as it is.
-    Conflict,
-    /// The provider does not accept what was sent.
-    Input,
-    /// It is larger than the provider takes.
-    TooLarge,
-    /// The account has no room left.
-    QuotaExceeded,
-}
-
-impl From<TransportError> for CallError {
-    fn from(error: TransportError) -> Self {
-        let sent = error.sent();
-        Self::Unavailable { detail: error.to_string(), retry_after: None, sent }
-    }
-}
 
 /// Opens integrations for calls.
 #[derive(Debug, Clone)]
@@ -200,54 +80,6 @@ impl Gateway {
     }
 }
 
-/// How often a call is sent again with another token.
-struct Replay {
-    began: Timestamp,
-    replayed: u8,
-    /// Whether a token was asked for that claims what was demanded.
-    claimed: bool,
-}
-
-impl Replay {
-    /// The token to try next. One that was obtained for this very call is the last: it is not the
-    /// token's age that is wrong. One that another process had left in the database may be as dead
-    /// as the one in memory was.
-    async fn next(
-        &mut self,
-        vault: &Vault,
-        refused: &AccessToken,
-        claims: Option<&str>,
-    ) -> Result<AccessToken, CallError> {
-        let left_over = refused.live().obtained_at < self.began;
-        if self.replayed > 0 && (!left_over || self.replayed == MOST_REPLAYS) {
-            let policy = self.claimed && claims.is_some();
-            return Err(if policy { forbidden_by_policy() } else { CallError::TokenRefused });
-        }
-        self.replayed += 1;
-        self.claimed |= claims.is_some();
-        Ok(vault.replace(refused, claims).await?)
-    }
-}
-
-/// The provider demands claims of a token, and demands them of the one that was made to have them.
-fn forbidden_by_policy() -> CallError {
-    let message = "A rule of the user's organisation forbids this access here and now.";
-    let failure = Failure::new("policy_not_met", Actor::Administrator, message).remedied_by(
-        "Ask the organisation's administrator which device, place or sign-in it demands; connecting \
-         again alone does not help.",
-    );
-    CallError::Denied { denial: Denial::ConditionalAccess, failure: Box::new(failure) }
-}
-
-/// A request that is sent once met a refused token: it had no effect, and there is a new token now.
-fn not_sent_again() -> CallError {
-    CallError::Unavailable {
-        detail: "it refused the token, and what is sent once is not sent again".to_owned(),
-        retry_after: Some(Duration::ZERO),
-        sent: false,
-    }
-}
-
 /// One integration's calls to its provider.
 #[derive(Clone)]
 pub struct Api {
@@ -284,6 +116,11 @@ impl Leave {
     fn end<T>(self, came: &Result<T, TransportError>) {
         self.turn.end(came);
         self.counted.end(came);
+    }
+
+    /// Nothing is sent with it.
+    fn waive(self) {
+        self.turn.waive();
     }
 
     fn answered(self) {
@@ -398,6 +235,7 @@ impl Api {
             };
             token = self.still_good(token, &leave.turn, tries.ask.deadline).await?;
             if self.has_lapsed(&leave, &request) {
+                leave.waive();
                 continue;
             }
             leave.sent();
@@ -427,6 +265,7 @@ impl Api {
                 Err(too_long) => return tries.give_up(too_long),
             };
             if self.has_lapsed(&leave, &request) {
+                leave.waive();
                 continue;
             }
             leave.sent();
@@ -461,6 +300,7 @@ impl Api {
             let mut leave = self.leave(&read, ask).await?;
             token = self.still_good(token, &leave.turn, ask.deadline).await?;
             if self.has_lapsed(&leave, &read) {
+                leave.waive();
                 continue;
             }
             leave.sent();
@@ -487,7 +327,7 @@ impl Api {
     }
 
     fn replay(&self) -> Replay {
-        Replay { began: self.vault.parts().clock.now(), replayed: 0, claimed: false }
+        Replay::begin(self.vault.parts().clock.now())
     }
 
     async fn token(&self) -> Result<AccessToken, CallError> {
@@ -541,7 +381,7 @@ impl Api {
             if let Some(counted) = quotas.at_once(self.drawer(), request).await {
                 break (turn, counted);
             }
-            drop(turn);
+            turn.waive();
             let counted = quotas.turn(self.drawer(), request, ask.deadline, &mut learn).await?;
             tokio::select! {
                 biased;
@@ -649,34 +489,4 @@ impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api").field("id", &self.id).finish_non_exhaustive()
     }
-}
-
-/// `path` below `base`, or a refusal.
-fn below(base: &Url, path: &str) -> Result<Url, CallError> {
-    let (only_path, query) = path.split_once('?').map_or((path, None), |(p, q)| (p, Some(q)));
-    let lower = only_path.to_ascii_lowercase();
-    if path.len() > 8 << 10 {
-        return Err(CallError::InvalidPath("longer than 8 KiB"));
-    }
-    if !path.is_ascii() || path.bytes().any(|b| b.is_ascii_control() || b == b' ') {
-        return Err(CallError::InvalidPath("percent-encode everything but ASCII"));
-    }
-    if path.contains(['\\', '#']) || only_path.contains("//") || only_path.contains("..") {
-        return Err(CallError::InvalidPath("give a plain path below the API's base"));
-    }
-    if ["%2e%2e", "%2e.", ".%2e", "%2f", "%5c", "%00", "%0a", "%0d"]
-        .iter()
-        .any(|bad| lower.contains(bad))
-    {
-        return Err(CallError::InvalidPath("give a plain path below the API's base"));
-    }
-    let mut url = base.clone();
-    let joined =
-        format!("{}/{}", base.path().trim_end_matches('/'), only_path.trim_start_matches('/'));
-    url.set_path(&joined);
-    url.set_query(query);
-    if url.origin() != base.origin() || url.path() != joined {
-        return Err(CallError::InvalidPath("give a plain path below the API's base"));
-    }
-    Ok(url)
 }
