@@ -63,12 +63,12 @@ async fn a_stop_is_met_by_a_price_between_two_calls() {
     let desk = trader().await;
     let details = desk.send("GET", &format!("/markets/{ALWAYS}"), 3, &Value::Null).await.ok();
     let bid = details["snapshot"]["bid"].as_f64().unwrap();
-    // Both ways one of them is near enough to be met within days.
-    for stop in [bid - 5.0, bid + 6.0] {
+    // One of them is met within weeks, whichever way the price goes.
+    for stop in [bid - 3.0, bid + 4.0] {
         let direction = if stop < bid { "BUY" } else { "SELL" };
         opened(&desk, with(market(direction, 1.0), json!({ "stopLevel": stop }))).await;
     }
-    super::advance(&desk, 3 * 86_400);
+    super::advance(&desk, 20 * 86_400);
     assert!(positions(&desk).await.len() < 2);
     let log = desk.send("GET", "/history/activity?pageSize=10&from=2000-01-01", 3, &Value::Null);
     let log = log.await.ok();

@@ -5,6 +5,7 @@ mod answers;
 mod book;
 mod confirms;
 mod deal;
+mod fill;
 mod money;
 mod notes;
 mod orders;

@@ -3,7 +3,8 @@
 use super::super::floor::Floor;
 use super::super::market::Market;
 use super::book::{Direction, Order, OrderKind, Position};
-use super::deal::{Dealer, Done, Fill};
+use super::deal::Dealer;
+use super::fill::{Done, Fill};
 use super::notes::Activity;
 use super::{Book, orders};
 
