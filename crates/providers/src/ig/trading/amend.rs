@@ -87,12 +87,12 @@ fn levels(position: &Position, changes: &PositionChanges) -> Result<Value, CallE
         patched(patch, Option::filter(there, |_: &f64| stays))
     };
     let distance = follows(&changes.trailing_stop_distance, position.trailing_stop_distance);
-    let step = follows(&changes.trailing_step, position.trailing_step);
+    let increment = follows(&changes.trailing_step, position.trailing_step);
     let ended = [&changes.trailing_stop_distance, &changes.trailing_step]
         .iter()
         .any(|patch| matches!(patch, Patch::Clear));
-    let trailing = match (distance, step) {
-        (Some(distance), Some(step)) => Some((distance, step)),
+    let trailing = match (distance, increment) {
+        (Some(distance), Some(increment)) => Some((distance, increment)),
         (None, None) => None,
         // Either of them taken away ends it, unless the other is given anew.
         (_, None) if ended && set(&changes.trailing_stop_distance).is_none() => None,
@@ -113,6 +113,6 @@ fn levels(position: &Position, changes: &PositionChanges) -> Result<Value, CallE
         "guaranteedStop": guaranteed,
         "trailingStop": trailing.is_some(),
         "trailingStopDistance": trailing.map(|(distance, _)| distance),
-        "trailingStopIncrement": trailing.map(|(_, step)| step),
+        "trailingStopIncrement": trailing.map(|(_, increment)| increment),
     }))
 }

@@ -44,18 +44,17 @@ impl Ig {
             return Err(invalid("/limit", "is not from 10 to 500"));
         }
         let (from, to) = span(query, api.now())?;
-        let path = match cursor {
-            Some(cursor) => below(&cursor.0).ok_or_else(elsewhere)?,
-            None => {
-                let query = parameters(&[
-                    ("from", Some(time::v3(from))),
-                    ("to", Some(time::v3(to))),
-                    ("detailed", Some("true".to_owned())),
-                    ("dealId", query.deal_id.clone()),
-                    ("pageSize", Some(limit.to_string())),
-                ]);
-                format!("{ACTIVITY}?{query}")
-            }
+        let path = if let Some(cursor) = cursor {
+            below(&cursor.0).ok_or_else(elsewhere)?
+        } else {
+            let query = parameters(&[
+                ("from", Some(time::v3(from))),
+                ("to", Some(time::v3(to))),
+                ("detailed", Some("true".to_owned())),
+                ("dealId", query.deal_id.clone()),
+                ("pageSize", Some(limit.to_string())),
+            ]);
+            format!("{ACTIVITY}?{query}")
         };
         let mut answer = Members::read(&self.get(api, 3, &path).await?)?;
         let next = answer.inner("metadata").inner("paging").text("next");

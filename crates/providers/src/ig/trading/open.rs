@@ -32,7 +32,7 @@ impl Ig {
         if once.tried() {
             return Ok(self.tried(api, &trace).await);
         }
-        let market = Dealt::of(&position.expiry, &position.currency);
+        let market = Dealt::of(position.expiry.as_deref(), position.currency.as_deref());
         market.complete(self, api, &position.epic, &mut body).await.map_err(unsent)?;
         body.insert("dealReference".to_owned(), reference_of(once).into());
         let sent = self.send_once(api, Method::POST, 2, DEALS, Some(&body.into())).await;
@@ -83,8 +83,8 @@ pub(super) struct Dealt<'a> {
 }
 
 impl<'a> Dealt<'a> {
-    pub(super) fn of(expiry: &'a Option<String>, currency: &'a Option<String>) -> Self {
-        Self { expiry: expiry.as_deref(), currency: currency.as_deref() }
+    pub(super) fn of(expiry: Option<&'a str>, currency: Option<&'a str>) -> Self {
+        Self { expiry, currency }
     }
 
     pub(super) fn check(&self) -> Result<(), CallError> {
@@ -169,7 +169,7 @@ fn opening(position: &NewPosition) -> Result<Map<String, Value>, CallError> {
     body.insert("direction".to_owned(), direction(&position.direction)?.into());
     given::size("/size", position.size)?;
     body.insert("size".to_owned(), position.size.into());
-    Dealt::of(&position.expiry, &position.currency).check()?;
+    Dealt::of(position.expiry.as_deref(), position.currency.as_deref()).check()?;
     let exits = Exits {
         stop_level: position.stop_level,
         stop_distance: position.stop_distance,

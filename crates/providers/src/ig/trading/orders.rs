@@ -36,7 +36,7 @@ impl Ig {
         if once.tried() {
             return Ok(self.tried(api, &trace).await);
         }
-        let market = Dealt::of(&order.expiry, &order.currency);
+        let market = Dealt::of(order.expiry.as_deref(), order.currency.as_deref());
         market.complete(self, api, &order.epic, &mut body).await.map_err(unsent)?;
         body.insert("dealReference".to_owned(), reference_of(once).into());
         let sent = self.send_once(api, Method::POST, 2, DEALS, Some(&body.into())).await;
@@ -83,7 +83,7 @@ fn placing(order: &NewOrder, now: Timestamp) -> Result<Map<String, Value>, CallE
     given::epic("/epic", &order.epic)?;
     given::size("/size", order.size)?;
     given::level("/level", Some(order.level))?;
-    Dealt::of(&order.expiry, &order.currency).check()?;
+    Dealt::of(order.expiry.as_deref(), order.currency.as_deref()).check()?;
     if let Some(until) = order.good_till {
         still_to_come(until, now)?;
     }

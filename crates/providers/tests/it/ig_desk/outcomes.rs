@@ -6,6 +6,9 @@ use serde_json::json;
 
 use super::{Desk, Floor, example, given, once};
 
+/// Whether an error is the one that is wanted.
+type Check<'a> = &'a dyn Fn(&CallError) -> bool;
+
 /// Opens a position at this IG.
 async fn open(floor: &Floor) -> Result<Deal, CallError> {
     let desk = Desk::new(floor).await;
@@ -25,7 +28,6 @@ async fn what_was_refused_is_an_error_and_was_sent_once() {
     let throttled = |error: &CallError| matches!(error, CallError::Throttled { .. });
     let denied =
         |error: &CallError| matches!(error, CallError::Denied { denial: Denial::Input, .. });
-    type Check<'a> = &'a dyn Fn(&CallError) -> bool;
     let cases: [(Floor, Check<'_>); 5] = [
         (refused(401, "error.security.oauth-token-invalid"), &unsent),
         (refused(403, "error.public-api.exceeded-account-trading-allowance"), &throttled),
