@@ -1,6 +1,6 @@
 //! Effects at providers that callers named with a key of theirs: who is at it, and what came of it.
 //!
-//! Not part of the vault's port; the server uses this directly.
+//! Not part of the vault's port; the server and the command line use this directly.
 //!
 //! Invariant: of all who claim one effect, one has it at a time; and once its answer is kept, nobody
 //! does. A claim is a lease on the database's clock, so that a process that dies does not keep it.

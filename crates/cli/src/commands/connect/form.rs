@@ -67,8 +67,10 @@ fn question(field: &FormField) -> String {
     match (&*field.choices, field.optional) {
         ([], false) => field.label.clone(),
         ([], true) => format!("{} (may be left empty)", field.label),
-        (choices, true) => format!("{} [{}; {}]", field.label, choices.join(", "), choices[0]),
-        (choices, false) => format!("{} [{}]", field.label, choices.join(", ")),
+        (choices, true) => {
+            format!("{} ({}; {} unless given)", field.label, choices.join(" or "), choices[0])
+        }
+        (choices, false) => format!("{} ({})", field.label, choices.join(" or ")),
     }
 }
 
@@ -276,7 +278,7 @@ mod tests {
         };
         let (filled, asked) = fill(&[], login("trader"), "");
         assert_eq!(filled.unwrap(), ["login", "password"]);
-        assert_eq!(asked, ["PASSWORD", "Keep it [no, yes; no]"]);
+        assert_eq!(asked, ["PASSWORD", "Keep it (no or yes; no unless given)"]);
         assert_eq!(fill(&[], login("trader"), "yes").0.unwrap(), ["keep", "login", "password"]);
         let wrong = fill(&[], login("trader"), "perhaps").0.unwrap_err();
         assert_eq!(wrong.to_string(), "`keep` is one of no, yes");

@@ -9,7 +9,8 @@ mod watchlists;
 
 use std::process::ExitCode;
 
-use evergrant::IntegrationId;
+use evergrant::clock::later;
+use evergrant::{CallError, IntegrationId};
 use serde_json::json;
 
 use super::live::{Live, named};
@@ -112,9 +113,20 @@ pub(crate) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let live = Live::open(settings, args.id).await?.within(args.account.as_deref());
     let done = Box::pin(act(&live, output, args.action)).await;
-    let code = done.map_err(|error| named(error, OPTIONS))?;
+    let code = done.map_err(|error| named(until(&live, error), OPTIONS))?;
     live.finish().await;
     Ok(code)
+}
+
+/// An allowance that is used up, with when there is more.
+fn until(live: &Live, error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(CallError::Throttled { retry_after: Some(wait) }) => {
+            let until = later(live.api.now(), *wait);
+            error.context(format!("nothing more is allowed until {until:.0}"))
+        }
+        _ => error,
+    }
 }
 
 async fn act(live: &Live, output: Output, action: Action) -> anyhow::Result<ExitCode> {
