@@ -53,7 +53,8 @@ pub(super) struct State {
     pub(super) refresh_token: Option<Secret>,
     /// Whether the password must come encrypted.
     pub(super) encrypted: bool,
-    /// Until when the logins so far count, in seconds since 1970.
+    /// Until when the uses of the login that is kept count, in seconds since 1970. The user's own
+    /// sign-in does not.
     pub(super) logins_until: i64,
 }
 
@@ -72,7 +73,7 @@ struct Plain {
 
 impl State {
     /// That of a session to be made.
-    pub(super) fn new(environment: Environment, version: Version, now: Timestamp) -> Self {
+    pub(super) fn new(environment: Environment, version: Version) -> Self {
         Self {
             environment: Some(environment),
             version,
@@ -80,7 +81,7 @@ impl State {
             account: None,
             refresh_token: None,
             encrypted: false,
-            logins_until: later(now, A_LOGIN).as_second(),
+            logins_until: 0,
         }
     }
 
