@@ -21,7 +21,7 @@ use evergrant::{
     UserId, Vault,
 };
 use evergrant_providers::declared::{self, Declaration};
-use evergrant_providers::{ClientCredential, CredentialKind, Settings, microsoft};
+use evergrant_providers::{ClientCredential, CredentialKind, Settings, ig, microsoft};
 use evergrant_sandbox::{InProcess, Stage, StageConfig};
 use futures_util::poll;
 use serde_json::Value;
@@ -31,6 +31,7 @@ const KEY: &str = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=";
 const REDIRECT: &str = "http://localhost:8400/callback";
 pub(super) const OUTLOOK: &str = "microsoft_outlook";
 pub(super) const ACME: &str = "acme";
+pub(super) const IG: &str = "ig";
 
 /// What is declared of the sandbox's plain provider of this name.
 pub(super) fn acme(name: &str, replay: &str) -> String {
@@ -96,6 +97,11 @@ pub(super) fn settings(declaration: &str) -> Settings {
             login_url: Some(Url::parse("https://sandbox.test").unwrap()),
             graph_url: Some(Url::parse("https://sandbox.test").unwrap()),
             ..microsoft::Settings::default()
+        },
+        ig: ig::Settings {
+            api_key: Some("sandbox-key".into()),
+            url: Some(Url::parse("https://sandbox.test/gateway/deal").unwrap()),
+            ..ig::Settings::default()
         },
         declared: BTreeMap::from([(ACME.to_owned(), acme)]),
     }
@@ -194,6 +200,16 @@ impl Play {
     /// Connects Adele's account.
     pub(super) async fn connect(&self, vault: &Vault, provider: &str) -> IntegrationId {
         self.sign_in(vault, provider, None, "adele").await.unwrap().id
+    }
+
+    /// Connects an account at IG; its login is kept, or not.
+    pub(super) async fn connect_ig(&self, vault: &Vault, keep: bool) -> IntegrationId {
+        let begun = vault.begin(self.owner, begin(IG, Way::Direct, None)).await.unwrap();
+        let keep = if keep { "yes" } else { "no" };
+        let fields = [("identifier", "trader"), ("password", "sandbox"), ("keep_login", keep)];
+        let fields = fields.map(|(name, value)| (name.to_owned(), Secret::from(value)));
+        let proof = Proof::Form(fields.into());
+        vault.finish(Some(self.owner), &IG.into(), &begun.state, proof).await.unwrap().id
     }
 
     /// A whole sign-in; the page is answered at once.

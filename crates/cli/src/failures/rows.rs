@@ -26,6 +26,7 @@ const TOKEN: &str = "oauth.token";
 pub(super) async fn happen(play: &Play, row: &FailureRow) -> Option<Happened> {
     match row.source {
         "Microsoft" => microsoft(play, row).await,
+        "IG" => Some(ig(play, row).await),
         "OAuth 2.0" => Some(standard(play, row).await),
         "transport" => seen(play, row).await,
         "Evergrant" => ours(play, row).await,
@@ -141,6 +142,26 @@ async fn microsoft(play: &Play, row: &FailureRow) -> Option<Happened> {
         }
         _ => Some(refreshed(play, OUTLOOK, MICROSOFT_TOKEN, deed, row).await),
     }
+}
+
+async fn ig(play: &Play, row: &FailureRow) -> Happened {
+    let vault = play.vault(&settings(&acme("strict", "strict"))).await;
+    // What is wrong with a login shows when it is used, and that is when the session has ended.
+    let keep = row.class == Class::User;
+    let id = play.connect_ig(&vault, keep).await;
+    let code = json!({ "ig_error": row.said });
+    if keep {
+        play.fault("ig.refresh", json!({ "ig_error": "error.security.oauth-token-invalid" }));
+        // Twice: one without a reason is asked again.
+        play.fault("ig.session", code.clone());
+        play.fault("ig.session", code);
+    } else {
+        play.fault("ig.refresh", code);
+    }
+    play.pass(120);
+    let error = play.refresh(&vault, id).await;
+    play.stage.forget_faults();
+    after(play, &vault, id, Told::Token(error), row.class).await
 }
 
 async fn standard(play: &Play, row: &FailureRow) -> Happened {

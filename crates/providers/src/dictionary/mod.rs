@@ -10,7 +10,7 @@ use evergrant::provider::{Actor, Failure};
 pub(crate) use common::*;
 use common::{CORE, SEEN, STANDARD};
 
-use crate::microsoft;
+use crate::{ig, microsoft};
 
 /// Who must act on a failure, and what becomes of the integration meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,6 +97,8 @@ pub struct FailureRow {
 /// What a provider's API refuses a call with, for documentation: the connection stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DenialRow {
+    /// Who says it.
+    pub source: &'static str,
     /// Its stable name here: [`Failure::code`].
     pub code: &'static str,
     /// How the provider says it: statuses and codes.
@@ -167,6 +169,9 @@ pub fn failures() -> Vec<FailureRow> {
         .flat_map(|s| s.errors.iter().map(|error| row("OAuth 2.0", (*error).to_owned(), &s.words)))
         .chain(SEEN.iter().map(|(said, words)| row("transport", (*said).to_owned(), words)))
         .chain(CORE.iter().map(|(said, words)| row("Evergrant", (*said).to_owned(), words)))
+        .chain(ig::codes().filter(|one| one.is_of_sessions()).flat_map(|one| {
+            one.codes.iter().map(move |code| row("IG", (*code).to_owned(), &one.words))
+        }))
         .collect();
     // Numbers sort as numbers.
     let mut numbered: Vec<(u64, FailureRow)> = microsoft::numbers()
@@ -186,8 +191,17 @@ pub fn failures() -> Vec<FailureRow> {
     rows
 }
 
-/// What the calls of the capabilities are refused with, in the order in which it is looked up.
+/// What the calls of the capabilities are refused with, by source and in the order in which it is looked
+/// up.
 pub fn denials() -> Vec<DenialRow> {
+    let ig = ig::codes().filter(|row| row.is_of_calls()).map(|row| DenialRow {
+        source: "IG",
+        code: row.words.code,
+        said: row.codes.join(", "),
+        actor: row.words.class.actor(),
+        message: row.words.message,
+        remedy: row.words.remedy,
+    });
     microsoft::refusals()
         .map(|row| {
             let statuses: Vec<String> = row.statuses.iter().map(u16::to_string).collect();
@@ -197,6 +211,7 @@ pub fn denials() -> Vec<DenialRow> {
             let said: Vec<&str> =
                 said.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
             DenialRow {
+                source: "Microsoft Graph",
                 code: row.code,
                 said: said.join(": "),
                 actor: row.actor,
@@ -204,6 +219,7 @@ pub fn denials() -> Vec<DenialRow> {
                 remedy: row.remedy,
             }
         })
+        .chain(ig)
         .collect()
 }
 

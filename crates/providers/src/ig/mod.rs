@@ -39,6 +39,11 @@ use crate::registrations::{Registrations, Replaceable as _};
 /// The name of the registration, and of what can be connected.
 pub(crate) const REGISTRATION: &str = "ig";
 
+/// What IG's error codes mean.
+pub(crate) fn codes() -> impl Iterator<Item = &'static words::Row> {
+    words::ROWS.iter()
+}
+
 /// How long a call waits at most where somebody waits for it: the allowances are by the minute.
 const PATIENCE: Duration = Duration::from_secs(90);
 

@@ -6,6 +6,15 @@ use std::path::Path;
 use evergrant::provider::Actor;
 use evergrant_providers::{denials, failures};
 
+const GRAPH: &str = "\
+What a call is refused with although its token is good. The connection stays as it is, and the same call
+fails again until somebody acts. The first row that fits counts; where a permission is missing, that is
+told instead, as `permission_missing` with its name.";
+const IG: &str = "\
+What a call is refused with although its token is good; the connection stays as it is. A code that ends in
+`*` stands for all that begin like it, and the member it names is told as a JSON pointer. What is used up
+or down is waited for first, within the caller's patience.";
+
 #[test]
 fn the_table_of_failures_is_current() {
     let mut text = "\
@@ -47,19 +56,15 @@ This page is generated from the tables in `crates/providers/src` (`dictionary/` 
         )
         .unwrap();
     }
-    text.push_str(
-        "
-## Calls to Microsoft Graph
-
-What a call is refused with although its token is good. The connection stays as it is, and the same call
-fails again until somebody acts. The first row that fits counts; where a permission is missing, that is
-told instead, as `permission_missing` with its name.
-
-| code | said | who acts | what happened | what to do |
-| --- | --- | --- | --- | --- |
-",
-    );
+    let mut source = "";
     for row in denials() {
+        if row.source != source {
+            source = row.source;
+            let about = if source == "IG" { IG } else { GRAPH };
+            write!(text, "\n## Calls to {source}\n\n{about}\n\n").unwrap();
+            text.push_str("| code | said | who acts | what happened | what to do |\n");
+            text.push_str("| --- | --- | --- | --- | --- |\n");
+        }
         let actor = word(row.actor);
         let (code, said) = (row.code, &row.said);
         writeln!(text, "| `{code}` | {said} | {actor} | {} | {} |", row.message, row.remedy)
