@@ -271,7 +271,13 @@ pub enum Evidence {
         scopes: Vec<String>,
     },
     /// The filled-in form.
-    Form(BTreeMap<String, Secret>),
+    Form {
+        /// What was filled in, by the fields' names.
+        fields: BTreeMap<String, Secret>,
+        /// The account of the integration that is connected again, so that what the form leaves empty
+        /// stays as it is.
+        previous: Option<Account>,
+    },
     /// A device code whose user may have signed in meanwhile.
     Device {
         /// The code.

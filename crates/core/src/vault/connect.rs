@@ -297,7 +297,16 @@ impl Vault {
                     known.unwrap_or_else(|| denied(&error, description)),
                 ));
             }
-            (Proof::Form(fields), _) if form => Evidence::Form(fields),
+            (Proof::Form(fields), _) if form => {
+                let previous = match flow.integration {
+                    Some(id) => {
+                        let known = parts.store.integration(flow.owner, id).await?;
+                        Some(known.ok_or(ConnectError::NotFound)?.account)
+                    }
+                    None => None,
+                };
+                Evidence::Form { fields, previous }
+            }
             (Proof::Device, Way::Device) => {
                 Evidence::Device { code: secrets.into(), scopes: flow.scopes.clone() }
             }

@@ -8,7 +8,7 @@ use evergrant::integration::Status;
 use evergrant::provider::{Provider, Renewal};
 use evergrant::seal::{Field, Place};
 use evergrant::store::{GrantStore as _, Outcome};
-use evergrant::vault::Proof;
+use evergrant::vault::{Begin, Proof};
 use evergrant::{IntegrationId, TokenError};
 
 use crate::quota::process_of;
@@ -46,6 +46,19 @@ async fn a_login_is_sealed_with_its_grant_and_survives_refreshes() {
     assert!(diagnosis.token.as_ref().unwrap().login_kept);
     assert_eq!(diagnosis.forecast.cause, "login_kept");
     assert!(!format!("{diagnosis:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn what_a_form_leaves_empty_stays_as_it_was_when_an_account_is_connected_again() {
+    let mut stage = Stage::new();
+    let process = stage.process().await;
+    let id = sign_in(&stage, &process, "ada").await;
+    let again = Begin { integration: Some(id), ..begin("form") };
+    let begun = process.vault.begin(stage.owner, again).await.unwrap();
+    let fields = [("password".to_owned(), "hunter3".into())].into_iter().collect();
+    let again = process.finish("form", &begun.state, Proof::Form(fields)).await.unwrap();
+    assert_eq!((again.id, again.account.name.as_str()), (id, "ada"));
+    assert_eq!(again.epoch, 2);
 }
 
 #[tokio::test]

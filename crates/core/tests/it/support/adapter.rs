@@ -199,10 +199,12 @@ impl Provider for Adapter {
                 let (code, verifier) = (code.expose(), verifier.expose());
                 (json!({"ask": "redeem", "code": code, "verifier": verifier}), None)
             }
-            Evidence::Form(mut fields) => (
-                json!({"ask": "form", "account": fields["name"].expose()}),
-                fields.remove("password"),
-            ),
+            Evidence::Form { mut fields, previous } => {
+                // Whoever leaves the name empty means the one that was connected before.
+                let name = fields.get("name").map(Secret::expose);
+                let name = name.map_or_else(|| previous.expect("a name").name, str::to_owned);
+                (json!({"ask": "form", "account": name}), fields.remove("password"))
+            }
             _ => panic!("no test connects in this way"),
         };
         let body = ask(http, proof).await?;

@@ -468,7 +468,9 @@ async fn each_code_has_its_meaning_for_a_call() {
 async fn each_code_has_its_meaning_for_a_sign_in() {
     for (status, code, _, _, expected) in CODES {
         let script = Script::default().on(SESSION, *status, &page(code));
-        let refused = provider().redeem(&script, now(), Evidence::Form(form(&[]))).await;
+        let refused = provider()
+            .redeem(&script, now(), Evidence::Form { fields: form(&[]), previous: None })
+            .await;
         assert_eq!(sign_in(&refused.unwrap_err()), *expected, "{status} {code}");
         let most = if *code == "error.security.generic" { 2 } else { 1 };
         assert_eq!(script.asked().len(), most, "{status} {code}");
