@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use evergrant::clock::later;
 use evergrant::integration::Status;
 use evergrant::provider::{Provider, Renewal};
 use evergrant::seal::{Field, Place};
@@ -12,7 +13,7 @@ use evergrant::vault::{Begin, Proof};
 use evergrant::{IntegrationId, TokenError};
 
 use crate::quota::process_of;
-use crate::support::{Adapter, Process, Rotation, Stage, begin};
+use crate::support::{Adapter, Fault, Process, Rotation, Stage, begin};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -125,6 +126,41 @@ async fn nothing_is_kept_alive_that_needs_its_user() {
     assert!(matches!(stage.status(id).await, Status::NeedsReconnect { .. }));
     stage.live(MINUTE * 10).await;
     assert_eq!(stage.world.refreshes(), refreshes);
+}
+
+#[tokio::test]
+async fn a_kept_login_that_is_refused_is_not_told_as_a_lost_answer() {
+    let mut stage = Stage::new();
+    let form = Adapter::new("form", Rotation::Strict, Renewal::OnDemand).by_form();
+    let process = process_of(&mut stage, form).await;
+    let id = sign_in(&stage, &process, "ada").await;
+    stage.pass(Duration::from_hours(2)).await;
+    stage.world.with(|ledger| ledger.faults.extend([Fault::AnswerLost, Fault::Reject]));
+    assert!(matches!(process.token(id).await, Err(TokenError::Unavailable { .. })));
+    stage.pass(Duration::from_hours(2)).await;
+    let refused = stage.run(process.token(id)).await;
+    let Err(TokenError::ReconnectRequired { why, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(why.code, "grant_revoked");
+}
+
+#[tokio::test]
+async fn a_login_is_forgotten_with_its_integration_however_long_its_revocation_takes() {
+    let mut stage = Stage::new();
+    let process = stage.process().await;
+    let id = sign_in(&stage, &process, "ada").await;
+    let epoch = stage.row(id).await.unwrap().version.epoch;
+    stage.world.with(|ledger| ledger.standing = Some(Fault::Down(5)));
+    process.vault.disconnect(stage.owner, id).await.unwrap();
+    stage.settle().await;
+    let now = stage.store.now().await.unwrap();
+    let later = later(now, Duration::from_hours(1));
+    let debts = stage.store.claim_debts(later, later, 10).await.unwrap();
+    let [debt] = &debts[..] else { panic!("{}", debts.len()) };
+    let subject = id.to_string();
+    let place = Place { tenant: "test", subject: &subject, field: Field::Grant, epoch };
+    let plain = process.seal.open(place, &debt.sealed).unwrap();
+    let grant: serde_json::Value = serde_json::from_slice(&plain).unwrap();
+    assert!(grant["refresh_token"].is_string() && grant["login"].is_null());
 }
 
 #[tokio::test]
