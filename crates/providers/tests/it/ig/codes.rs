@@ -140,42 +140,42 @@ const CODES: &[(u16, &str, &str, &str, &str)] = &[
     (
         400,
         "error.security.api-key-missing",
-        "accepted",
+        "key",
         "operator api_key_invalid",
         "operator api_key_invalid",
     ),
     (
         403,
         "error.security.api-key-invalid",
-        "accepted",
+        "key",
         "operator api_key_invalid",
         "operator api_key_invalid",
     ),
     (
         403,
         "error.security.api-key-disabled",
-        "accepted",
+        "key",
         "operator api_key_refused",
         "operator api_key_refused",
     ),
     (
         403,
         "error.security.api-key-revoked",
-        "accepted",
+        "key",
         "operator api_key_refused",
         "operator api_key_refused",
     ),
     (
         403,
         "error.security.api-key-restricted",
-        "accepted",
+        "key",
         "operator api_key_refused",
         "operator api_key_refused",
     ),
     (
         403,
         "unauthorised.api-key.revoked",
-        "accepted",
+        "key",
         "operator api_key_refused",
         "operator api_key_refused",
     ),
@@ -392,6 +392,7 @@ fn verdict(status: u16, code: &str) -> String {
         Verdict::Accepted => "accepted".to_owned(),
         Verdict::TokenRejected { .. } => "token".to_owned(),
         Verdict::Unavailable => "down".to_owned(),
+        Verdict::Misconfigured(_) => "key".to_owned(),
         Verdict::Throttled { allowance: Some(kind), retry_after } => {
             format!("{kind} {}", retry_after.unwrap().as_secs())
         }
