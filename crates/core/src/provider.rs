@@ -424,7 +424,7 @@ pub enum Verdict {
     },
     /// The registration itself was refused, whoever's token it was: nobody calls with it but a probe from
     /// time to time, until one is answered otherwise.
-    Misconfigured(Failure),
+    Misconfigured(Box<Failure>),
     /// Too many calls.
     Throttled {
         /// How long to wait.

@@ -254,7 +254,7 @@ impl Api {
                     }
                 }
                 Some(Ok((_, Verdict::Misconfigured(why)))) => {
-                    return Err(self.vault.call_refused(&*self.provider, why).await.into());
+                    return Err(self.vault.call_refused(&*self.provider, *why).await.into());
                 }
                 Some(done) => return done.map(|(response, _)| response),
             }

@@ -42,7 +42,7 @@ pub(super) fn judge(response: &Response) -> Verdict {
         // A key of another client's says nothing of the users that it serves.
         Some(Kind::Key) if code.as_deref() != Some(words::NOT_THIS_CLIENTS_KEY) => {
             if let Err(CallError::Token(TokenError::Misconfigured(why))) = meaning(response) {
-                return Verdict::Misconfigured(why);
+                return Verdict::Misconfigured(Box::new(why));
             }
         }
         Some(Kind::Down) => return Verdict::Unavailable,

@@ -255,7 +255,11 @@ impl Provider for Adapter {
             401 => Verdict::TokenRejected { claims: None },
             402 => {
                 let message = "Acme: the registration.";
-                Verdict::Misconfigured(Failure::new("key_refused", Actor::Operator, message))
+                Verdict::Misconfigured(Box::new(Failure::new(
+                    "key_refused",
+                    Actor::Operator,
+                    message,
+                )))
             }
             429 => {
                 let named = response.headers().get("allowance").and_then(|name| name.to_str().ok());
