@@ -1,14 +1,14 @@
 //! What IG allows: by API key, by account, for dealing, and for past prices (contract, section 3).
 //!
 //! The figures that IG publishes for a key are asked for when a call would have to wait, at most once
-//! an hour. Two less are used than are published: users report that IG counts more than they send.
+//! an hour; and after IG said stop although there was room, at most once in five minutes. Two less are used than are published: users report that IG counts more than they send.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use evergrant::clock::later;
 use evergrant::quota::{Draw, Rule};
-use evergrant::{Account, Api, CallError, Request, Secret};
+use evergrant::{Account, Api, CallError, Repeat, Request, Secret};
 use http::Method;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -23,7 +23,7 @@ use super::{Environment, Ig, session};
 const MINUTE: Duration = Duration::from_mins(1);
 /// How long figures count as known.
 const KNOWN_FOR: Duration = Duration::from_hours(1);
-/// How long nobody asks again after IG did not say.
+/// How long nobody asks again after IG did not say, or said what is in doubt.
 const FAILED_FOR: Duration = Duration::from_mins(5);
 /// How much less is used than is published.
 const LESS: u32 = 2;
@@ -63,6 +63,8 @@ struct Learned {
     figures: Option<Figures>,
     /// Until when nobody asks again.
     until: Timestamp,
+    /// The same where there is doubt about them.
+    until_doubted: Timestamp,
 }
 
 impl Ig {
@@ -77,8 +79,7 @@ impl Ig {
         };
         let named = request.headers().get(session::ACCOUNT).and_then(|id| id.to_str().ok());
         let of = named.or(account.map(|account| account.name.as_str()));
-        let path = request.uri().path();
-        let path = path.strip_prefix(self.manifest.base_url.path()).unwrap_or(path);
+        let path = self.path(request);
         if let Some(of) = of.filter(|_| deals(request.method(), path)) {
             return vec![window(TRADING, of, figures.trading)];
         }
@@ -90,12 +91,24 @@ impl Ig {
         draws
     }
 
-    /// Asks what IG allows this key, unless that is known or was asked lately.
-    pub(super) async fn learned(&self, api: &Api) {
+    /// Deals are sent once, whoever sends them.
+    pub(super) fn repeated(&self, request: &Request) -> Option<Repeat> {
+        deals(request.method(), self.path(request)).then_some(Repeat::Once)
+    }
+
+    /// The path below IG's own.
+    fn path<'a>(&self, request: &'a Request) -> &'a str {
+        let path = request.uri().path();
+        path.strip_prefix(self.manifest.base_url.path()).unwrap_or(path)
+    }
+
+    /// Asks what IG allows this key, unless that is known beyond doubt or was asked lately.
+    pub(super) async fn learned(&self, api: &Api, doubt: bool) {
         let Some(key) = self.key.get() else { return };
         // Whoever comes meanwhile waits for the answer, and finds it.
         let _asking = self.allowances.asking.lock().await;
-        let fresh = |known: &Learned| known.key == key && api.now() < known.until;
+        let until = |known: &Learned| if doubt { known.until_doubted } else { known.until };
+        let fresh = |known: &Learned| known.key == key && api.now() < until(known);
         if self.allowances.known().as_ref().is_some_and(fresh) {
             return;
         }
@@ -106,8 +119,9 @@ impl Ig {
                 None
             }
         };
-        let until = later(api.now(), if figures.is_some() { KNOWN_FOR } else { FAILED_FOR });
-        self.allowances.know(Learned { key, figures, until });
+        let until_doubted = later(api.now(), FAILED_FOR);
+        let until = figures.map_or(until_doubted, |_| later(api.now(), KNOWN_FOR));
+        self.allowances.know(Learned { key, figures, until, until_doubted });
     }
 
     /// The key's own figures (contract, section 4.4).

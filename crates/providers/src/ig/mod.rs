@@ -23,7 +23,7 @@ use evergrant::provider::{
     Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
 };
 use evergrant::quota::Draw;
-use evergrant::{AccessToken, Account, Api, Grant, Request, Response, Transport};
+use evergrant::{AccessToken, Account, Api, Grant, Repeat, Request, Response, Transport};
 use jiff::Timestamp;
 use url::Url;
 
@@ -157,8 +157,21 @@ impl Provider for Ig {
         self.drawn(request, account)
     }
 
-    async fn learn(&self, api: &Api) {
-        self.learned(api).await;
+    /// What was meant for one of IG's two worlds would happen in the other.
+    fn serves(&self, account: &Account) -> Result<(), Failure> {
+        let theirs = account.id.split_once(':').map_or("", |(environment, _)| environment);
+        if theirs == self.environment.as_str() {
+            return Ok(());
+        }
+        Err(words::wrong_environment(theirs, self.environment))
+    }
+
+    fn repeat(&self, request: &Request) -> Option<Repeat> {
+        self.repeated(request)
+    }
+
+    async fn learn(&self, api: &Api, doubt: bool) {
+        self.learned(api, doubt).await;
     }
 
     fn markets(&self) -> Option<&dyn Markets> {

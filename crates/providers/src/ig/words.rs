@@ -72,6 +72,9 @@ pub(super) const TRADING: &str = "trading";
 /// The allowance of past prices in one account.
 pub(super) const HISTORY: &str = "history";
 
+/// IG's code of a key that is another client's than the one who signed in.
+pub(super) const NOT_THIS_CLIENTS_KEY: &str = "unauthorised.clientId.api-key.mismatch";
+
 /// The code of a login that IG has locked.
 pub(super) const LOCKED: &str = "login_locked";
 
@@ -257,7 +260,7 @@ pub(crate) const ROWS: &[Row] = &[
         words("api_key_refused", Class::Operator, "IG has disabled the API key.", KEY),
     ),
     row(
-        &["unauthorised.clientId.api-key.mismatch"],
+        &[NOT_THIS_CLIENTS_KEY],
         Kind::Key,
         words("api_key_of_another", Class::Operator, "The API key is another client's.", KEY),
     ),

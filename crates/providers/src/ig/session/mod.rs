@@ -68,7 +68,7 @@ impl Sessions {
         now: Timestamp,
         evidence: Evidence,
     ) -> Result<Redeemed, AuthError> {
-        let Evidence::Form(fields) = evidence else {
+        let Evidence::Form { fields, .. } = evidence else {
             return Err(AuthError::Rejected(dictionary::WRONG_EVIDENCE.failure()));
         };
         let form = form::read(&fields).map_err(AuthError::Rejected)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use evergrant::capability::TradingAccount;
 use evergrant::quota::{Draw, Rule};
-use evergrant::{Account, CallError, Request};
+use evergrant::{Account, CallError, Repeat, Request, TokenError};
 use evergrant_providers::ig::Environment;
 use http::Method;
 
@@ -174,4 +174,71 @@ async fn a_session_of_version_2_acts_in_its_own_account_alone() {
     let own = office.api.clone().within("ABC123");
     office.run(provider.trading().unwrap().accounts(&own)).await.unwrap();
     assert_eq!(office.seen().len(), 2);
+}
+
+/// An office that IG tells to stop, and then that it allows six calls a minute.
+async fn stopped() -> Office {
+    let mut stop = true;
+    Office::new(move |request| {
+        let path = request.uri().path();
+        Ok(if path.ends_with("/operations/application") {
+            let figures = fixture("operations_application_GET_v1_200");
+            said(
+                200,
+                &figures
+                    .replace("\"allowanceAccountOverall\": 30", "\"allowanceAccountOverall\": 6"),
+            )
+        } else if path.ends_with("/accounts") && std::mem::take(&mut stop) {
+            said(403, &error("error.public-api.exceeded-account-allowance"))
+        } else {
+            said(200, &fixture("accounts_GET_v1_200"))
+        })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_stop_where_there_was_room_puts_the_figures_in_doubt_and_they_are_asked_for_again() {
+    let office = stopped().await;
+    accounts(&office).await.unwrap();
+    assert_eq!(learned(&office), 1);
+    // The question was one of the four of six a minute, and the call another.
+    let began = evergrant::Clock::now(&office.house.clock);
+    for _ in 0..2 {
+        accounts(&office).await.unwrap();
+    }
+    assert_eq!(evergrant::Clock::now(&office.house.clock), began);
+    accounts(&office).await.unwrap();
+    assert!(evergrant::Clock::now(&office.house.clock) > began);
+    assert_eq!(learned(&office), 1);
+}
+
+#[test]
+fn a_deal_is_sent_once_whoever_sends_it_and_only_in_its_own_environment() {
+    let repeat = |method, path: &str| provider().repeat(&request(method, path));
+    for (method, path) in [
+        (Method::POST, "/positions/otc"),
+        (Method::PUT, "/positions/otc/DIAAAA"),
+        (Method::DELETE, "/workingorders/otc/DIAAAA"),
+    ] {
+        assert_eq!(repeat(method, path), Some(Repeat::Once), "{path}");
+    }
+    assert_eq!(repeat(Method::GET, "/positions"), None);
+    assert_eq!(repeat(Method::POST, "/watchlists"), None);
+    assert!(provider().serves(&account()).is_ok());
+    let refused = provider_in(Environment::Live).serves(&account()).unwrap_err();
+    assert_eq!(refused.code, "environment_mismatch");
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_on_a_call_stops_the_calls_of_everybody() {
+    let refusing = Office::new(|_| Ok(said(403, &error("error.security.api-key-revoked")))).await;
+    for _ in 0..5 {
+        let refused = accounts(&refusing).await;
+        let Err(CallError::Token(TokenError::Misconfigured(failure))) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(failure.code, "api_key_refused");
+    }
+    assert_eq!(refusing.seen().len(), 1);
 }

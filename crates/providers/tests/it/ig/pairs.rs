@@ -66,7 +66,10 @@ async fn another_account_is_switched_to_once_and_the_default_stays() {
 #[tokio::test]
 async fn an_account_that_the_login_lacks_is_refused_without_a_switch() {
     let script = login().on(SESSION, 204, "");
-    let filled = Evidence::Form(form(&[("session_version", "2"), ("account_id", "ABC124")]));
+    let filled = Evidence::Form {
+        fields: form(&[("session_version", "2"), ("account_id", "ABC124")]),
+        previous: None,
+    };
     let refused = provider().redeem(&script, now(), filled).await;
     let Err(AuthError::Rejected(failure)) = refused else { panic!("{refused:?}") };
     assert_eq!(failure.code, "account_unknown");

@@ -95,7 +95,7 @@ async fn an_account_is_one_of_the_logins_own() {
     signed_in(&script, &[("account_id", "ABC123")]).await;
     assert_eq!(asked(&script).len(), 1);
     let script = login().on("/gateway/deal/accounts", 200, &accounts);
-    let filled = Evidence::Form(form(&[("account_id", "ABC124")]));
+    let filled = Evidence::Form { fields: form(&[("account_id", "ABC124")]), previous: None };
     let refused = provider().redeem(&script, now(), filled).await;
     let Err(AuthError::Rejected(failure)) = refused else { panic!("{refused:?}") };
     assert_eq!(failure.code, "account_unknown");
@@ -110,7 +110,9 @@ async fn a_password_that_is_refused_is_sent_once() {
         ("error_security-too-many-failed-attempts_401", "login_locked"),
     ] {
         let script = Script::default().on(SESSION, 401, &fixture(example));
-        let refused = provider().redeem(&script, now(), Evidence::Form(form(&[]))).await;
+        let refused = provider()
+            .redeem(&script, now(), Evidence::Form { fields: form(&[]), previous: None })
+            .await;
         let Err(AuthError::Rejected(failure)) = refused else { panic!("{refused:?}") };
         assert_eq!((failure.code.as_str(), failure.actor), (code, Actor::User));
         assert!(failure.provider_code.unwrap().starts_with("error.security."));
@@ -134,7 +136,9 @@ async fn a_refusal_without_a_reason_is_asked_once_more() {
     );
     signed_in(&script, &[]).await;
     let script = Script::default().on(SESSION, 401, &error("error.security.generic"));
-    let refused = provider().redeem(&script, now(), Evidence::Form(form(&[]))).await;
+    let refused = provider()
+        .redeem(&script, now(), Evidence::Form { fields: form(&[]), previous: None })
+        .await;
     let Err(AuthError::Rejected(failure)) = refused else { panic!("{refused:?}") };
     assert_eq!(failure.code, "login_refused");
     assert_eq!(script.asked().len(), 2);
@@ -182,7 +186,9 @@ async fn a_password_is_encrypted_where_ig_wants_it_and_ever_after() {
     let required = error("error.public-api.failure.encryption.required");
     let script =
         Script::default().on(SESSION, 400, &required).on(encryption, 200, &given.to_string());
-    let refused = provider().redeem(&script, now(), Evidence::Form(form(&[]))).await;
+    let refused = provider()
+        .redeem(&script, now(), Evidence::Form { fields: form(&[]), previous: None })
+        .await;
     assert!(matches!(refused, Err(AuthError::Rejected(_))), "{refused:?}");
     assert_eq!(script.asked().len(), 3);
 }
