@@ -222,6 +222,56 @@ async fn a_password_that_was_changed_is_tried_once_and_locks_nobody_out() {
 }
 
 #[tokio::test]
+async fn two_accounts_of_one_login_are_two_connections() {
+    let play = Play::new().await;
+    let (first, own) = play.connect(&[]).await;
+    let (second, other) = play.connect(&[("account_id", "XYZ987")]).await;
+    assert_ne!(first.id, second.id);
+    assert_eq!((own.account().name.as_str(), other.account().name.as_str()), ("ABC123", "XYZ987"));
+    assert_eq!((first.label.as_str(), second.label.as_str()), ("ABC123", "XYZ987"));
+}
+
+#[tokio::test]
+async fn closing_waits_where_ig_counts_it() {
+    let play = Play::new().await;
+    let (_, api) = play.connect(&[]).await;
+    play.direct("allowances", json!({ "account": 0 })).await;
+    let close = || {
+        let request = api.request(http::Method::DELETE, "/workingorders/otc/DIAAAA").unwrap();
+        request.header("version", "2").body(bytes::Bytes::new()).unwrap()
+    };
+    for _ in 0..2 {
+        let _ = play.house.run(api.send(close())).await;
+    }
+    let sent = || {
+        let requests = play.stage.ledger().requests();
+        let asked = requests.iter().filter(|seen| seen.method == "DELETE");
+        asked.map(|seen| seen.at.as_second()).collect::<Vec<_>>()
+    };
+    let at = sent();
+    assert!(at.windows(2).all(|two| two[1] - two[0] >= 60), "within the minute: {at:?}");
+    play.direct("allowances", json!({ "account": 30 })).await;
+    play.pass(5 * 60);
+    let _ = play.house.run(api.send(close())).await;
+    assert_eq!(sent().len(), at.len() + 1, "and then it is sent");
+}
+
+#[tokio::test]
+async fn a_disconnect_ends_the_session_though_its_token_is_dead() {
+    let play = Play::new().await;
+    let (integration, api) = play.connect(&[("keep_login", "yes")]).await;
+    play.accounts(&api).await.unwrap();
+    play.pass(2 * 60);
+    let vault = &play.house.vault;
+    play.house.run(vault.disconnect(play.house.owner, integration.id)).await.unwrap();
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(play.seen("DELETE", "/session"), (1, 1));
+    assert_eq!((play.logins(), play.refreshes()), ((1, 0), (1, 0)), "the login is not used");
+}
+
+#[tokio::test]
 async fn a_disconnect_ends_the_session() {
     for version in ["3", "2"] {
         let play = Play::new().await;
