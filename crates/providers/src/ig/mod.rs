@@ -29,7 +29,7 @@ use url::Url;
 
 use key::Key;
 use limits::Allowances;
-use session::Sessions;
+use session::{Attempts, Sessions};
 pub use settings::{Environment, Settings};
 
 use crate::SettingsError;
@@ -78,7 +78,8 @@ pub(crate) fn provider(
         patience: PATIENCE,
     };
     let environment = settings.environment;
-    let sessions = Sessions { base_url, environment, key: Arc::clone(&key) };
+    let attempts = Attempts::default();
+    let sessions = Sessions { base_url, environment, key: Arc::clone(&key), attempts };
     let allowances = Allowances::default();
     let tree = markets::Tree::default();
     Ok(Arc::new(Ig { manifest, environment, key, sessions, allowances, tree }))
