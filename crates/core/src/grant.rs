@@ -150,6 +150,8 @@ pub(crate) struct LiveToken {
     /// The integration's revision when this token was read; older than the last change, it is dead.
     pub(crate) revision: i64,
     pub(crate) secret: Secret,
+    /// What [`Provider::token_type`](crate::provider::Provider::token_type) says of it.
+    pub(crate) kind: &'static str,
     pub(crate) scopes: Vec<String>,
     pub(crate) obtained_at: Timestamp,
     pub(crate) expires_at: Timestamp,
@@ -206,9 +208,15 @@ impl AccessToken {
         }
     }
 
-    /// The token itself, for an `Authorization` header.
+    /// The token itself, for an `Authorization` header unless [`token_type`](Self::token_type) says
+    /// otherwise.
     pub fn secret(&self) -> &Secret {
         &self.token.secret
+    }
+
+    /// How it is presented: `Bearer`, or a name of the provider's own (RFC 6749, section 7.1).
+    pub fn token_type(&self) -> &'static str {
+        self.token.kind
     }
 
     /// The integration it belongs to.

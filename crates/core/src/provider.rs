@@ -530,6 +530,12 @@ pub trait Provider: Send + Sync + 'static {
     /// Puts the token on a request. Pure.
     fn sign(&self, request: &mut Request, token: &AccessToken);
 
+    /// How a caller who calls the provider itself presents this grant's access token: `Bearer`, or a
+    /// name of the provider's own for what belongs into other headers (RFC 6749, section 7.1).
+    fn token_type(&self, _grant: &Grant) -> &'static str {
+        "Bearer"
+    }
+
     /// Reads what an answer says about the token. Pure.
     fn judge(&self, response: &Response) -> Verdict;
 

@@ -25,7 +25,7 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
     let secret = token.secret().expose();
     let body = json!({
         "access_token": secret,
-        "token_type": "Bearer",
+        "token_type": token.token_type(),
         "expires_at": token.expires_at(),
         "scopes": token.scopes(),
         "warning": warning,

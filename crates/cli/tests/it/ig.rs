@@ -59,6 +59,19 @@ async fn an_account_is_connected_from_the_environment_without_a_question() {
 }
 
 #[tokio::test]
+async fn a_token_says_whether_it_is_a_bearer_or_two_headers() {
+    let bench = bench().await;
+    for (version, kind) in [("3", "Bearer"), ("2", "IG-CST")] {
+        let field = format!("--field=session_version={version}");
+        let id = bench.ok(&["connect", "ig", &field]).await;
+        let token = read(&bench.ok(&["token", &id, "--json"]).await);
+        assert_eq!(token["token_type"], kind);
+        let secret = token["access_token"].as_str().unwrap();
+        assert_eq!(secret.starts_with("CST-") && secret.contains("|XST-"), version == "2");
+    }
+}
+
+#[tokio::test]
 async fn markets_are_walked_searched_and_shown_at_the_terminal() {
     let bench = bench().await;
     let id = bench.ok(&["connect", "ig"]).await;

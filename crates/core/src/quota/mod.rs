@@ -1,6 +1,6 @@
 //! Allowances that all processes share: counted in the database, whoever calls.
 //!
-//! A [`Budget`](crate::budget) keeps one process within what an account takes at a time. Some providers
+//! A budget keeps one process within what an account takes at a time. Some providers
 //! also count calls by the minute, so few of them that replicas must not each have their own count, and
 //! punish overstepping. What a request draws on says its provider ([`Provider::draws`]). The rules, each
 //! with a test of its name:

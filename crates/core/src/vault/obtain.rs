@@ -196,6 +196,7 @@ impl Vault {
         let clock = &self.0.parts.clock;
         // More than its whole life left means that the wall clock was set back since.
         let left = crate::clock::until(clock.now(), grant.expires_at).min(grant.lifetime());
+        let provider = self.0.parts.providers.find(&row.provider);
         let token = Arc::new(LiveToken {
             id: row.id,
             owner: row.owner,
@@ -204,6 +205,7 @@ impl Vault {
             version,
             revision: row.revision,
             secret: grant.access.clone(),
+            kind: provider.map_or("Bearer", |provider| provider.token_type(grant)),
             scopes: grant.scopes.clone(),
             obtained_at: grant.obtained_at,
             expires_at: grant.expires_at,

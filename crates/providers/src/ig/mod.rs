@@ -150,6 +150,10 @@ impl Provider for Ig {
         self.sessions.sign(request, token);
     }
 
+    fn token_type(&self, grant: &Grant) -> &'static str {
+        session::token_type(grant)
+    }
+
     fn judge(&self, response: &Response) -> Verdict {
         refusal::judge(response)
     }

@@ -31,7 +31,8 @@ pub(crate) struct TokenBody<'a> {
     /// The token.
     #[schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9…")]
     access_token: &'a str,
-    /// Always `Bearer`.
+    /// How it is presented: `Bearer` in an `Authorization` header; any other is a name of the
+    /// provider's own, for what it takes in headers of its own.
     #[schema(example = "Bearer")]
     token_type: &'a str,
     /// When it stops working.
@@ -161,7 +162,7 @@ fn body(token: &AccessToken) -> serde_json::Result<Vec<u8>> {
     let plain = secret.bytes().fold(0, |found, b| found | special(b)) == 0;
     let rest = TokenBody {
         access_token: if plain { "" } else { secret },
-        token_type: "Bearer",
+        token_type: token.token_type(),
         expires_at: token.expires_at(),
         scopes: token.scopes(),
         warning: token.warning(),

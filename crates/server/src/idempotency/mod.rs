@@ -32,7 +32,7 @@ use evergrant::capability::Once;
 use evergrant::{IntegrationId, UserId};
 use evergrant_store::{ClaimId, Effect};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName};
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
@@ -114,8 +114,8 @@ impl<T, const LIMIT: usize> Keyed<T, LIMIT> {
     {
         // As it came, and as what it says.
         let (parts, bytes, asked) = self.read(app, owner, LIMIT, 2).await?;
-        let none = bytes.is_empty() && !parts.headers.contains_key(header::CONTENT_TYPE);
-        let null = none.then(|| serde_json::from_str("null").ok()).flatten();
+        // Whatever type it says it is of: there are clients that name one with every request.
+        let null = bytes.is_empty().then(|| serde_json::from_str("null").ok()).flatten();
         let body = match null {
             Some(null) => null,
             None => json(parts, bytes).await?,

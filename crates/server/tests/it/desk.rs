@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
-use crate::acme::{Acme, url};
+use crate::acme::{Acme, BANK, url};
 
 /// One of Acme's providers.
 pub(crate) struct Desk {
@@ -33,6 +33,11 @@ impl Provider for Desk {
 
     fn ready(&self) -> Result<(), Failure> {
         self.acme.registered()
+    }
+
+    /// A bank's token is no bearer's.
+    fn token_type(&self, _: &Grant) -> &'static str {
+        if self.manifest.key.as_str() == BANK { "Acme-Vault" } else { "Bearer" }
     }
 
     fn authorize_url(&self, ask: &AuthorizeAsk<'_>) -> Option<Url> {

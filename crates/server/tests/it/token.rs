@@ -6,8 +6,8 @@ use evergrant::provider::AuthError;
 use evergrant_server::problem::Code;
 use serde_json::json;
 
-use crate::acme::{LIFE, outage, revoked, secret_expired};
-use crate::app::{TestApp, at};
+use crate::acme::{BANK, LIFE, outage, revoked, secret_expired};
+use crate::app::{CALLBACK, TestApp, at};
 use crate::snapshot;
 
 /// Into the last quarter of a token's margin: it works, and a newer one is wanted.
@@ -20,6 +20,24 @@ async fn no_cache_may_keep_a_token() {
     let answer = t.alice.get(&at(&id, "token/")).await.expect(200);
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(answer.header("content-type"), "application/json");
+}
+
+#[tokio::test]
+async fn a_token_says_how_it_is_presented() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    let token = t.alice.get(&at(&id, "token/")).await.expect(200).json();
+    assert_eq!(token["token_type"], "Bearer");
+    let state = t.alice.begin(json!({ "provider": BANK })).await;
+    let fields = json!({ "login": "adele", "password": "hunter2-of-adele" });
+    let body = json!({ "provider": BANK, "state": state, "fields": fields });
+    let bank = t.alice.post(CALLBACK, body).await.expect(201).json();
+    let url = at(bank["id"].as_str().unwrap(), "token/");
+    let token = t.alice.get(&url).await.expect(200).json();
+    assert_eq!(token["token_type"], "Acme-Vault");
+    let report = json!({ "refused": token["access_token"] });
+    let token = t.alice.post(&url, report).await.expect(200).json();
+    assert_eq!(token["token_type"], "Acme-Vault");
 }
 
 #[tokio::test]

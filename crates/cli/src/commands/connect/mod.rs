@@ -28,7 +28,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What to connect, such as `microsoft_calendar`
+    /// What to connect, such as `microsoft_calendar` or `ig`
     provider: String,
     /// Whose account it becomes; needed only where there are several users
     #[arg(long, value_name = "NAME")]

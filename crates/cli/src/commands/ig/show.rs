@@ -78,9 +78,13 @@ pub(super) fn deal(deal: &Value) -> String {
     let of = |name: &str| match &deal[name] {
         Value::Null => String::new(),
         Value::String(text) => plain(text),
-        other => other.to_string(),
+        // As in the lists: 1, and not 1.0.
+        other => other.as_f64().map_or_else(|| other.to_string(), |value| value.to_string()),
     };
-    let profit = [of("profit"), of("profit_currency")].join(" ");
+    let profit = match of("profit") {
+        none if none.is_empty() => none,
+        profit => format!("{profit} {}", of("profit_currency")).trim().to_owned(),
+    };
     lines(&[
         ("reference", of("reference")),
         ("outcome", of("outcome")),
@@ -94,7 +98,7 @@ pub(super) fn deal(deal: &Value) -> String {
         ("level", of("level")),
         ("stop", of("stop_level")),
         ("limit", of("limit_level")),
-        ("profit", profit.trim().to_owned()),
+        ("profit", profit),
     ])
 }
 
@@ -126,5 +130,18 @@ reason     insufficient_funds
            There is not enough [2J money.
 size       0.5";
         assert_eq!(deal(&json!(rejected)), expected);
+    }
+
+    #[test]
+    fn a_deal_without_a_profit_names_no_currency() {
+        let currency = Some("GBP".to_owned());
+        let opened = Deal {
+            size: Some(1.0),
+            profit_currency: currency,
+            ..Deal::of("ref-1", DealOutcome::Done)
+        };
+        assert_eq!(deal(&json!(opened)), "reference  ref-1\noutcome    done\nsize       1");
+        let closed = Deal { profit: Some(-3.0), size: None, ..opened };
+        assert_eq!(deal(&json!(closed)), "reference  ref-1\noutcome    done\nprofit     -3 GBP");
     }
 }

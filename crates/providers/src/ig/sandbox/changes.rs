@@ -15,6 +15,8 @@ const PATHS: &[&str] = &[
     "expire {\"identifier\"?:text}",
     "revoke {\"identifier\"?:text}",
     "rotation {\"kind\":\"strict\"|\"grace\"|\"reusable\",\"seconds\"?:number}",
+    "reuse {\"ends_session\":bool}",
+    "logout {\"ends_refresh\":bool}",
     "lifetime {\"claimed\":number|null}",
     "second_login {\"kills\":bool}",
     "password {\"identifier\":text,\"password\":text}",
@@ -47,6 +49,18 @@ struct Whose {
 struct Turning {
     kind: String,
     seconds: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reuse {
+    ends_session: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Logout {
+    ends_refresh: bool,
 }
 
 #[derive(Deserialize)]
@@ -124,6 +138,14 @@ pub(super) fn change(world: &mut World, path: &str, body: &Value) -> Result<Valu
             world.sessions.end(meant, "revoked");
         }
         "rotation" => return turn(world, &read(body)?),
+        "reuse" => {
+            let Reuse { ends_session } = read(body)?;
+            world.sessions.reuse_ends = ends_session;
+        }
+        "logout" => {
+            let Logout { ends_refresh } = read(body)?;
+            world.sessions.outlives_logout = !ends_refresh;
+        }
         "lifetime" => {
             let Lifetime { claimed } = read(body)?;
             world.sessions.claimed = claimed;

@@ -206,6 +206,8 @@ impl World {
     pub(super) fn switches(&self) -> Value {
         json!({
             "rotation": format!("{:?}", self.sessions.rotation),
+            "reuse_ends_session": self.sessions.reuse_ends,
+            "logout_ends_refresh": !self.sessions.outlives_logout,
             "claimed_lifetime": self.sessions.claimed,
             "second_login_kills": self.sessions.second_login_kills,
             "navigation_gone": self.navigation_gone,

@@ -55,6 +55,11 @@ pub(super) fn is_v2(granted: &[String]) -> bool {
     granted.iter().any(|scope| scope == V2)
 }
 
+/// What an access token is called: IG has no name for its pair of headers.
+pub(super) fn token_type(grant: &Grant) -> &'static str {
+    if is_v2(&grant.scopes) { "IG-CST" } else { "Bearer" }
+}
+
 /// How long the session can go on without being used, where that is longer than one of version 3 does.
 pub(super) fn life(grant: &Grant) -> Option<RefreshLife> {
     is_v2(&grant.scopes).then_some(RefreshLife::Idle(v2::LIFE))

@@ -46,7 +46,7 @@ async fn nothing_is_sent_while_the_applications_allowance_lasts_to_be_exceeded()
     }
     let before = floor.sent().len();
     let code = "error.public-api.exceeded-api-key-allowance";
-    floor.fault("ig", json!({}), 1, json!({ "ig_error": code }));
+    floor.fault("ig", &json!({}), 1, &json!({ "ig_error": code }));
     // 64 at once, and more of them in both processes while it lasts.
     let storm = async {
         let calls = (0..64).map(|number| processes[number % 2].navigate(id));
@@ -82,9 +82,9 @@ async fn a_stop_of_trading_leaves_reading_alone() {
     let code = "error.public-api.exceeded-account-trading-allowance";
     floor.fault(
         "ig",
-        json!({ "path": "/gateway/deal/positions/otc" }),
+        &json!({ "path": "/gateway/deal/positions/otc" }),
         1,
-        json!({ "ig_error": code }),
+        &json!({ "ig_error": code }),
     );
     let refused = floor.run(super::trades::open(&process, id, 1)).await;
     let Err(evergrant::CallError::Throttled { retry_after: Some(wait) }) = refused else {

@@ -162,14 +162,14 @@ impl Floor {
         process: &Process,
         fields: &[(&str, &str)],
     ) -> Result<Integration, ConnectError> {
-        let begin = Begin {
+        let ask = Begin {
             provider: "ig".into(),
             way: Way::Direct,
             redirect_uri: "http://localhost:8400/".parse().unwrap(),
             scopes: None,
             integration: None,
         };
-        let begun = process.vault.begin(self.owner, begin).await.unwrap();
+        let begun = process.vault.begin(self.owner, ask).await.unwrap();
         let mut form = BTreeMap::from([
             ("identifier".to_owned(), Secret::from("trader")),
             ("password".to_owned(), Secret::from("sandbox")),
@@ -216,7 +216,7 @@ impl Floor {
     }
 
     /// Scripts a fault.
-    pub(crate) fn fault(&self, place: &str, matching: Value, times: u32, deed: Value) {
+    pub(crate) fn fault(&self, place: &str, matching: &Value, times: u32, deed: &Value) {
         let fault = json!({ "where": place, "match": matching, "times": times, "do": deed });
         self.stage.script(serde_json::from_value(fault).unwrap()).unwrap();
     }

@@ -42,7 +42,7 @@ async fn a_trade_whose_answer_is_lost_is_unknown_then_done_and_there_is_one_posi
     let id = floor.kept(&process).await;
     let before = positions(&floor, &process, id).await;
     let lost = json!({ "drop_after_commit": true });
-    floor.fault("ig", json!({ "path": "/gateway/deal/positions/otc" }), 1, lost);
+    floor.fault("ig", &json!({ "path": "/gateway/deal/positions/otc" }), 1, &lost);
     let deal = floor.run(open(&process, id, 1)).await.unwrap();
     assert_eq!(deal.outcome, DealOutcome::Unknown, "{deal:?}");
     let api = process.api(id).await;
@@ -72,7 +72,7 @@ async fn a_trade_is_not_replayed_with_another_token_and_did_nothing() {
     floor.run(open(&process, id, 1)).await.unwrap();
     floor.change("expire", &json!({}));
     let invalid = json!({ "ig_error": "error.security.oauth-token-invalid" });
-    floor.fault("ig", json!({ "path": "/gateway/deal/positions/otc" }), 1, invalid);
+    floor.fault("ig", &json!({ "path": "/gateway/deal/positions/otc" }), 1, &invalid);
     let sent = floor.count(OPEN);
     let refused = floor.run(open(&process, id, 2)).await;
     let Err(CallError::Unavailable { sent: false, .. }) = refused else { panic!("{refused:?}") };

@@ -39,6 +39,20 @@ async fn a_pair_lives_six_hours_from_its_last_use_and_three_days_at_most() {
 }
 
 #[tokio::test]
+async fn a_pair_that_a_pair_fetched_ends_with_the_three_days_of_the_first() {
+    let hour = 60 * 60;
+    let mut desk = Desk::v2().await;
+    for _ in 0..14 {
+        desk.play.advance(5 * hour);
+        let answer = desk.get("/session?fetchSessionTokens=true").await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        desk.carry(&answer);
+    }
+    desk.play.advance(2 * hour);
+    assert_refused(&desk.get("/accounts").await, 401, CLIENT);
+}
+
+#[tokio::test]
 async fn a_second_v2_login_ends_the_pairs_but_no_v3_session() {
     let first = Desk::v2().await;
     let mut second = Desk { play: first.play, head: first.head.clone() };

@@ -50,8 +50,35 @@ async fn an_old_access_token_lives_on_beside_its_successor() {
 }
 
 #[tokio::test]
-async fn a_spent_refresh_token_ends_its_session() {
+async fn a_spent_refresh_token_is_refused_and_its_session_lives_on() {
     let mut desk = Desk::new();
+    let login = desk.log_in(3).await;
+    let answer = desk.refresh(&refresh_token(&login)).await;
+    let successor = answer.json["refresh_token"].clone();
+    desk.carry(&answer);
+    assert_refused(&desk.refresh(&refresh_token(&login)).await, 401, INVALID);
+    assert_eq!(desk.get("/accounts").await.status, 200);
+    assert_eq!(desk.refresh(&successor).await.status, 200);
+    assert_eq!(desk.counts().grants_revoked, 0);
+}
+
+#[tokio::test]
+async fn a_logout_leaves_the_refresh_token_where_that_is_switched_so() {
+    for ends in [true, false] {
+        let mut desk = Desk::new();
+        desk.direct("logout", json!({ "ends_refresh": ends })).await;
+        let login = desk.log_in(3).await;
+        assert_eq!(desk.delete("/session", 1, &json!({})).await.status, 204);
+        assert_refused(&desk.get("/accounts").await, 401, INVALID);
+        let answer = desk.refresh(&refresh_token(&login)).await;
+        assert_eq!(answer.status, if ends { 401 } else { 200 }, "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_spent_refresh_token_ends_its_session_where_that_is_switched_on() {
+    let mut desk = Desk::new();
+    desk.direct("reuse", json!({ "ends_session": true })).await;
     let login = desk.log_in(3).await;
     let answer = desk.refresh(&refresh_token(&login)).await;
     let successor = answer.json["refresh_token"].clone();

@@ -20,6 +20,10 @@ pub(super) struct Sessions {
     backstage: Backstage,
     /// What becomes of a refresh token that was used.
     pub(super) rotation: Rotation,
+    /// Whether a second use of a refresh token ends its whole session.
+    pub(super) reuse_ends: bool,
+    /// Whether a refresh token is good after the logout of its session (contract, 2.6: unknown).
+    pub(super) outlives_logout: bool,
     /// Whether a login ends all the sessions that its client had, those of v3 too.
     pub(super) second_login_kills: bool,
     /// What `expires_in` says instead of the truth.
@@ -47,6 +51,8 @@ impl Sessions {
         Self {
             backstage: backstage.clone(),
             rotation: Rotation::Once,
+            reuse_ends: false,
+            outlives_logout: false,
             second_login_kills: false,
             claimed: None,
             opened: Vec::new(),
@@ -58,7 +64,12 @@ impl Sessions {
 
     /// Ends the session of a call.
     pub(super) fn log_out(&mut self, call: &Call) {
-        if let Some(session) = self.of_call(call) {
+        let Some(session) = self.of_call(call) else { return };
+        if self.outlives_logout {
+            self.end_access(session);
+            self.end_pairs(session);
+            self.record(Event::Revoked, Kind::Access, Some((session, 0)), Some("logged out"));
+        } else {
             self.end_one(session, "logged out");
         }
     }

@@ -94,7 +94,9 @@ impl Sessions {
                 }
                 (Rotation::Once | Rotation::Grace(_), _) => {
                     self.record(Event::Reused, Kind::Refresh, named, None);
-                    self.end_one(session, "a spent refresh token was presented again");
+                    if self.reuse_ends {
+                        self.end_one(session, "a spent refresh token was presented again");
+                    }
                     return Err(OAUTH_INVALID);
                 }
                 (Rotation::Lenient | Rotation::Never, _) => {}
@@ -119,6 +121,14 @@ impl Sessions {
             if is_meant {
                 access.ends = access.ends.min(now);
             }
+        }
+    }
+
+    /// Ends the access tokens of a session; its refresh token stays good.
+    pub(super) fn end_access(&mut self, session: usize) {
+        let now = self.backstage.now();
+        for access in self.access.values_mut().filter(|access| access.session == session) {
+            access.ends = access.ends.min(now);
         }
     }
 

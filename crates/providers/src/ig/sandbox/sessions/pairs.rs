@@ -54,13 +54,16 @@ impl Sessions {
             self.record(Event::Revoked, Kind::Access, Some((session, 0)), Some(AGAIN));
         }
         let session = self.open(identifier, key);
-        self.pair(session, account)
+        self.pair(session, account, self.backstage.now())
     }
 
-    /// A further pair for the session of a call (contract, 2.4).
+    /// A further pair for the session of a call (contract, 2.4). One that was fetched with another
+    /// pair lives no longer than that: else a session of v2 would never meet its end.
     pub(in super::super) fn fetch_pair(&mut self, call: &Call, account: &str) -> Option<Security> {
         let session = self.of_call(call)?;
-        Some(self.pair(session, account))
+        let other = call.header("cst").filter(|_| call.bearer().is_none());
+        let began = other.and_then(|cst| self.pairs.get(cst)).map(|pair| pair.began);
+        Some(self.pair(session, account, began.unwrap_or_else(|| self.backstage.now())))
     }
 
     /// The session and the account of a pair that is good.
@@ -102,8 +105,15 @@ impl Sessions {
         Some(xst)
     }
 
-    fn pair(&mut self, session: usize, account: &str) -> Security {
-        let (began, used) = (self.backstage.now(), self.backstage.now());
+    /// Ends the pairs of a session.
+    pub(super) fn end_pairs(&mut self, session: usize) {
+        for pair in self.pairs.values_mut().filter(|pair| pair.session == session) {
+            pair.is_dead = true;
+        }
+    }
+
+    fn pair(&mut self, session: usize, account: &str, began: Timestamp) -> Security {
+        let used = self.backstage.now();
         let security = Security { cst: self.backstage.secret(), xst: self.backstage.secret() };
         let (xst, account) = (security.xst.clone(), account.to_owned());
         self.pairs.insert(
