@@ -80,8 +80,8 @@ pub(crate) fn provider(
     let environment = settings.environment;
     let sessions = Sessions { base_url, environment, key: Arc::clone(&key) };
     let allowances = Allowances::default();
-    let tree = markets::Tree::default();
-    Ok(Arc::new(Ig { manifest, environment, key, sessions, allowances, tree }))
+    let (tree, changes) = (markets::Tree::default(), trading::Queues::default());
+    Ok(Arc::new(Ig { manifest, environment, key, sessions, allowances, tree, changes }))
 }
 
 /// IG, as one registration may use it.
@@ -92,6 +92,7 @@ struct Ig {
     sessions: Sessions,
     allowances: Allowances,
     tree: markets::Tree,
+    changes: trading::Queues,
 }
 
 #[async_trait]
