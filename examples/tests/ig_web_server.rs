@@ -70,15 +70,14 @@ async fn world() -> World {
         .spawn()
         .unwrap();
     let (out, (to, log)) = (BufReader::new(server.stdout.take().unwrap()), channel());
-    #[expect(clippy::disallowed_methods, reason = "it ends with the server")]
     std::thread::spawn(move || {
         out.lines().map_while(Result::ok).try_for_each(|line| to.send(line))
     });
     let http = HttpTransport::new(HttpLimits::default(), None).unwrap();
-    let mut world =
-        World { stage, server, log, http: Arc::new(http), address: String::new(), _folder: folder };
+    let (http, address) = (Arc::new(http), String::new());
+    let mut world = World { stage, server, log, http, address, _folder: folder };
     let said = world.logged("listening at ");
-    world.address = said.split("listening at ").nth(1).unwrap().trim().to_owned();
+    said.split("listening at ").nth(1).unwrap().trim().clone_into(&mut world.address);
     world
 }
 

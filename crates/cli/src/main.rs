@@ -95,7 +95,7 @@ enum Command {
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output { json: cli.json };
-    match run(cli, output).await {
+    match Box::pin(run(cli, output)).await {
         Ok(code) => code,
         Err(error) => {
             output.error(&error);

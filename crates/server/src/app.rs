@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use evergrant::news::News;
-use evergrant::provider::ProviderKey;
+use evergrant::provider::{Connect, ProviderKey};
 use evergrant::{Clock, Entropy, Gateway, IntegrationId, UserId, Vault};
 use evergrant_store::Store;
 use jiff::Timestamp;
@@ -100,8 +100,8 @@ impl App {
             .map_err(|_| Problem::invalid("/provider", "`provider` must be a provider's key."))
     }
 
-    /// Adds the links that help with this integration: for the user to reconnect, for an
-    /// administrator to agree first.
+    /// Adds the links that help with this integration: for the user to reconnect, where that is done on
+    /// a page of the provider's, and for an administrator to agree first.
     pub(crate) async fn with_links(
         &self,
         problem: impl Into<Problem>,
@@ -113,6 +113,15 @@ impl App {
         if !by_user.contains(&problem.code()) {
             return problem;
         }
+        // What went wrong in the first place says more than that the rest is not known.
+        let Ok(integration) = self.0.vault.integration(owner, id).await else {
+            return problem;
+        };
+        let provider = self.0.vault.providers().find(&integration.provider);
+        if provider.is_none_or(|p| !matches!(p.manifest().connect, Connect::Redirect { .. })) {
+            // There is no page to lead to.
+            return problem;
+        }
         let link = self.0.vault.reconnect_link(owner, id);
         let problem = problem.with(
             "reconnect_url",
@@ -121,11 +130,7 @@ impl App {
         if problem.code() != Code::ConsentRequired {
             return problem;
         }
-        match self.0.vault.integration(owner, id).await {
-            Ok(integration) => self.with_consent_url(problem, &integration.provider),
-            // What went wrong in the first place says more.
-            Err(_) => problem,
-        }
+        self.with_consent_url(problem, &integration.provider)
     }
 
     /// Adds the page to forward to an administrator, where that is what helps.

@@ -104,7 +104,6 @@ pub(super) fn settings(declaration: &str) -> Settings {
             ..ig::Settings::default()
         },
         declared: BTreeMap::from([(ACME.to_owned(), acme)]),
-        ..Settings::default()
     }
 }
 

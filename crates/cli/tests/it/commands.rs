@@ -60,7 +60,8 @@ async fn every_command_does_its_job() {
     let doctor = json(&bench.ok(&["doctor", "--json"]).await);
     let deployment = &doctor["deployment"];
     assert_eq!(deployment["spool"]["answers_waiting"], 0, "{doctor}");
-    assert_eq!(deployment["registrations"][0]["name"], "microsoft", "{doctor}");
+    let mut registrations = deployment["registrations"].as_array().unwrap().iter();
+    assert!(registrations.any(|found| found["name"] == "microsoft"), "{doctor}");
     assert_eq!(deployment["encryption_keys"][0]["role"], "encrypts", "{doctor}");
     let migrated = json(&bench.ok(&["migrate", "--json"]).await);
     assert_eq!(migrated["before"], migrated["after"]);

@@ -123,11 +123,11 @@ impl Ig {
         // Keys may be masked; one alone is ours.
         let own = own.or_else(|| (applications.len() == 1).then_some(0));
         Ok(own.map(|own| {
-            let Application { application, account, trading, .. } = applications.swap_remove(own);
+            let said = applications.swap_remove(own);
             Figures {
-                application: application.unwrap_or(usual.application),
-                account: account.unwrap_or(usual.account),
-                trading: trading.unwrap_or(usual.trading),
+                application: said.by_key.unwrap_or(usual.application),
+                account: said.by_account.unwrap_or(usual.account),
+                trading: said.by_dealing.unwrap_or(usual.trading),
             }
         }))
     }
@@ -168,11 +168,11 @@ struct Application {
     #[serde(rename = "apiKey")]
     key: Option<String>,
     #[serde(rename = "allowanceApplicationOverall")]
-    application: Option<u32>,
+    by_key: Option<u32>,
     #[serde(rename = "allowanceAccountOverall")]
-    account: Option<u32>,
+    by_account: Option<u32>,
     #[serde(rename = "allowanceAccountTrading")]
-    trading: Option<u32>,
+    by_dealing: Option<u32>,
 }
 
 /// Whether a request deals: it opens, changes or closes a position or an order.

@@ -129,15 +129,6 @@ fn refused(status: StatusCode, code: String, request_id: Option<String>) -> Call
     CallError::Refused { status, code, message: String::new(), request_id }
 }
 
-/// IG's code behind an error, where there is one.
-pub(super) fn said(error: &CallError) -> Option<&str> {
-    match error {
-        CallError::Denied { failure, .. } => failure.provider_code.as_deref(),
-        CallError::Refused { code, .. } => Some(code),
-        _ => None,
-    }
-}
-
 /// The member that a code of validation names, by our own name, as a JSON pointer (RFC 6901): the code
 /// ends with IG's name of it (contract, section 1).
 fn pointer(code: &str) -> Option<String> {

@@ -79,8 +79,8 @@ pub(super) struct Open {
     #[arg(long)]
     expiry: Option<String>,
     /// Stand beside an opposite position instead of closing it
-    #[arg(long)]
-    force_open: bool,
+    #[arg(long = "force-open")]
+    beside: bool,
     /// All of it or nothing; a part is enough unless given
     #[arg(long)]
     all_or_nothing: bool,
@@ -108,7 +108,7 @@ impl Open {
             kind: self.at.map(|_| PositionOrder::Limit),
             level: self.at,
             quote_id: None,
-            force_open: self.force_open,
+            force_open: self.beside,
             stop_level: self.stop,
             stop_distance: self.stop_distance,
             limit_level: self.limit,

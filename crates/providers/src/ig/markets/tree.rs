@@ -109,12 +109,11 @@ fn category(mut members: Members) -> Option<Node> {
     Some(Node { id: format!("{CATEGORY}{name}"), name })
 }
 
-/// Whether there is nothing at that address.
+/// Whether there is nothing at that address. IG says so with a code, or with a page for people.
 pub(crate) fn is_missing(error: &CallError) -> bool {
     match error {
         CallError::Denied { denial, .. } => *denial == Denial::ItemNotFound,
         CallError::Refused { status, .. } => *status == http::StatusCode::NOT_FOUND,
-        CallError::NotOffered { .. } => true,
         _ => false,
     }
 }

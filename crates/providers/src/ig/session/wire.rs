@@ -227,12 +227,12 @@ impl Sessions {
             return outage(words, None, !throttled).into();
         };
         let row = words::find(&code);
-        let refuses = matches!(
+        let is_meant = matches!(
             status,
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
         );
         let Some(row) = row else {
-            return if refuses {
+            return if is_meant {
                 let code = Some(code);
                 let refused = words::REFUSED.failure();
                 AuthError::Rejected(Failure { provider_code: code, trace_id, ..refused }).into()

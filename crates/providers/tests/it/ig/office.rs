@@ -55,7 +55,7 @@ impl House {
         &self,
         filled: BTreeMap<String, Secret>,
     ) -> Result<Integration, ConnectError> {
-        let begin = Begin {
+        let ask = Begin {
             provider: "ig".into(),
             way: Way::Direct,
             redirect_uri: "http://localhost:8400/callback".parse().unwrap(),
@@ -63,7 +63,7 @@ impl House {
             integration: None,
         };
         let work = async {
-            let begun = self.vault.begin(self.owner, begin).await?;
+            let begun = self.vault.begin(self.owner, ask).await?;
             let proof = Proof::Form(filled);
             self.vault.finish(Some(self.owner), &"ig".into(), &begun.state, proof).await
         };
