@@ -179,6 +179,23 @@ async fn an_allowance_that_ig_shuts_ends_a_deal_before_it_is_sent_and_afterwards
 }
 
 #[tokio::test]
+async fn what_came_of_a_deal_is_looked_for_no_longer_than_20_seconds() {
+    let floor = Floor::default().example("positions_otc_POST_v2_200").then_silence();
+    let desk = Desk::new(&floor).await;
+    let began = desk.api.now();
+    let position = given(super::buy(json!({})));
+    let opened = desk.run(desk.trading().open_position(&desk.api, once(), &position)).await;
+    let opened = opened.unwrap();
+    assert_eq!((opened.outcome, &*opened.reference), (DealOutcome::Unknown, "FAKEREF0001"));
+    assert_eq!(desk.api.now().duration_since(began).as_secs(), 20);
+    // Whoever asks later waits no longer than for one call.
+    let began = desk.api.now();
+    let found = desk.run(desk.trading().deal(&desk.api, &opened.reference)).await;
+    assert!(matches!(found, Err(CallError::Unavailable { sent: false, .. })), "{found:?}");
+    assert_eq!(desk.api.now().duration_since(began).as_secs(), 90);
+}
+
+#[tokio::test]
 async fn a_history_that_leads_in_a_circle_is_not_followed() {
     let page = |next: &str| {
         let next = format!("/history/activity?from=a&to={next}");
