@@ -223,7 +223,7 @@ fn amended(floor: Floor) -> Floor {
 async fn two_changes_of_one_position_at_once_take_nothing_from_each_other() {
     let floor = amended(Floor::default().answer(200, &levels(1.0, 9.0)));
     let floor = floor.answer(200, &levels(2.0, 9.0)).answer(200, &levels(2.0, 9.0));
-    let floor = amended(floor).answer(200, &levels(2.0, 8.0));
+    let floor = amended(floor).answer(200, &levels(2.0, 8.0)).slow();
     let desk = Desk::new(&floor).await;
     let (one, other) = (given(json!({ "stop_level": 2.0 })), given(json!({ "limit_level": 8.0 })));
     let one = desk.trading().amend_position(&desk.api, once(), ID, &one);

@@ -38,6 +38,8 @@ struct Floor {
     asked: Arc<Mutex<Vec<Request>>>,
     /// Whether it leaves what comes after these answers without one, for ever.
     silent: bool,
+    /// Whether others get on before it answers.
+    slow: bool,
 }
 
 impl Floor {
@@ -71,6 +73,11 @@ impl Floor {
     /// There is no confirmation, however often it is asked for.
     fn unconfirmed(self) -> Self {
         (0..6).fold(self, |floor, _| floor.example("error_confirms-deal-not-found_404"))
+    }
+
+    /// Others get on before each answer.
+    fn slow(self) -> Self {
+        Self { slow: true, ..self }
     }
 
     /// Whatever comes after that gets no answer, and no end.
@@ -121,6 +128,9 @@ impl Transport for Floor {
             _ => {}
         }
         self.asked.lock().unwrap().push(request.clone());
+        if self.slow {
+            tokio::task::yield_now().await;
+        }
         let answer = self.answers.lock().unwrap().pop_front();
         match answer {
             Some(answer) => answer,
