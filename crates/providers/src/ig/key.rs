@@ -1,5 +1,6 @@
 //! The operator's API key, which can be replaced while everything runs.
 
+use std::fmt::Write as _;
 use std::sync::{PoisonError, RwLock};
 
 use aws_lc_rs::digest;
@@ -31,8 +32,11 @@ impl Key {
         let Some(key) = self.get() else { return String::new() };
         let digest = digest::digest(&digest::SHA256, key.expose().as_bytes());
         // Enough to tell a few keys apart.
-        let bytes = digest.as_ref().iter().take(6);
-        bytes.map(|byte| format!("{byte:02x}")).collect()
+        digest.as_ref().iter().take(6).fold(String::new(), |mut mark, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(mark, "{byte:02x}");
+            mark
+        })
     }
 
     /// Notes why IG refused this key, or that it takes it.

@@ -34,13 +34,11 @@ impl Attempts {
                 !taken.is_empty()
             });
             let taken = attempts.entry(name(identifier)).or_default();
-            match taken.iter().rev().nth(MOST - 1) {
-                Some(first) => Err(later(*first, WITHIN)),
-                None => {
-                    taken.push(now);
-                    Ok(())
-                }
+            if let Some(first) = taken.iter().rev().nth(MOST - 1) {
+                return Err(later(*first, WITHIN));
             }
+            taken.push(now);
+            Ok(())
         })
     }
 

@@ -236,8 +236,8 @@ impl Sessions {
         let (status, body) = (response.status(), response.body());
         let said = refusal::code(response);
         let own = || body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
-        let refuses = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
-        if said.is_none() && refuses && (kept || own()) {
+        let denies = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
+        if said.is_none() && denies && (kept || own()) {
             return Refused::Ended(Failure {
                 provider_code: Some(status.as_u16().to_string()),
                 trace_id: refusal::request_id(response),
