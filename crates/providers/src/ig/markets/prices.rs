@@ -37,7 +37,7 @@ impl Ig {
         let part = part(Members::read(&answer)?);
         if let Some(left) = part.allowance {
             let left = Left { amount: left.remaining, renewed_in: left.renewed_in };
-            api.left(HISTORY, account, left).await;
+            api.left(HISTORY, &self.history_of(api, account), left).await;
         }
         Ok(PricePage {
             next: (place.page < part.pages).then(|| place.next(&list)),
