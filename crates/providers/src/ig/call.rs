@@ -1,5 +1,7 @@
 //! One call to IG: the version of the operation, the account it acts in, and what comes back.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use evergrant::{Api, CallError, Repeat, Request, Response};
 use http::{HeaderValue, Method, header};
@@ -64,7 +66,9 @@ impl Ig {
     ) -> Result<Response, CallError> {
         let mut request = Self::request(api, method, version, path, body)?;
         request.extensions_mut().insert(Repeat::Once);
-        send(api, request).await
+        let response = api.send(request).await?;
+        refusal::meaning_of_deal(&response)?;
+        Ok(response)
     }
 
     fn request(
@@ -131,6 +135,24 @@ pub(super) fn account(api: &Api) -> Result<&str, CallError> {
     }
     Ok(chosen)
 }
+
+/// What is read of something in several calls, together within this time.
+pub(super) async fn in_time<T>(
+    api: &Api,
+    time: Duration,
+    reads: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    tokio::select! {
+        biased;
+        read = reads => read,
+        () = api.wait(time) => Err(CallError::Unavailable {
+            detail: format!("it takes longer than {} seconds", time.as_secs()),
+            retry_after: None,
+            sent: false,
+        }),
+    }
+}
+
 async fn send(api: &Api, request: Request) -> Result<Response, CallError> {
     let response = api.send(request).await?;
     refusal::meaning(&response)?;

@@ -81,8 +81,8 @@ pub(crate) fn provider(
     let attempts = Attempts::default();
     let sessions = Sessions { base_url, environment, key: Arc::clone(&key), attempts };
     let allowances = Allowances::default();
-    let tree = markets::Tree::default();
-    Ok(Arc::new(Ig { manifest, environment, key, sessions, allowances, tree }))
+    let (tree, changes) = (markets::Tree::default(), trading::Queues::default());
+    Ok(Arc::new(Ig { manifest, environment, key, sessions, allowances, tree, changes }))
 }
 
 /// IG, as one registration may use it.
@@ -93,6 +93,7 @@ struct Ig {
     sessions: Sessions,
     allowances: Allowances,
     tree: markets::Tree,
+    changes: trading::Queues,
 }
 
 #[async_trait]

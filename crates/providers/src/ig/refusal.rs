@@ -29,7 +29,9 @@ pub(super) fn pause(allowance: &str) -> Duration {
 pub(super) fn judge(response: &Response) -> Verdict {
     let (status, code) = (response.status(), code(response));
     let kind = code.as_deref().and_then(words::find).map(|row| row.kind);
-    match kind {
+    // With another status a code says nothing of what was done, and thus nothing of the token either.
+    let known = |kind: &Kind| refuses(status) || matches!(kind, Kind::Down | Kind::Input);
+    match kind.filter(known) {
         Some(Kind::Allowance(allowance)) => {
             return Verdict::Throttled {
                 retry_after: Some(pause(allowance)),
@@ -59,6 +61,26 @@ pub(super) fn judge(response: &Response) -> Verdict {
         status if status.is_server_error() => Verdict::Unavailable,
         _ => Verdict::Accepted,
     }
+}
+
+/// Whether a status says that certainly nothing was done: no redirect does, and no fault of the other
+/// side's, whatever its code.
+pub(super) fn refuses(status: StatusCode) -> bool {
+    status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
+}
+
+/// The same as [`meaning`] of an answer to a deal: unless it was refused, it may have been done.
+pub(super) fn meaning_of_deal(response: &Response) -> Result<(), CallError> {
+    let status = response.status();
+    if status.is_success() || refuses(status) {
+        return meaning(response);
+    }
+    let code = code(response).unwrap_or_default();
+    Err(CallError::Unavailable {
+        detail: format!("it answered {} {code}", status.as_u16()).trim_end().to_owned(),
+        retry_after: retry_after(response),
+        sent: true,
+    })
 }
 
 /// Whether an answer is a success, and the error it means otherwise.

@@ -18,8 +18,9 @@ use crate::idempotency::{Keyed, Nothing};
 use crate::principal::{Permission, Principal};
 use crate::problem::{Code, Problem};
 
-/// When to ask again for a deal of which nobody knows yet, in seconds.
-const SOON: u16 = 2;
+/// When to ask again for a deal of which nobody knows yet, in seconds. Looking for one takes several calls
+/// of the provider's few: asked for more often it would use them up.
+const SOON: u16 = 30;
 
 /// What dealing answers: a deal, whatever came of it.
 ///

@@ -16,9 +16,10 @@ pub struct Deal {
     pub reference: String,
     /// Whether it was done.
     pub outcome: DealOutcome,
-    /// Why it was rejected, in the provider's word; or why its outcome is unknown.
+    /// Why it was rejected, in the provider's word; or why its outcome is unknown; or, of one that was
+    /// done, what is to be looked at.
     pub reason: Option<String>,
-    /// The same in one sentence, where it was not done.
+    /// The same in one sentence.
     pub message: Option<String>,
     /// The provider's id of the position or order.
     pub deal_id: Option<String>,

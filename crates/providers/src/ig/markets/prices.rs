@@ -31,13 +31,17 @@ impl Ig {
         let epic = given::epic("/epic", epic)?;
         let account = call::account(api)?;
         let list = format!("prices\n{account}\n{epic}\n{query:?}");
-        let place = Place::of(cursor, &list, api.now())?;
+        let mut place = Place::of(cursor, &list, api.now())?;
         let (path, points) = asked(epic, query, &place)?;
         let answer = self.get_points(api, 3, &path, points).await?;
         let part = part(Members::read(&answer)?);
         if let Some(left) = part.allowance {
             let left = Left { amount: left.remaining, renewed_in: left.renewed_in };
             api.left(HISTORY, &self.history_of(api, account), left).await;
+        }
+        // The last so many are others by the time of the next page: they go on as the span they are.
+        if query.from.is_none() && place.page == 1 {
+            place.from = part.prices.first().and_then(|price| price.time);
         }
         Ok(PricePage {
             next: (place.page < part.pages).then(|| place.next(&list)),
@@ -53,7 +57,7 @@ fn asked(epic: &str, query: &PriceQuery, place: &Place) -> Result<(String, u32),
     let resolution = given::word("/resolution", resolution, Resolution::WORDS)?;
     let limit = at_least_one("/limit", query.limit, LIMIT)?;
     let max = at_least_one("/max", query.max, MAX)?;
-    let range = range(query, place.until)?;
+    let range = range(query, place)?;
     // Where there is a range, IG does not look at how many are wanted.
     let max = range.is_none().then_some(max);
     let (from, to) = range.unzip();
@@ -68,17 +72,14 @@ fn asked(epic: &str, query: &PriceQuery, place: &Place) -> Result<(String, u32),
     Ok((format!("/prices/{epic}?{path}"), max.map_or(limit, |max| max.min(limit))))
 }
 
-fn range(
-    query: &PriceQuery,
-    until: Timestamp,
-) -> Result<Option<(Timestamp, Timestamp)>, CallError> {
+fn range(query: &PriceQuery, place: &Place) -> Result<Option<(Timestamp, Timestamp)>, CallError> {
     let Some(from) = query.from else {
         return match query.to {
             Some(_) => Err(invalid("/from", "is missing; a span of time needs its beginning")),
-            None => Ok(None),
+            None => Ok(place.from.map(|from| (from, place.until))),
         };
     };
-    let to = query.to.unwrap_or(until);
+    let to = query.to.unwrap_or(place.until);
     if to < from {
         return Err(invalid("/to", "is before the beginning"));
     }

@@ -4,6 +4,7 @@
 //! below. Both are behind one door. Where the tree is gone, the root's nodes are the categories, under
 //! ids that tell them from the tree's numbers.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,10 +15,10 @@ use evergrant::provider::{Actor, Failure};
 use evergrant::{Api, CallError};
 use jiff::Timestamp;
 
-use crate::ig::Ig;
 use crate::ig::wire::given::segment;
 use crate::ig::wire::market::market;
 use crate::ig::wire::{Members, list_of};
+use crate::ig::{Ig, PATIENCE, call};
 
 /// What an id of a category begins with.
 const CATEGORY: &str = "category:";
@@ -59,7 +60,8 @@ impl Ig {
 
     pub(super) async fn node(&self, api: &Api, node: &str) -> Result<Navigation, CallError> {
         if let Some(code) = node.strip_prefix(CATEGORY) {
-            let markets = self.instruments(api, &segment("/node", code)?).await?;
+            let code = segment("/node", code)?;
+            let markets = call::in_time(api, PATIENCE, self.instruments(api, &code)).await?;
             return Ok(Navigation { nodes: Vec::new(), markets });
         }
         let path = format!("/marketnavigation/{}", segment("/node", node)?);
@@ -76,20 +78,16 @@ impl Ig {
     /// All markets of a category. How many there are IG does not say: they end with an empty page.
     async fn instruments(&self, api: &Api, code: &str) -> Result<Vec<Market>, CallError> {
         let mut markets: Vec<Market> = Vec::new();
-        let mut first = None;
+        let mut firsts = HashSet::new();
         for page in 0..MOST_PAGES {
             let path =
                 format!("/categories/{code}/instruments?pageNumber={page}&pageSize={PAGE_SIZE}");
             let part = list_of(&self.get(api, 1, &path).await?, "instruments", market)?;
-            let begins = part.first().map(|market| market.epic.clone());
-            if begins.is_none() {
-                return Ok(markets);
-            }
-            // The same page again: the numbers mean nothing, and there is no end.
-            if begins == first {
+            let Some(first) = part.first() else { return Ok(markets) };
+            // A page that was there before: the numbers mean nothing, and there is no end.
+            if !firsts.insert(first.epic.clone()) {
                 break;
             }
-            first = begins;
             markets.extend(part);
         }
         Err(CallError::Unreadable("a category without an end".to_owned()))

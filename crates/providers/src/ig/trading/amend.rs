@@ -7,9 +7,10 @@ use evergrant::{Api, CallError};
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::effect::Effect;
+use super::effect::{Effect, Sought};
+use super::queues::compared;
 use super::settle::Trace;
-use super::unsent;
+use super::{besides, unsent};
 use crate::ig::Ig;
 use crate::ig::wire::given::{self, invalid, segment};
 
@@ -22,16 +23,39 @@ impl Ig {
         changes: &PositionChanges,
     ) -> Result<Deal, CallError> {
         let wanted = wanted(changes)?;
-        let trace = Trace::Effect(Effect::Amended { id: id.to_owned(), wanted });
+        let effect = Effect::Amended { id: id.to_owned(), wanted };
+        let trace = Trace::Effect(Sought::of(api, effect));
         let path = format!("/positions/otc/{}", segment("/id", id)?);
         if once.tried() {
             return Ok(self.tried(api, &trace).await);
         }
-        let position = self.position(api, id).await.map_err(unsent)?;
+        let _turn = self.changes.turn(api, id).await;
+        let urgent = besides(api);
+        let position = self.position(&urgent, id).await.map_err(unsent)?;
         let body = levels(&position, changes)?;
         let sent = self.send_once(api, Method::PUT, 2, &path, Some(&body)).await;
-        self.settle(api, sent, &trace).await
+        let deal = self.settle(api, sent, &trace).await?;
+        let after = self.position(&urgent, id);
+        Ok(compared(api, deal, &position, &others(&position, changes), after).await)
     }
+}
+
+/// What is to stay as it is. What concerns the stop changes together, and a stop that follows the price
+/// moves by itself.
+fn others(position: &Position, changes: &PositionChanges) -> Vec<&'static str> {
+    let kept = [&changes.stop_level, &changes.trailing_stop_distance, &changes.trailing_step];
+    let mut others = Vec::new();
+    if kept.iter().all(|patch| stays(patch)) {
+        others.extend(["trailing_stop_distance", "trailing_step"]);
+        others.extend(position.trailing_stop_distance.is_none().then_some("stop_level"));
+    }
+    others.extend(stays(&changes.limit_level).then_some("limit_level"));
+    others
+}
+
+/// Whether a patch leaves what there is.
+pub(super) fn stays<T>(patch: &Patch<T>) -> bool {
+    matches!(patch, Patch::Keep)
 }
 
 /// What a patch makes of what there is.

@@ -3,7 +3,8 @@
 //! What opens something carries a reference of ours, by which IG knows it. What changes or closes
 //! something cannot: there it is the effect itself that is looked at, and where its answer was lost, the
 //! deal's reference tells the effect. IG never sees such a reference, and it has a full stop, which none
-//! of IG's has: `effect.` and the effect as JSON in base64url.
+//! of IG's has: `effect.` and as JSON in base64url the effect and the account it is in, where alone it is
+//! looked for: what is gone in one account may never have been in another.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -14,6 +15,8 @@ use serde_json::{Map, Value};
 
 use crate::ig::Ig;
 use crate::ig::markets::is_missing;
+use crate::ig::wire::given::invalid;
+use crate::ig::wire::place::name_of;
 
 const PREFIX: &str = "effect.";
 /// The longest reference that is read; a longer one nobody made.
@@ -35,7 +38,23 @@ pub(super) enum Effect {
     Cancelled { id: String },
 }
 
-impl Effect {
+/// An effect, and whose it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sought {
+    /// A digest of who signed in.
+    client: String,
+    account: String,
+    effect: Effect,
+}
+
+impl Sought {
+    /// An effect in the account that these calls act in.
+    pub(super) fn of(api: &Api, effect: Effect) -> Self {
+        let account = api.chosen().unwrap_or(&api.account().name).to_owned();
+        Self { client: name_of(&api.account().id), account, effect }
+    }
+
     /// As a deal's reference.
     pub(super) fn reference(&self) -> String {
         // Names and finite numbers always make JSON.
@@ -48,20 +67,29 @@ impl Effect {
         let told = reference.strip_prefix(PREFIX).filter(|told| told.len() <= LONGEST)?;
         serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(told).ok()?).ok()
     }
+
+    /// Calls that act in its account, whichever was chosen.
+    fn there(&self, api: &Api) -> Result<Api, CallError> {
+        if self.client == name_of(&api.account().id) {
+            return Ok(api.clone().within(&self.account));
+        }
+        Err(invalid("/reference", "is of a deal of another login"))
+    }
 }
 
 impl Ig {
     /// Whether the effect is there. It is never said to be rejected: what is not there may still come,
     /// or have been undone.
-    pub(super) async fn seen(&self, api: &Api, effect: &Effect) -> Result<Deal, CallError> {
-        let reference = effect.reference();
+    pub(super) async fn seen(&self, api: &Api, sought: &Sought) -> Result<Deal, CallError> {
+        let api = &sought.there(api)?;
+        let reference = sought.reference();
         let unknown = |reason: &str, message: &str| Deal::unknown(&reference, reason, message);
         let done = |id: &str, status: &str| Deal {
             deal_id: Some(id.to_owned()),
             status: Some(status.to_owned()),
             ..Deal::of(&reference, DealOutcome::Done)
         };
-        Ok(match effect {
+        Ok(match &sought.effect {
             Effect::Closed { id, left } => match (found(self.position_of(api, id).await)?, left) {
                 (None, Some(left)) if *left < SAME => done(id, "CLOSED"),
                 (None, _) => {
@@ -129,12 +157,13 @@ mod tests {
             Effect::Amended { id: "D".to_owned(), wanted },
             Effect::Cancelled { id: "D".to_owned() },
         ] {
-            let reference = effect.reference();
-            assert_eq!(Effect::told_by(&reference), Some(effect));
+            let sought = Sought { client: name_of("live:1"), account: "ABC123".to_owned(), effect };
+            let reference = sought.reference();
+            assert_eq!(Sought::told_by(&reference), Some(sought));
             assert!(!crate::ig::wire::given::is_reference(&reference), "{reference}");
         }
         for none in ["", "effect.", "effect.e30", "FAKEREF0001", "effect.!"] {
-            assert_eq!(Effect::told_by(none), None, "{none}");
+            assert_eq!(Sought::told_by(none), None, "{none}");
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::ig::wire::Members;
 use crate::ig::wire::given::{invalid, query as parameters};
 use crate::ig::wire::history::{activity, transaction};
-use crate::ig::wire::place::{Place, elsewhere};
+use crate::ig::wire::place::{Place, elsewhere, name_of};
 use crate::ig::wire::time;
 use crate::ig::{Ig, call};
 
@@ -22,10 +22,11 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
 /// How many a page has where nobody says.
 const LIMIT: u32 = 50;
-/// How many a page of the activity may have.
-const LIMITS: std::ops::RangeInclusive<u32> = 10..=500;
-/// The most pages of one day; only a history that never ends has more.
-const MOST_PAGES: usize = 100;
+/// How many a page of the activity may have at IG, at least and at most.
+const LEAST: u32 = 10;
+const MOST: u32 = 500;
+/// The most pages of one day; a history of more is not looked through.
+const MOST_PAGES: usize = 10;
 /// The kinds of transactions that can be asked for.
 const KINDS: &[&str] = &["ALL", "ALL_DEAL", "DEPOSIT", "WITHDRAWAL"];
 
@@ -40,32 +41,41 @@ impl Ig {
             return Err(invalid("/type", "is for transactions alone"));
         }
         let limit = query.limit.unwrap_or(LIMIT);
-        if !LIMITS.contains(&limit) {
-            return Err(invalid("/limit", "is not from 10 to 500"));
+        if !(1..=MOST).contains(&limit) {
+            return Err(invalid("/limit", "is not from 1 to 500"));
         }
         let (from, to) = span(query, api.now())?;
-        let path = if let Some(cursor) = cursor {
-            below(&cursor.0).ok_or_else(elsewhere)?
+        let list = name_of(&format!("activity\n{}\n{query:?}", call::account(api)?));
+        let part = if let Some(cursor) = cursor {
+            Part::told_by(cursor, &list).ok_or_else(elsewhere)?
         } else {
             let query = parameters(&[
                 ("from", Some(time::v3(from))),
                 ("to", Some(time::v3(to))),
                 ("detailed", Some("true".to_owned())),
                 ("dealId", query.deal_id.clone()),
-                ("pageSize", Some(limit.to_string())),
+                ("pageSize", Some(limit.max(LEAST).to_string())),
             ]);
-            format!("{ACTIVITY}?{query}")
+            Part { path: format!("{ACTIVITY}?{query}"), shown: 0 }
         };
-        let mut answer = Members::read(&self.get(api, 3, &path).await?)?;
+        let mut answer = Members::read(&self.get(api, 3, &part.path).await?)?;
         let next = answer.inner("metadata").inner("paging").text("next");
-        if next.as_deref().is_some_and(|next| below(next).is_none()) {
-            return Err(CallError::Unreadable("a list that leads elsewhere".to_owned()));
-        }
-        if next.is_some() && next.as_deref() == cursor.map(|cursor| &*cursor.0) {
-            return Err(CallError::Unreadable("a list that leads back into itself".to_owned()));
-        }
-        let results = answer.list("activities").into_iter().map(activity).collect();
-        Ok(Page { results, next: next.map(Cursor) })
+        let next = next.map(|next| below(&next).ok_or("a list that leads elsewhere")).transpose();
+        let next = match next {
+            Ok(Some(path)) if path == part.path => Err("a list that leads back into itself"),
+            other => other,
+        };
+        let next = next.map_err(|problem| CallError::Unreadable(problem.to_owned()))?;
+        let all = answer.list("activities");
+        let shown = part.shown.saturating_add(usize::try_from(limit).unwrap_or(usize::MAX));
+        // What IG gave beyond what was asked for is the beginning of the next page.
+        let next = if all.len() > shown {
+            Some(Part { path: part.path, shown })
+        } else {
+            next.map(|path| Part { path, shown: 0 })
+        };
+        let results = all.into_iter().take(shown).skip(part.shown).map(activity).collect();
+        Ok(Page { results, next: next.map(|next| next.cursor(&list)) })
     }
 
     pub(super) async fn money_moved(
@@ -111,17 +121,19 @@ impl Ig {
         let query = HistoryQuery {
             from: Some(before(api.now(), DAY)),
             deal_id: deal_id.map(str::to_owned),
-            limit: Some(*LIMITS.end()),
+            limit: Some(MOST),
             ..HistoryQuery::default()
         };
-        let (mut past, mut cursor) = (Vec::new(), None);
-        for _ in 0..MOST_PAGES {
-            let page = self.activities(api, &query, cursor.as_ref()).await?;
+        let (mut past, mut cursors) = (Vec::new(), Vec::new());
+        while cursors.len() < MOST_PAGES {
+            let page = self.activities(api, &query, cursors.last()).await?;
             past.extend(page.results);
-            if page.next.is_none() {
-                return Ok(past);
+            let Some(next) = page.next else { return Ok(past) };
+            // It leads back to where it was before.
+            if cursors.contains(&next) {
+                break;
             }
-            cursor = page.next;
+            cursors.push(next);
         }
         Err(CallError::Unreadable("a history without an end".to_owned()))
     }
@@ -139,6 +151,26 @@ impl Ig {
             one.status.as_deref() == Some("ACCEPTED")
                 && actions.is_some_and(|actions| actions.iter().any(deleted))
         }))
+    }
+}
+
+/// A part of the activity: a page of IG's, and how many of it were shown already.
+///
+/// Its cursor is a digest of what was asked, so that it leads to its own list or nowhere, the number, and
+/// the page's path.
+struct Part {
+    path: String,
+    shown: usize,
+}
+
+impl Part {
+    fn told_by(cursor: &Cursor, list: &str) -> Option<Self> {
+        let (shown, path) = cursor.0.strip_prefix(list)?.strip_prefix('.')?.split_once('.')?;
+        Some(Self { path: below(path)?, shown: shown.parse().ok()? })
+    }
+
+    fn cursor(&self, list: &str) -> Cursor {
+        Cursor(format!("{list}.{}.{}", self.shown, self.path))
     }
 }
 

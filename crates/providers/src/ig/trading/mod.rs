@@ -8,12 +8,14 @@
 //! 3. What is said to be done or rejected was seen at IG: in its confirmation, its positions and orders,
 //!    or its history.
 //! 4. A deal that may have been tried before is only looked for.
+//! 5. No reader holds up a deal: what is read for it, and what closes, is counted and waits for nobody.
 
 mod amend;
 mod effect;
 mod history;
 mod open;
 mod orders;
+mod queues;
 mod settle;
 
 use async_trait::async_trait;
@@ -24,6 +26,8 @@ use evergrant::capability::{
     OrderChanges, Page, Position, PositionChanges, Trading, TradingAccount, Transaction,
 };
 use evergrant::{Api, CallError};
+
+pub(super) use queues::Queues;
 
 use super::Ig;
 use super::wire::given::segment;
@@ -131,6 +135,11 @@ impl Trading for Ig {
 /// The name of an effect as a deal's reference: 22 characters of those that IG takes.
 fn reference_of(once: Once) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(once.as_uuid().as_bytes())
+}
+
+/// The calls that a deal needs besides: they are counted, and wait for no reader.
+fn besides(api: &Api) -> Api {
+    api.clone().urgent()
 }
 
 /// A reading before a deal that got no answer: of the deal nothing was sent.

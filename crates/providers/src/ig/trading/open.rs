@@ -8,9 +8,9 @@ use evergrant::{Api, CallError};
 use http::Method;
 use serde_json::{Map, Value};
 
-use super::effect::Effect;
+use super::effect::{Effect, Sought};
 use super::settle::{Trace, named};
-use super::{reference_of, unsent};
+use super::{besides, reference_of, unsent};
 use crate::ig::Ig;
 use crate::ig::wire::given::{self, invalid};
 use crate::ig::wire::lacks;
@@ -33,7 +33,7 @@ impl Ig {
             return Ok(self.tried(api, &trace).await);
         }
         let market = Dealt::of(position.expiry.as_deref(), position.currency.as_deref());
-        market.complete(self, api, &position.epic, &mut body).await.map_err(unsent)?;
+        market.complete(self, &besides(api), &position.epic, &mut body).await.map_err(unsent)?;
         body.insert("dealReference".to_owned(), reference_of(once).into());
         let sent = self.send_once(api, Method::POST, 2, DEALS, Some(&body.into())).await;
         self.settle(api, sent, &trace).await
@@ -53,8 +53,9 @@ impl Ig {
             // How much there was before is not known any more.
             let left = close.size.is_none().then_some(0.0);
             let effect = Effect::Closed { id: id.to_owned(), left };
-            return Ok(self.tried(api, &Trace::Effect(effect)).await);
+            return Ok(self.tried(api, &Trace::Effect(Sought::of(api, effect))).await);
         }
+        let api = &besides(api);
         let position = self.position(api, id).await.map_err(unsent)?;
         let size = close.size.unwrap_or(position.size);
         if size > position.size {
@@ -65,7 +66,8 @@ impl Ig {
         body.insert("dealId".to_owned(), position.id.as_str().into());
         body.insert("direction".to_owned(), opposite(&position)?.into());
         body.insert("size".to_owned(), size.into());
-        let trace = Trace::Effect(Effect::Closed { id: position.id, left });
+        let effect = Effect::Closed { id: position.id, left };
+        let trace = Trace::Effect(Sought::of(api, effect));
         let sent = self.send_once(api, Method::DELETE, 1, DEALS, Some(&body.into())).await;
         self.settle(api, sent, &trace).await
     }

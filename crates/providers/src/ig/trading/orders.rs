@@ -10,11 +10,12 @@ use http::Method;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::amend::{becomes, changed, patched, set};
-use super::effect::Effect;
+use super::amend::{becomes, changed, patched, set, stays};
+use super::effect::{Effect, Sought};
 use super::open::{Dealt, Exits, direction};
+use super::queues::compared;
 use super::settle::{Trace, named};
-use super::{reference_of, unsent};
+use super::{besides, reference_of, unsent};
 use crate::ig::Ig;
 use crate::ig::wire::given::{self, invalid, segment};
 use crate::ig::wire::time;
@@ -31,13 +32,14 @@ impl Ig {
         once: Once,
         order: &NewOrder,
     ) -> Result<Deal, CallError> {
-        let mut body = placing(order, api.now())?;
+        let mut body = placing(order)?;
         let trace = named(once);
         if once.tried() {
             return Ok(self.tried(api, &trace).await);
         }
+        still_to_come(order.good_till, api.now())?;
         let market = Dealt::of(order.expiry.as_deref(), order.currency.as_deref());
-        market.complete(self, api, &order.epic, &mut body).await.map_err(unsent)?;
+        market.complete(self, &besides(api), &order.epic, &mut body).await.map_err(unsent)?;
         body.insert("dealReference".to_owned(), reference_of(once).into());
         let sent = self.send_once(api, Method::POST, 2, DEALS, Some(&body.into())).await;
         self.settle(api, sent, &trace).await
@@ -50,25 +52,32 @@ impl Ig {
         id: &str,
         changes: &OrderChanges,
     ) -> Result<Deal, CallError> {
-        let wanted = wanted(changes, api.now())?;
-        let trace = Trace::Effect(Effect::OrderAmended { id: id.to_owned(), wanted });
+        let wanted = wanted(changes)?;
+        let effect = Effect::OrderAmended { id: id.to_owned(), wanted };
+        let trace = Trace::Effect(Sought::of(api, effect));
         let path = format!("{DEALS}/{}", segment("/id", id)?);
         if once.tried() {
             return Ok(self.tried(api, &trace).await);
         }
-        let order = self.order_of(api, id).await.map_err(unsent)?.ok_or_else(no_such_order)?;
+        still_to_come(patched(&changes.good_till, None), api.now())?;
+        let _turn = self.changes.turn(api, id).await;
+        let urgent = besides(api);
+        let there = async || self.order_of(&urgent, id).await?.ok_or_else(no_such_order);
+        let order = there().await.map_err(unsent)?;
         let body = amended(&order, changes)?;
         let sent = self.send_once(api, Method::PUT, 2, &path, Some(&body)).await;
-        self.settle(api, sent, &trace).await
+        let deal = self.settle(api, sent, &trace).await?;
+        Ok(compared(api, deal, &order, &others(changes), there()).await)
     }
 
     pub(super) async fn cancel(&self, api: &Api, once: Once, id: &str) -> Result<Deal, CallError> {
         let path = format!("{DEALS}/{}", segment("/id", id)?);
-        let trace = Trace::Effect(Effect::Cancelled { id: id.to_owned() });
+        let effect = Effect::Cancelled { id: id.to_owned() };
+        let trace = Trace::Effect(Sought::of(api, effect));
         if once.tried() {
             return Ok(self.tried(api, &trace).await);
         }
-        let sent = self.send_once(api, Method::DELETE, 2, &path, None).await;
+        let sent = self.send_once(&besides(api), Method::DELETE, 2, &path, None).await;
         self.settle(api, sent, &trace).await
     }
 
@@ -79,14 +88,11 @@ impl Ig {
 }
 
 /// The request but for what the market says.
-fn placing(order: &NewOrder, now: Timestamp) -> Result<Map<String, Value>, CallError> {
+fn placing(order: &NewOrder) -> Result<Map<String, Value>, CallError> {
     given::epic("/epic", &order.epic)?;
     given::size("/size", order.size)?;
     given::level("/level", Some(order.level))?;
     Dealt::of(order.expiry.as_deref(), order.currency.as_deref()).check()?;
-    if let Some(until) = order.good_till {
-        still_to_come(until, now)?;
-    }
     let exits = Exits {
         stop_level: order.stop_level,
         stop_distance: order.stop_distance,
@@ -107,7 +113,7 @@ fn placing(order: &NewOrder, now: Timestamp) -> Result<Map<String, Value>, CallE
     Ok(body)
 }
 
-fn wanted(changes: &OrderChanges, now: Timestamp) -> Result<Map<String, Value>, CallError> {
+fn wanted(changes: &OrderChanges) -> Result<Map<String, Value>, CallError> {
     given::level("/level", changes.level)?;
     given::distance("/stop_distance", set(&changes.stop_distance))?;
     given::distance("/limit_distance", set(&changes.limit_distance))?;
@@ -116,7 +122,6 @@ fn wanted(changes: &OrderChanges, now: Timestamp) -> Result<Map<String, Value>, 
         Patch::Keep => None,
         Patch::Clear => Some(Value::Null),
         Patch::Set(until) => {
-            still_to_come(*until, now)?;
             // IG keeps whole seconds.
             let kept = Timestamp::from_second(until.as_second()).unwrap_or(*until);
             Some(kept.to_string().into())
@@ -129,6 +134,18 @@ fn wanted(changes: &OrderChanges, now: Timestamp) -> Result<Map<String, Value>, 
         ("stop_distance", becomes(&changes.stop_distance)),
         ("limit_distance", becomes(&changes.limit_distance)),
     ])
+}
+
+/// What is to stay as it is.
+fn others(changes: &OrderChanges) -> Vec<&'static str> {
+    let others = [
+        ("type", changes.kind.is_none()),
+        ("level", changes.level.is_none()),
+        ("good_till", stays(&changes.good_till)),
+        ("stop_distance", stays(&changes.stop_distance)),
+        ("limit_distance", stays(&changes.limit_distance)),
+    ];
+    others.into_iter().filter_map(|(name, stays)| stays.then_some(name)).collect()
 }
 
 /// The whole order as it is to be.
@@ -171,8 +188,13 @@ fn kind(kind: &OrderKind) -> Result<String, CallError> {
     given::word("/type", kind.as_str(), OrderKind::WORDS)
 }
 
-fn still_to_come(until: Timestamp, now: Timestamp) -> Result<(), CallError> {
-    if until > now { Ok(()) } else { Err(invalid("/good_till", "has passed")) }
+/// Looked at only before a first attempt: by the time of the next one it may have passed, which says
+/// nothing of what the first did.
+fn still_to_come(until: Option<Timestamp>, now: Timestamp) -> Result<(), CallError> {
+    match until {
+        Some(until) if until <= now => Err(invalid("/good_till", "has passed")),
+        _ => Ok(()),
+    }
 }
 
 fn no_such_order() -> CallError {

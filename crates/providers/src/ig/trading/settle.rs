@@ -7,26 +7,28 @@ use std::time::Duration;
 
 use evergrant::capability::{Activity, Deal, DealOutcome, Once, Trading};
 use evergrant::{Api, CallError, Response};
-use http::StatusCode;
 
-use super::effect::{Effect, found};
-use super::reference_of;
-use crate::ig::Ig;
+use super::effect::{Sought, found};
+use super::{besides, reference_of};
+use crate::ig::call::in_time;
 use crate::ig::wire::Members;
 use crate::ig::wire::deal::{confirmed, opened, placed};
 use crate::ig::wire::given::{invalid, is_reference, segment};
+use crate::ig::{Ig, PATIENCE, refusal};
 
 /// How often a confirmation is asked for again that is not there yet.
 const ASKED_AGAIN: u32 = 5;
 /// How long is waited in between.
 const WAIT: Duration = Duration::from_secs(1);
+/// How long is looked at most for what came of a deal that was just sent: whoever sent it waits.
+pub(super) const SETTLING: Duration = Duration::from_secs(20);
 
 /// What a deal is recognised by.
 pub(super) enum Trace {
     /// A reference that went along.
     Reference(String),
     /// Its effect.
-    Effect(Effect),
+    Effect(Sought),
 }
 
 impl Trace {
@@ -40,6 +42,9 @@ impl Trace {
 
 impl Ig {
     /// What came of a deal that was sent. An error means that nothing did.
+    ///
+    /// What is read for it waits for nobody: IG keeps a confirmation for a minute. Where it cannot be read
+    /// soon, the deal has its reference at once.
     pub(super) async fn settle(
         &self,
         api: &Api,
@@ -52,41 +57,51 @@ impl Ig {
             Err(error) if may_be_done(error) => return Ok(lost(&trace.reference())),
             Err(error) => return Err(error.clone()),
         };
-        match self.confirmation(api, &reference, ASKED_AGAIN).await {
-            Ok(Some(deal)) => return Ok(deal),
-            Ok(None) => {}
-            Err(_) => return Ok(unconfirmed(&reference)),
+        let urgent = besides(api);
+        let looked = in_time(api, SETTLING, self.fresh(&urgent, &reference, trace)).await;
+        Ok(looked.ok().flatten().unwrap_or_else(|| unconfirmed(&reference)))
+    }
+
+    /// What came of a deal that IG has just taken, if it says so by now.
+    async fn fresh(
+        &self,
+        api: &Api,
+        reference: &str,
+        trace: &Trace,
+    ) -> Result<Option<Deal>, CallError> {
+        if let Some(deal) = self.confirmation(api, reference, ASKED_AGAIN).await? {
+            return Ok(Some(deal));
         }
         let seen = match trace {
-            Trace::Reference(_) => self.standing(api, &reference).await,
-            Trace::Effect(effect) => self.seen(api, effect).await.map(Some),
+            Trace::Reference(_) => self.standing(api, reference).await?,
+            Trace::Effect(effect) => Some(self.seen(api, effect).await?),
         };
-        Ok(match seen {
-            Ok(Some(deal)) if deal.outcome == DealOutcome::Done => Deal { reference, ..deal },
-            _ => unconfirmed(&reference),
-        })
+        let done = seen.filter(|deal| deal.outcome == DealOutcome::Done);
+        Ok(done.map(|deal| Deal { reference: reference.to_owned(), ..deal }))
     }
 
     /// What came of a deal that may have been sent before. Nothing is sent, and there is no error: it
     /// would say that nothing was done.
     pub(super) async fn tried(&self, api: &Api, trace: &Trace) -> Deal {
         let reference = trace.reference();
-        let looked = match trace {
-            Trace::Reference(_) => self.by_reference(api, &reference).await,
-            Trace::Effect(effect) => self.seen(api, effect).await,
+        let looked = async {
+            match trace {
+                Trace::Reference(_) => self.by_reference(api, &reference).await,
+                Trace::Effect(effect) => self.seen(api, effect).await,
+            }
         };
-        looked.unwrap_or_else(|_| lost(&reference))
+        in_time(api, PATIENCE, looked).await.unwrap_or_else(|_| lost(&reference))
     }
 
     /// What came of a deal by the reference that a [`Deal`] has.
     pub(super) async fn outcome(&self, api: &Api, reference: &str) -> Result<Deal, CallError> {
-        if let Some(effect) = Effect::told_by(reference) {
-            return self.seen(api, &effect).await;
+        if let Some(effect) = Sought::told_by(reference) {
+            return in_time(api, PATIENCE, self.seen(api, &effect)).await;
         }
         if !is_reference(reference) {
             return Err(invalid("/reference", "is not a reference of a deal"));
         }
-        self.by_reference(api, reference).await
+        in_time(api, PATIENCE, self.by_reference(api, reference)).await
     }
 
     /// Wherever IG keeps it: its confirmation, what stands open, the last day's history.
@@ -151,9 +166,7 @@ fn may_be_done(error: &CallError) -> bool {
     match error {
         CallError::Unavailable { sent, .. } => *sent,
         CallError::Unreadable(_) | CallError::OutcomeUnknown { .. } => true,
-        CallError::Refused { status, .. } => {
-            status.is_server_error() || *status == StatusCode::REQUEST_TIMEOUT
-        }
+        CallError::Refused { status, .. } => !refusal::refuses(*status),
         _ => false,
     }
 }

@@ -11,11 +11,13 @@ use super::given::invalid;
 
 /// A page of a list that ends at a certain time.
 ///
-/// Its cursor is the number, the time, and a digest of what was asked: it leads to its own list or
-/// nowhere. The time stays the same, lest the pages shift while somebody reads them.
+/// Its cursor is the number, the times, and a digest of what was asked: it leads to its own list or
+/// nowhere. The times stay the same, lest the pages shift while somebody reads them.
 pub(crate) struct Place {
     pub(crate) page: u32,
     pub(crate) until: Timestamp,
+    /// When the list begins, where its first page told that.
+    pub(crate) from: Option<Timestamp>,
 }
 
 impl Place {
@@ -25,12 +27,16 @@ impl Place {
         list: &str,
         until: Timestamp,
     ) -> Result<Self, CallError> {
-        let Some(cursor) = cursor else { return Ok(Self { page: 1, until }) };
+        let Some(cursor) = cursor else { return Ok(Self { page: 1, until, from: None }) };
         let read = || {
             let (place, name) = cursor.0.rsplit_once('.')?;
-            let (page, until) = place.split_once('.')?;
-            let until = Timestamp::from_second(until.parse().ok()?).ok()?;
-            (name == name_of(list)).then_some(Self { page: page.parse().ok()?, until })
+            let (page, times) = place.split_once('.')?;
+            let second = |text: &str| Timestamp::from_second(text.parse().ok()?).ok();
+            let (until, from) = match times.split_once('.') {
+                Some((until, from)) => (second(until)?, Some(second(from)?)),
+                None => (second(times)?, None),
+            };
+            (name == name_of(list)).then_some(Self { page: page.parse().ok()?, until, from })
         };
         read().ok_or_else(elsewhere)
     }
@@ -38,7 +44,8 @@ impl Place {
     /// The cursor of the page after this one.
     pub(crate) fn next(&self, list: &str) -> Cursor {
         let page = self.page.saturating_add(1);
-        Cursor(format!("{page}.{}.{}", self.until.as_second(), name_of(list)))
+        let from = self.from.map_or_else(String::new, |from| format!(".{}", from.as_second()));
+        Cursor(format!("{page}.{}{from}.{}", self.until.as_second(), name_of(list)))
     }
 }
 
@@ -47,6 +54,7 @@ pub(crate) fn elsewhere() -> CallError {
     invalid("/cursor", "does not lead to this list; take it from the page before")
 }
 
-fn name_of(list: &str) -> String {
+/// A digest that names something as good as the whole.
+pub(crate) fn name_of(list: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(&digest(&SHA256, list.as_bytes()).as_ref()[..9])
 }

@@ -7,6 +7,9 @@ use jiff::Timestamp;
 
 use super::Members;
 
+/// The longest that an allowance takes to be renewed: more than a week is a mistake.
+const WEEK: Duration = Duration::from_hours(7 * 24);
+
 /// One answer with past prices.
 pub(crate) struct Part {
     pub(crate) prices: Vec<Price>,
@@ -50,7 +53,7 @@ fn allowance(mut members: Members) -> Option<Allowance> {
     let remaining = u32::try_from(count("remainingAllowance")?).unwrap_or(u32::MAX);
     let total = count("totalAllowance").and_then(|n| u32::try_from(n).ok());
     let seconds = u64::try_from(count("allowanceExpiry")?).ok()?;
-    let renewed_in = Duration::from_secs(seconds);
+    let renewed_in = Duration::from_secs(seconds).min(WEEK);
     Some(Allowance { remaining, total: total.unwrap_or(remaining), renewed_in })
 }
 

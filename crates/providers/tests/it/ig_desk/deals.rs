@@ -228,7 +228,7 @@ async fn what_is_left_out_of_a_change_stays() {
     ] {
         let floor = Floor::default().answer(200, &trailing);
         let floor = floor.example("positions_otc_dealId_PUT_v2_200");
-        let floor = floor.example("confirms_GET_v1_200_accepted_open");
+        let floor = floor.example("confirms_GET_v1_200_accepted_open").answer(200, &trailing);
         let desk = Desk::new(&floor).await;
         let given = given(changes.clone());
         desk.trading().amend_position(&desk.api, once(), "12345", &given).await.unwrap();
@@ -240,7 +240,7 @@ async fn what_is_left_out_of_a_change_stays() {
     order["goodTillDate"] = "2099/01/02 03:04".into();
     let floor = Floor::default().answer(200, &orders);
     let floor = floor.example("workingorders_otc_dealId_PUT_v2_200");
-    let floor = floor.example("confirms_GET_v1_200_accepted_open");
+    let floor = floor.example("confirms_GET_v1_200_accepted_open").answer(200, &orders);
     let desk = Desk::new(&floor).await;
     let changes = given(json!({ "type": "limit" }));
     desk.trading().amend_order(&desk.api, once(), "ABCD1234", &changes).await.unwrap();

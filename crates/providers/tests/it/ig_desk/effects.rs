@@ -1,9 +1,11 @@
 //! Deals that cannot carry a reference, and are recognised by their effect.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use evergrant::capability::{Deal, DealOutcome};
 use serde_json::{Value, json};
 
-use super::{Desk, Floor, example, given, once};
+use super::{Desk, Floor, blamed, example, given, once};
 
 const ID: &str = "12345";
 
@@ -162,4 +164,97 @@ async fn what_cannot_be_named_and_was_tried_before_is_only_looked_for() {
     let deal = desk.trading().cancel_order(&desk.api, again, "ABCD1234").await.unwrap();
     assert_eq!(deal.outcome, DealOutcome::Unknown);
     assert!(floor.dealt().is_empty());
+}
+
+#[tokio::test]
+async fn an_effect_is_looked_for_in_its_own_account_and_by_its_own_login() {
+    let floor = Floor::default().answer(200, &position(10.0)).lost().answer(200, &position(10.0));
+    let desk = Desk::new(&floor).await;
+    let other = desk.api.clone().within("XYZ987");
+    let close = given(json!({}));
+    let lost = desk.trading().close_position(&other, once(), ID, &close).await.unwrap();
+    // Whoever asks names no account, or another: there the position never was.
+    let found = afterwards(&desk, &lost).await;
+    assert_eq!(found, (DealOutcome::Unknown, Some("still_open".to_owned())));
+    let accounts: Vec<_> =
+        floor.requests().iter().map(|seen| seen.headers()["ig-account-id"].clone()).collect();
+    assert_eq!(accounts, ["XYZ987"; 3]);
+
+    let told = lost.reference.strip_prefix("effect.").unwrap();
+    let mut told: Value =
+        serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(told).unwrap()).unwrap();
+    told["client"] = "somebody".into();
+    let theirs = format!("effect.{}", BASE64_URL_SAFE_NO_PAD.encode(told.to_string()));
+    assert_eq!(blamed(desk.trading().deal(&desk.api, &theirs).await), "/reference");
+}
+
+#[tokio::test]
+async fn an_orders_end_that_has_passed_since_says_nothing_of_the_first_attempt() {
+    let passed = json!("2020-01-01T00:00:00Z");
+    let orders = example("workingorders_GET_v2_200");
+    let floor = Floor::default().example("confirms_GET_v1_200_accepted_open").answer(200, &orders);
+    let desk = Desk::new(&floor).await;
+    let order = given(json!({
+        "epic": "CS.D.GBPUSD.TODAY.IP", "direction": "buy", "type": "limit", "size": 1.0,
+        "level": 1.0, "good_till": passed,
+    }));
+    let placed = desk.trading().place_order(&desk.api, once().again(), &order).await.unwrap();
+    assert_eq!(placed.outcome, DealOutcome::Done);
+    let changes = given(json!({ "good_till": passed }));
+    let again = once().again();
+    let amended = desk.trading().amend_order(&desk.api, again, "ABCD1234", &changes).await;
+    assert_eq!(amended.unwrap().outcome, DealOutcome::Unknown);
+    assert!(floor.dealt().is_empty());
+}
+
+/// A position whose stop and limit are these.
+fn levels(stop: f64, limit: f64) -> Value {
+    let mut position = position(10.0);
+    position["position"]["stopLevel"] = stop.into();
+    position["position"]["limitLevel"] = limit.into();
+    position
+}
+
+fn amended(floor: Floor) -> Floor {
+    floor.example("positions_otc_dealId_PUT_v2_200").example("confirms_GET_v1_200_accepted_open")
+}
+
+#[tokio::test]
+async fn two_changes_of_one_position_at_once_take_nothing_from_each_other() {
+    let floor = amended(Floor::default().answer(200, &levels(1.0, 9.0)));
+    let floor = floor.answer(200, &levels(2.0, 9.0)).answer(200, &levels(2.0, 9.0));
+    let floor = amended(floor).answer(200, &levels(2.0, 8.0)).slow();
+    let desk = Desk::new(&floor).await;
+    let (one, other) = (given(json!({ "stop_level": 2.0 })), given(json!({ "limit_level": 8.0 })));
+    let one = desk.trading().amend_position(&desk.api, once(), ID, &one);
+    let other = desk.trading().amend_position(&desk.api, once(), ID, &other);
+    let (one, other) = tokio::join!(one, other);
+    for deal in [one.unwrap(), other.unwrap()] {
+        assert_eq!((deal.outcome, deal.message), (DealOutcome::Done, None));
+    }
+    let bodies: Vec<Value> = floor.dealt().iter().map(super::body).collect();
+    let levels = |body: &Value| (body["stopLevel"].as_f64(), body["limitLevel"].as_f64());
+    assert_eq!(levels(&bodies[0]), (Some(2.0), Some(9.0)));
+    assert_eq!(levels(&bodies[1]), (Some(2.0), Some(8.0)));
+}
+
+#[tokio::test]
+async fn a_change_says_what_else_somebody_changed_meanwhile() {
+    let floor = amended(Floor::default().answer(200, &levels(1.0, 9.0)));
+    let floor = floor.answer(200, &levels(2.0, 7.0));
+    let desk = Desk::new(&floor).await;
+    let stop = given(json!({ "stop_level": 2.0 }));
+    let deal = desk.trading().amend_position(&desk.api, once(), ID, &stop).await.unwrap();
+    assert_eq!(deal.outcome, DealOutcome::Done);
+    assert_eq!(deal.reason.as_deref(), Some("changed_meanwhile"));
+    assert!(deal.message.unwrap().contains("limit_level"));
+
+    let orders = example("workingorders_GET_v2_200");
+    let mut after = orders.clone();
+    after["workingOrders"][0]["workingOrderData"]["orderLevel"] = 1999.0.into();
+    let floor = amended(Floor::default().answer(200, &orders)).answer(200, &after);
+    let desk = Desk::new(&floor).await;
+    let stop = given(json!({ "stop_distance": 5.0 }));
+    let deal = desk.trading().amend_order(&desk.api, once(), "ABCD1234", &stop).await.unwrap();
+    assert!(deal.message.unwrap().contains("level"));
 }

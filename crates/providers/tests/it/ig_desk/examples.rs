@@ -284,6 +284,7 @@ async fn orders_are_changed_and_cancelled_as_in_the_examples() {
         .example("workingorders_GET_v2_200")
         .example("workingorders_otc_dealId_PUT_v2_200")
         .example("confirms_GET_v1_200_accepted_open")
+        .example("workingorders_GET_v2_200")
         .example("workingorders_otc_dealId_DELETE_v2_200")
         .example("confirms_GET_v1_200_accepted_open");
     let desk = Desk::new(&floor).await;

@@ -36,6 +36,10 @@ const ROOT: &str = "https://api.ig.com/gateway/deal";
 struct Floor {
     answers: Arc<Mutex<VecDeque<Answer>>>,
     asked: Arc<Mutex<Vec<Request>>>,
+    /// Whether it leaves what comes after these answers without one, for ever.
+    silent: bool,
+    /// Whether others get on before it answers.
+    slow: bool,
 }
 
 impl Floor {
@@ -69,6 +73,16 @@ impl Floor {
     /// There is no confirmation, however often it is asked for.
     fn unconfirmed(self) -> Self {
         (0..6).fold(self, |floor, _| floor.example("error_confirms-deal-not-found_404"))
+    }
+
+    /// Others get on before each answer.
+    fn slow(self) -> Self {
+        Self { slow: true, ..self }
+    }
+
+    /// Whatever comes after that gets no answer, and no end.
+    fn then_silence(self) -> Self {
+        Self { silent: true, ..self }
     }
 
     fn push(self, answer: Answer) -> Self {
@@ -114,8 +128,15 @@ impl Transport for Floor {
             _ => {}
         }
         self.asked.lock().unwrap().push(request.clone());
+        if self.slow {
+            tokio::task::yield_now().await;
+        }
         let answer = self.answers.lock().unwrap().pop_front();
-        answer.unwrap_or_else(|| panic!("nobody expects {}", told(&request)))
+        match answer {
+            Some(answer) => answer,
+            None if self.silent => std::future::pending().await,
+            None => panic!("nobody expects {}", told(&request)),
+        }
     }
 }
 

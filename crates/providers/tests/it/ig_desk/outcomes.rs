@@ -48,6 +48,14 @@ async fn what_was_refused_is_an_error_and_was_sent_once() {
 async fn what_may_be_done_is_a_deal_of_unknown_outcome_and_was_sent_once() {
     for (n, floor) in [
         refused(500, "system.error"),
+        // Whatever a code says elsewhere: with these statuses nobody knows what was done.
+        refused(500, "error.security.client-token-invalid"),
+        refused(500, "invalid.request.size"),
+        refused(503, "error.public-api.exceeded-account-trading-allowance"),
+        refused(408, "error.security.oauth-token-invalid"),
+        refused(501, "endpoint.unavailable.for.api-key"),
+        Floor::default().page(302),
+        Floor::default().page(307),
         Floor::default().page(503),
         Floor::default().page(502),
         Floor::default().lost(),
@@ -102,6 +110,106 @@ async fn no_error_after_a_deal_was_taken_hides_it() {
     let floor = floor.answer(400, &json!({ "errorCode": "invalid.input" }));
     let deal = open(&floor).await.unwrap();
     assert_eq!((deal.outcome, deal.reference.as_str()), (DealOutcome::Unknown, "FAKEREF0001"));
+}
+
+/// What stands in this line in the account's name for a minute.
+fn flooded(floor: Floor) -> Floor {
+    (0..28).fold(floor, |floor, _| floor.example("positions_GET_v2_200_empty"))
+}
+
+async fn flood(desk: &Desk) {
+    for _ in 0..28 {
+        desk.trading().positions(&desk.api).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn no_reader_holds_up_a_deal() {
+    let floor = flooded(Floor::default())
+        .example("markets_epic_GET_v3_200")
+        .example("positions_otc_POST_v2_200")
+        .example("confirms_GET_v1_200_accepted_open")
+        .example("positions_dealId_GET_v2_200")
+        .example("positions_otc_DELETE_v1_200")
+        .example("confirms_GET_v1_200_accepted_open")
+        // Before a reading waits, IG is asked what it allows.
+        .page(404);
+    let desk = Desk::new(&floor).await;
+    flood(&desk).await;
+    let began = desk.api.now();
+    let position = given(super::buy(json!({ "currency": null })));
+    let opened = desk.run(desk.trading().open_position(&desk.api, once(), &position)).await;
+    assert_eq!(opened.unwrap().outcome, DealOutcome::Done);
+    let close = given(json!({}));
+    let closed = desk.run(desk.trading().close_position(&desk.api, once(), "12345", &close)).await;
+    assert_eq!(closed.unwrap().outcome, DealOutcome::Done);
+    assert_eq!(desk.api.now(), began, "they waited for nobody");
+    // Were it a reading, it would wait.
+    let waits = desk.trading().positions(&desk.api);
+    let waits = tokio::select! {
+        biased;
+        read = waits => Some(read),
+        () = async { for _ in 0..64 { tokio::task::yield_now().await; } } => None,
+    };
+    assert!(waits.is_none(), "{waits:?}");
+}
+
+#[tokio::test]
+async fn an_allowance_that_ig_shuts_ends_a_deal_before_it_is_sent_and_afterwards_gives_its_reference()
+ {
+    let shut = "error.public-api.exceeded-account-allowance";
+    let floor = refused(403, shut);
+    let desk = Desk::new(&floor).await;
+    let began = desk.api.now();
+    let position = given(super::buy(json!({ "currency": null })));
+    let opened = desk.run(desk.trading().open_position(&desk.api, once(), &position)).await;
+    assert!(matches!(opened, Err(CallError::Throttled { .. })), "{opened:?}");
+    assert!(floor.dealt().is_empty());
+    assert_eq!(desk.api.now(), began);
+
+    let floor = Floor::default().example("positions_otc_POST_v2_200");
+    let desk = Desk::new(&floor.clone().answer(403, &json!({ "errorCode": shut }))).await;
+    let began = desk.api.now();
+    let position = given(super::buy(json!({})));
+    let opened = desk.run(desk.trading().open_position(&desk.api, once(), &position)).await;
+    let opened = opened.unwrap();
+    assert_eq!(opened.reason.as_deref(), Some("unconfirmed"));
+    assert_eq!((opened.outcome, &*opened.reference), (DealOutcome::Unknown, "FAKEREF0001"));
+    assert_eq!(desk.api.now(), began);
+}
+
+#[tokio::test]
+async fn what_came_of_a_deal_is_looked_for_no_longer_than_20_seconds() {
+    let floor = Floor::default().example("positions_otc_POST_v2_200").then_silence();
+    let desk = Desk::new(&floor).await;
+    let began = desk.api.now();
+    let position = given(super::buy(json!({})));
+    let opened = desk.run(desk.trading().open_position(&desk.api, once(), &position)).await;
+    let opened = opened.unwrap();
+    assert_eq!((opened.outcome, &*opened.reference), (DealOutcome::Unknown, "FAKEREF0001"));
+    assert_eq!(desk.api.now().duration_since(began).as_secs(), 20);
+    // Whoever asks later waits no longer than for one call.
+    let began = desk.api.now();
+    let found = desk.run(desk.trading().deal(&desk.api, &opened.reference)).await;
+    assert!(matches!(found, Err(CallError::Unavailable { sent: false, .. })), "{found:?}");
+    assert_eq!(desk.api.now().duration_since(began).as_secs(), 90);
+}
+
+#[tokio::test]
+async fn a_history_that_leads_in_a_circle_is_not_followed() {
+    let page = |next: &str| {
+        let next = format!("/history/activity?from=a&to={next}");
+        json!({ "activities": [], "metadata": { "paging": { "next": next } } })
+    };
+    let floor = Floor::default()
+        .example("error_confirms-deal-not-found_404")
+        .example("positions_GET_v2_200_empty")
+        .answer(200, &json!({ "workingOrders": [] }));
+    let floor = floor.answer(200, &page("a")).answer(200, &page("b")).answer(200, &page("a"));
+    let desk = Desk::new(&floor).await;
+    let found = desk.trading().deal(&desk.api, "mine").await;
+    assert!(matches!(found, Err(CallError::Unreadable(_))), "{found:?}");
+    assert_eq!(floor.left(), 0);
 }
 
 #[tokio::test]

@@ -71,6 +71,41 @@ async fn pages_of_prices_go_on_by_number_and_end_when_they_began_to_be_read() {
 }
 
 #[tokio::test]
+async fn the_last_so_many_prices_stay_the_same_ones_from_page_to_page() {
+    let floor = Floor::default().answer(200, &page(2, 500)).answer(200, &page(2, 496));
+    let desk = Desk::new(&floor).await;
+    let query: PriceQuery = given(json!({ "max": 8, "limit": 4, "resolution": "day" }));
+    let first = desk.markets().prices(&desk.api, EPIC, &query, None).await.unwrap();
+    let (from, to) = (first.results[0].time.unwrap(), desk.api.now());
+    desk.clock.advance(Duration::from_hours(48));
+    let next = first.next.unwrap();
+    let last = desk.markets().prices(&desk.api, EPIC, &query, Some(&next)).await.unwrap();
+    assert_eq!(last.next, None);
+    let form = "%Y-%m-%dT%H:%M:%S";
+    let span = format!("from={}&to={}", from.strftime(form), to.strftime(form));
+    assert_eq!(
+        floor.asked(),
+        [
+            format!("GET /prices/{EPIC}?resolution=DAY&max=8&pageSize=4&pageNumber=1"),
+            format!("GET /prices/{EPIC}?resolution=DAY&{span}&pageSize=4&pageNumber=2"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_allowance_is_renewed_within_a_week_whatever_is_said() {
+    let mut page = page(1, 9);
+    for expiry in [json!(10_000_000_000_u64), json!("9223372036854775807")] {
+        page["metadata"]["allowance"]["allowanceExpiry"] = expiry;
+        let desk = Desk::new(&Floor::default().answer(200, &page)).await;
+        let query: PriceQuery = given(json!({ "max": 4 }));
+        let told = desk.markets().prices(&desk.api, EPIC, &query, None).await.unwrap();
+        let renewed = told.allowance.unwrap().renewed_at;
+        assert_eq!(renewed, desk.api.now() + Duration::from_hours(7 * 24));
+    }
+}
+
+#[tokio::test]
 async fn what_is_left_of_the_allowance_holds_for_the_next_call() {
     // Before a call waits, IG is asked what it allows.
     let floor = Floor::default().answer(200, &page(1, 9)).page(404);
