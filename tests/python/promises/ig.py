@@ -58,13 +58,14 @@ def after_ig(place, names):
     check("the guide's faults have struck", not sandbox.faults(), sandbox.faults())
     for user in ["bob", "carol", "dave", "erin"]:
         place.bash(f"evergrant users add {user}")
-    refused_logins(sandbox, client)
     kept_or_not(sandbox, client)
     # The weekends ended this session, too, whose kept login has just been used: once a minute is all.
     alice = Desk("alice", integration=ours, keep_login="yes")
     one_refresh(sandbox, alice)
     deals(sandbox, client, alice)
     blame(sandbox, client, alice)
+    # Last: after three refusals the name rests for a quarter of an hour.
+    refused_logins(sandbox, client)
 
 
 def refused_logins(sandbox, client):
@@ -82,6 +83,8 @@ def refused_logins(sandbox, client):
         sandbox.fail(f"error.security.{code}", "ig.session")
         error, attempts = refused(code)
         check(f"{code} is the user's, and tried once", attempts == 1 and error.problem["remedy"], error.problem)
+    held, attempts = refused("one too many")
+    check("after three none is sent", attempts == 0 and "too_many_attempts" in str(held.problem), held.problem)
 
 
 def one_refresh(sandbox, alice):

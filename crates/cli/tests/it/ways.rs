@@ -267,7 +267,9 @@ async fn a_certificate_takes_the_place_of_a_secret() {
     assert_eq!(bench.sandbox.statuses("microsoft.token").await, [200, 200]);
     assert_eq!(bench.sandbox.count("refreshes").await, 1);
     let doctor: Value = serde_json::from_str(&bench.ok(&["doctor", "--json"]).await).unwrap();
-    let known = &doctor["deployment"]["registrations"][0]["credentials"];
+    let registrations = doctor["deployment"]["registrations"].as_array().unwrap();
+    let known = registrations.iter().find(|found| found["name"] == "microsoft").unwrap();
+    let known = &known["credentials"];
     assert_eq!(known[0]["name"], "certificate", "{doctor}");
     assert!(known[0]["expires_at"].is_string(), "{doctor}");
     // Once it is gone from the registration, nobody is asked to connect again.

@@ -274,7 +274,7 @@ impl Tour {
         ensure!(refreshes == 1, "the provider saw {refreshes} refreshes");
         let offer = |market: &Value| json!([market["bid"], market["offer"]]);
         Ok(json!({
-            "account": integration["account"]["username"],
+            "account": integration["account"]["name"],
             "branches": nodes,
             "market": before["name"],
             "bid_and_offer": offer(&before),
