@@ -13,7 +13,7 @@ use url::Url;
 use crate::capability::{Calendars, Mail, Markets, Meetings, Profiles, Trading};
 use crate::integration::Account;
 use crate::quota::Draw;
-use crate::{AccessToken, Api, Grant, Request, Response, Secret, Transport};
+use crate::{AccessToken, Api, Grant, Repeat, Request, Response, Secret, Transport};
 
 /// Names what a user can connect, such as `acme_calendar`: lower-case letters, digits, `_`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -271,7 +271,13 @@ pub enum Evidence {
         scopes: Vec<String>,
     },
     /// The filled-in form.
-    Form(BTreeMap<String, Secret>),
+    Form {
+        /// What was filled in, by the fields' names.
+        fields: BTreeMap<String, Secret>,
+        /// The account of the integration that is connected again, so that what the form leaves empty
+        /// stays as it is.
+        previous: Option<Account>,
+    },
     /// A device code whose user may have signed in meanwhile.
     Device {
         /// The code.
@@ -416,6 +422,9 @@ pub enum Verdict {
         /// The claims a new token must carry, as the provider sent them.
         claims: Option<String>,
     },
+    /// The registration itself was refused, whoever's token it was: nobody calls with it but a probe from
+    /// time to time, until one is answered otherwise.
+    Misconfigured(Box<Failure>),
     /// Too many calls.
     Throttled {
         /// How long to wait.
@@ -524,6 +533,18 @@ pub trait Provider: Send + Sync + 'static {
     /// Reads what an answer says about the token. Pure.
     fn judge(&self, response: &Response) -> Verdict;
 
+    /// Whether this provider, as it is configured, is the one that the account is at; why not otherwise,
+    /// and then nobody calls it there. Pure.
+    fn serves(&self, _account: &Account) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Whether this request may be sent again, where whoever made it does not say; `None` leaves that to
+    /// its method. Pure.
+    fn repeat(&self, _request: &Request) -> Option<Repeat> {
+        None
+    }
+
     /// What a request draws on of the allowances that all processes share; `account` is whose it is,
     /// where that is known. Pure, but for what was learned.
     fn draws(&self, _request: &Request, _account: Option<&Account>) -> Vec<Draw> {
@@ -532,8 +553,9 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Learns what the provider allows this registration; asked when a call would have to wait. Calls
     /// nobody where that is known or was asked lately; its own calls are
-    /// [`Api::urgent`](crate::Api::urgent).
-    async fn learn(&self, _api: &Api) {}
+    /// [`Api::urgent`](crate::Api::urgent). With `doubt` the provider said stop although room was counted:
+    /// what is known may be wrong.
+    async fn learn(&self, _api: &Api, _doubt: bool) {}
 
     /// Its account profiles, if it has them.
     fn profiles(&self) -> Option<&dyn Profiles> {

@@ -17,7 +17,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// request ([`http::Request::extensions_mut`]).
 ///
 /// Without one a request may be repeated if its method is idempotent (RFC 9110, section 9.2.2), which
-/// `PATCH` counts as here: it is used to set and not to add.
+/// `PATCH` counts as here: it is used to set and not to add. A provider may know better of its own
+/// requests ([`Provider::repeat`](crate::provider::Provider::repeat)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
     /// It has its effect once, however often it arrives.
@@ -35,6 +36,11 @@ pub enum Repeat {
 /// What was repeated because it certainly had no effect, such as after a 429, is not marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeated;
+
+/// How long an allowance stays shut that an answer called used up, in the answer's extensions: no sooner
+/// than the provider said it is renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opens(pub Duration);
 
 /// How long a call may take with all its waits: no repetition begins later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +94,8 @@ enum Trouble {
 impl Trouble {
     fn of(sent: &Sent) -> Option<Self> {
         match sent {
-            Ok((_, Verdict::TokenRejected { .. })) | Err(TransportError::TooLarge { .. }) => None,
+            Ok((_, Verdict::TokenRejected { .. } | Verdict::Misconfigured(_)))
+            | Err(TransportError::TooLarge { .. }) => None,
             Ok((_, Verdict::Throttled { .. })) => Some(Self::Throttled),
             Ok((_, Verdict::Unavailable)) => Some(Self::Unavailable),
             // What no adapter needs to say.
@@ -178,15 +185,13 @@ pub(crate) enum Wait {
 }
 
 impl Tries {
-    pub(crate) fn begin(request: &Request, ask: Ask) -> Self {
-        Self {
-            method: request.method().clone(),
-            repeat: request.extensions().get::<Repeat>().copied(),
-            ask,
-            count: 0,
-            doubt: false,
-            last: None,
-        }
+    pub(crate) fn begin(request: &Request, repeat: Option<Repeat>, ask: Ask) -> Self {
+        Self { method: request.method().clone(), repeat, ask, count: 0, doubt: false, last: None }
+    }
+
+    /// Whether it is sent once, whatever comes back.
+    pub(crate) fn once(&self) -> bool {
+        self.repeat == Some(Repeat::Once)
     }
 
     /// What follows what was sent; pauses the mailbox if the provider asks for it.

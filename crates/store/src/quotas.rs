@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use evergrant::clock::{later, until};
 use evergrant::id::TurnId;
-use evergrant::quota::{Drawn, Left, NamedDraw, Rule, UNANSWERED, opens};
+use evergrant::quota::{Came, Drawn, Left, NamedDraw, Rule, UNANSWERED, opens};
 use evergrant::store::{GrantStore, QuotaStore, Stored};
 use jiff::Timestamp;
 
@@ -33,19 +33,31 @@ impl QuotaStore for Store {
         Ok(Drawn::Taken)
     }
 
-    async fn answered(&self, turn: TurnId, sent: bool) -> Stored<()> {
+    async fn answered(&self, turn: TurnId, came: Came) -> Stored<()> {
         let now = self.now().await?;
-        if sent {
-            let sql = "UPDATE quota_turns SET until = $2 + length WHERE turn = $1";
+        if came == Came::Answered {
+            // What the provider counts is used up: nothing of it comes back.
+            let sql = "UPDATE quota_turns \
+                       SET until = $2 + length, amount = CASE length WHEN 0 THEN 0 ELSE amount END \
+                       WHERE turn = $1";
             return self.db.run(sql, args![turn, now]).await.map(drop);
         }
+        let sql = "SELECT name FROM quota_turns WHERE turn = $1 AND length = 0 ORDER BY name";
+        let counted_there = self.db.all(sql, args![turn]).await?;
         let mut tx = self.db.begin().await?;
-        let sql = "UPDATE quotas SET amount_left = amount_left + \
-                          (SELECT amount FROM quota_turns \
-                           WHERE name = quotas.name AND turn = $1 AND length = 0) \
-                   WHERE name IN (SELECT name FROM quota_turns WHERE turn = $1 AND length = 0)";
-        tx.run(sql, args![turn]).await?;
-        tx.run("DELETE FROM quota_turns WHERE turn = $1", args![turn]).await?;
+        for row in counted_there {
+            let name = row.of("quota_turns", "name").text("name")?;
+            held(&mut tx, &name).await?;
+            let sql = "UPDATE quota_turns SET until = $3 WHERE name = $1 AND turn = $2";
+            tx.run(sql, args![name.as_str(), turn, now]).await?;
+            give_back(&mut tx, &name, now).await?;
+        }
+        if came == Came::Unsent {
+            tx.run("DELETE FROM quota_turns WHERE turn = $1", args![turn]).await?;
+        } else {
+            let sql = "UPDATE quota_turns SET until = $2 + length WHERE turn = $1";
+            tx.run(sql, args![turn, now]).await?;
+        }
         tx.commit().await
     }
 
@@ -89,7 +101,8 @@ async fn held(tx: &mut Tx, name: &str) -> Stored<Quota> {
                RETURNING name, shut_until, amount_left, renewed_at";
     let row = tx.one(sql, args![name]).await?;
     let row = row.ok_or_else(|| evergrant::store::StoreError::Inconsistent {
-        what: format!("quotas {name}: the row is gone"),
+        // Not which: its name may hold an account's id.
+        what: "quotas: a row is gone".to_owned(),
     })?;
     let fields = row.of("quotas", "name");
     Ok(Quota {
@@ -106,7 +119,11 @@ async fn obstacle(
     always: bool,
     now: Timestamp,
 ) -> Stored<Option<Drawn>> {
-    let quota = held(tx, &draw.name).await?;
+    let mut quota = held(tx, &draw.name).await?;
+    if draw.rule == Rule::Left {
+        let lapsed = give_back(tx, &draw.name, now).await?;
+        quota.left = quota.left.map(|left| left + lapsed);
+    }
     let wait = |at: Timestamp, shut| {
         Some(Drawn::Wait { name: draw.name.clone(), wait: until(now, at), shut })
     };
@@ -156,9 +173,28 @@ async fn take(tx: &mut Tx, turn: TurnId, draw: &NamedDraw, now: Timestamp) -> St
     tx.run(sql, args![name, turn, amount, until, micros]).await.map(drop)
 }
 
-/// Forgets what no longer counts, and allowances of which nothing is known.
+/// Gives back what was drawn of an amount that the provider counts and lapsed without success, and how
+/// much that is; the allowance's row is held.
+async fn give_back(tx: &mut Tx, name: &str, now: Timestamp) -> Stored<i64> {
+    let sql = "SELECT $1 AS name, CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS lapsed \
+               FROM quota_turns WHERE name = $1 AND length = 0 AND until <= $2";
+    let row = tx.one(sql, args![name, now]).await?;
+    let lapsed = row.map_or(Ok(0), |row| row.of("quota_turns", "name").int("lapsed"))?;
+    if lapsed != 0 {
+        let sql = "UPDATE quotas SET amount_left = amount_left + $2 WHERE name = $1";
+        tx.run(sql, args![name, lapsed]).await?;
+    }
+    let sql = "DELETE FROM quota_turns WHERE name = $1 AND length = 0 AND until <= $2";
+    tx.run(sql, args![name, now]).await?;
+    Ok(lapsed)
+}
+
+/// Forgets what no longer counts, and allowances of which nothing is known. What must be given back is
+/// left for whoever draws next.
 pub(crate) async fn tidy(db: &Db, now: Timestamp) -> Stored<()> {
-    db.run("DELETE FROM quota_turns WHERE until <= $1", args![now]).await?;
+    let sql = "DELETE FROM quota_turns WHERE until <= $1 AND (length > 0 OR amount = 0 OR name NOT IN \
+                   (SELECT name FROM quotas WHERE renewed_at > $1))";
+    db.run(sql, args![now]).await?;
     let sql = "DELETE FROM quotas \
                WHERE shut_until <= $1 AND (renewed_at IS NULL OR renewed_at <= $1)";
     db.run(sql, args![now]).await.map(drop)

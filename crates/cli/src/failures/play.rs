@@ -282,7 +282,7 @@ impl Play {
     /// A form where a code is expected, past the vault, which would not let it through.
     pub(super) async fn form_for_a_code(&self, vault: &Vault) -> ConnectError {
         let provider = vault.providers().find(&ACME.into()).unwrap();
-        let form = Evidence::Form(BTreeMap::new());
+        let form = Evidence::Form { fields: BTreeMap::new(), previous: None };
         let http = InProcess::new(&self.stage);
         provider.redeem(&http, self.clock.now(), form).await.unwrap_err().into()
     }

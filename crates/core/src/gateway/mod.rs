@@ -8,12 +8,11 @@ mod error;
 mod path;
 mod replay;
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::{CallError, Denial};
-use http::{Method, header};
+use http::{Method, StatusCode, header};
 use jiff::Timestamp;
 use path::below;
 use replay::{Replay, not_sent_again};
@@ -25,7 +24,7 @@ use crate::measure;
 use crate::provider::{Actor, Failure, Manifest, Provider, Verdict};
 use crate::quota::{self, Counted, Drawer, Left};
 use crate::repeat::{Next, Sent, Tries, Wait, asked};
-pub use crate::repeat::{Patience, Repeat, Repeated, retry_after};
+pub use crate::repeat::{Opens, Patience, Repeat, Repeated, retry_after};
 use crate::vault::{TokenError, Vault};
 use crate::{
     AccessToken, IntegrationId, MinLife, Request, Response, Transport, TransportError, UserId,
@@ -62,6 +61,7 @@ impl Gateway {
                 format!("The provider {} is no longer configured.", integration.provider),
             ))
         })?;
+        provider.serves(&integration.account).map_err(TokenError::Misconfigured)?;
         let registration = &provider.manifest().registration;
         Ok(Api {
             owner,
@@ -113,9 +113,9 @@ impl Leave {
         self.counted.sent();
     }
 
-    fn end<T>(self, came: &Result<T, TransportError>) {
+    fn end(self, came: &Result<StatusCode, TransportError>) {
         self.turn.end(came);
-        self.counted.end(came);
+        self.counted.end(came.as_ref().copied());
     }
 
     /// Nothing is sent with it.
@@ -238,16 +238,23 @@ impl Api {
                 leave.waive();
                 continue;
             }
+            if let Err(error) = self.vault.admit_call(&*self.provider) {
+                leave.waive();
+                return Err(error.into());
+            }
             leave.sent();
             let sent = self.attempt(&mut request, &token).await;
-            leave.end(&sent);
+            leave.end(&sent.as_ref().map(|(response, _)| response.status()).map_err(Clone::clone));
             match self.after(&request, &mut tries, sent).await {
                 None => {}
                 Some(Ok((_, Verdict::TokenRejected { claims }))) => {
                     token = replay.next(&self.vault, &token, claims.as_deref()).await?;
-                    if request.extensions().get() == Some(&Repeat::Once) {
+                    if tries.once() {
                         return Err(not_sent_again());
                     }
+                }
+                Some(Ok((_, Verdict::Misconfigured(why)))) => {
+                    return Err(self.vault.call_refused(&*self.provider, *why).await.into());
                 }
                 Some(done) => return done.map(|(response, _)| response),
             }
@@ -270,7 +277,7 @@ impl Api {
             }
             leave.sent();
             let sent = self.http.send(request.clone()).await;
-            leave.end(&sent);
+            leave.end(&sent.as_ref().map(Response::status).map_err(Clone::clone));
             let judged = sent.map(|response| {
                 let verdict = self.provider.judge(&response);
                 (response, verdict)
@@ -303,6 +310,10 @@ impl Api {
                 leave.waive();
                 continue;
             }
+            if let Err(error) = self.vault.admit_call(&*self.provider) {
+                leave.waive();
+                return Err(error.into());
+            }
             leave.sent();
             let done = op(&token).await;
             leave.answered();
@@ -318,6 +329,7 @@ impl Api {
                     }
                     if done.is_ok() {
                         self.called(Some(&Verdict::Accepted));
+                        self.vault.call_accepted(&*self.provider);
                         token.accept();
                     }
                     return done;
@@ -368,10 +380,10 @@ impl Api {
     async fn leave(&self, request: &Request, ask: Ask) -> Result<Leave, TooLong> {
         let (quotas, clock) = (self.vault.quotas(), &self.vault.parts().clock);
         let began = clock.uptime();
-        let mut learn = Some(pin!(async {
+        let mut learn = Some(|doubt: bool| async move {
             let api = self.clone().urgent();
-            self.provider.learn(&api).await;
-        }));
+            self.provider.learn(&api, doubt).await;
+        });
         let (mut turn, counted) = loop {
             let turn = self.budget.turn(ask).await?;
             if self.urgent {
@@ -411,7 +423,8 @@ impl Api {
 
     fn tries(&self, request: &Request) -> Tries {
         let bytes = u64::try_from(request.body().len()).unwrap_or(u64::MAX);
-        Tries::begin(request, self.ask(bytes))
+        let said = request.extensions().get().copied();
+        Tries::begin(request, said.or_else(|| self.provider.repeat(request)), self.ask(bytes))
     }
 
     /// What came of a sending; `None` once it is time to send again.
@@ -427,10 +440,14 @@ impl Api {
             && let Verdict::Throttled { retry_after, allowance: Some(kind) } = *verdict
         {
             let wait = asked(response, verdict).unwrap_or(quota::STOP);
-            if !self.vault.quotas().shut(self.drawer(), request, kind, wait).await {
+            let shut = self.vault.quotas().shut(self.drawer(), request, kind, wait).await;
+            *verdict = if let Some(wait) = shut {
+                response.extensions_mut().insert(Opens(wait));
+                Verdict::Throttled { retry_after: Some(wait), allowance: Some(kind) }
+            } else {
                 // What is shut holds nothing of this request's back: its account's pause does.
-                *verdict = Verdict::Throttled { retry_after, allowance: None };
-            }
+                Verdict::Throttled { retry_after, allowance: None }
+            };
         }
         match tries.next(sent, &self.budget, key, &*parts.clock, &*parts.entropy) {
             Next::Done(done) => Some(done),
@@ -463,6 +480,7 @@ impl Api {
         // An outage or a throttle says nothing about the token.
         if verdict == Verdict::Accepted {
             token.accept();
+            self.vault.call_accepted(&*self.provider);
         }
         Ok((response, verdict))
     }

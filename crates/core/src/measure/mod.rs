@@ -31,8 +31,8 @@ pub const OTHER: &str = "other";
 
 /// The values of the label `status` of `evergrant_integrations`.
 pub const STATUSES: [&str; 3] = ["active", "needs_reconnect", "paused"];
-const VERDICTS: [&str; 5] =
-    ["accepted", "token_rejected", "throttled", "unavailable", "unanswered"];
+const VERDICTS: [&str; 6] =
+    ["accepted", "token_rejected", "throttled", "unavailable", "unanswered", "misconfigured"];
 
 fn verdict_index(verdict: Option<&Verdict>) -> usize {
     match verdict {
@@ -41,6 +41,7 @@ fn verdict_index(verdict: Option<&Verdict>) -> usize {
         Some(Verdict::Throttled { .. }) => 2,
         Some(Verdict::Unavailable) => 3,
         None => 4,
+        Some(Verdict::Misconfigured(_)) => 5,
     }
 }
 

@@ -126,7 +126,7 @@ pub const TABLE: &[Metric] = &[
         CALLS,
         Kind::Counter,
         &["provider", "verdict"],
-        "Provider calls by what came of them: accepted, token_rejected, throttled, unavailable or unanswered.",
+        "Provider calls by what came of them: accepted, token_rejected, throttled, unavailable, unanswered or misconfigured.",
         Appears::AtOnce,
     ),
     row(

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
+
+use super::Came;
 use crate::id::TurnId;
 use crate::store::GrantStore;
 use crate::{Tasks, TransportError};
@@ -12,20 +15,13 @@ pub(crate) struct Counted {
     store: Arc<dyn GrantStore>,
     tasks: Tasks,
     turn: Option<TurnId>,
-    fate: Fate,
-}
-
-/// How far the request has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Unsent,
-    Sent,
-    Answered,
+    /// `None` while nobody knows: it was sent.
+    came: Option<Came>,
 }
 
 impl Counted {
     pub(super) fn new(store: &Arc<dyn GrantStore>, tasks: &Tasks, turn: Option<TurnId>) -> Self {
-        Self { store: Arc::clone(store), tasks: tasks.clone(), turn, fate: Fate::Unsent }
+        Self { store: Arc::clone(store), tasks: tasks.clone(), turn, came: Some(Came::Unsent) }
     }
 
     /// Nothing was drawn after all.
@@ -35,35 +31,36 @@ impl Counted {
 
     /// It is sent from now on, and counts.
     pub(crate) fn sent(&mut self) {
-        self.fate = Fate::Sent;
+        self.came = None;
     }
 
     /// What came of the request; without an answer it counts for longer, as it may arrive late.
-    pub(crate) fn end<T>(mut self, came: &Result<T, TransportError>) {
-        self.fate = match came {
-            Ok(_) | Err(TransportError::TooLarge { .. }) => Fate::Answered,
-            Err(TransportError::Unanswered { .. }) => Fate::Sent,
-            Err(TransportError::Unsent { .. }) => Fate::Unsent,
+    pub(crate) fn end(mut self, came: Result<StatusCode, &TransportError>) {
+        self.came = match came {
+            Ok(status) if !status.is_success() => Some(Came::Refused),
+            Ok(_) | Err(TransportError::TooLarge { .. }) => Some(Came::Answered),
+            Err(TransportError::Unanswered { .. }) => None,
+            Err(TransportError::Unsent { .. }) => Some(Came::Unsent),
         };
     }
 
     /// It is answered.
     pub(crate) fn answered(mut self) {
-        self.fate = Fate::Answered;
+        self.came = Some(Came::Answered);
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let Some(turn) = self.turn.take().filter(|_| self.fate != Fate::Sent) else { return };
+        let (Some(turn), Some(came)) = (self.turn.take(), self.came) else { return };
         // Without a runtime the process is at its end.
         if tokio::runtime::Handle::try_current().is_err() {
             return;
         }
-        let (store, sent) = (Arc::clone(&self.store), self.fate == Fate::Answered);
+        let store = Arc::clone(&self.store);
         self.tasks.spawn(async move {
             // Where this fails it counts for a minute longer than it has to.
-            if let Err(error) = store.answered(turn, sent).await {
+            if let Err(error) = store.answered(turn, came).await {
                 tracing::debug!(%error, "a call counts for longer than it has to");
             }
         });

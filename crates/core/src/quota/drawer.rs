@@ -15,21 +15,25 @@ pub(crate) struct Drawer<'a> {
 impl Drawer<'_> {
     /// What the request draws on, by name.
     pub(super) fn draws(&self, request: &Request) -> Vec<NamedDraw> {
-        let draws = self.provider.draws(request, self.account).into_iter();
-        let named = draws.map(|Draw { kind, of, amount, rule }| {
-            let name = self.name(kind, &of);
-            NamedDraw { name, amount, rule }
-        });
-        let mut draws: Vec<_> = named.collect();
+        self.some_draws(request, |_| true)
+    }
+
+    /// The same, of one kind of allowance alone.
+    pub(super) fn draws_on(&self, request: &Request, kind: &str) -> Vec<NamedDraw> {
+        self.some_draws(request, |draw| draw.kind == kind)
+    }
+
+    fn some_draws(&self, request: &Request, which: impl Fn(&Draw) -> bool) -> Vec<NamedDraw> {
+        let draws = self.provider.draws(request, self.account).into_iter().filter(which);
+        let mut draws: Vec<_> = draws
+            .map(|Draw { kind, of, amount, rule }| {
+                let name = self.name(kind, &of);
+                NamedDraw { name, amount, rule }
+            })
+            .collect();
         // Whoever draws on several takes them in one order, and nobody waits for each other.
         draws.sort_by(|one, other| one.name.cmp(&other.name));
         draws
-    }
-
-    /// The names of the allowances of this kind that the request draws on.
-    pub(super) fn named(&self, request: &Request, kind: &str) -> Vec<String> {
-        let draws = self.provider.draws(request, self.account).into_iter();
-        draws.filter(|draw| draw.kind == kind).map(|draw| self.name(kind, &draw.of)).collect()
     }
 
     /// What the allowance is called in the database.

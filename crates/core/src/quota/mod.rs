@@ -9,11 +9,14 @@
 //!    counts from before its request is sent until a window after its answer.
 //! 2. A refusal that names an allowance shuts it for everybody, and nothing that draws on it is sent
 //!    before it opens; what draws on others goes on.
-//! 3. Refreshes and sign-ins are counted, and wait for nobody: calls leave room for them. While an
-//!    allowance is shut, they are not sent either.
+//! 3. Refreshes are counted, and wait for nobody: calls leave room for them. While an allowance is shut,
+//!    they are not sent either. Whoever signs in waits as a call does, so that nobody who tries again and
+//!    again uses up what all share.
 //! 4. First come, first served within a process, at each allowance; and whoever would have to wait for
 //!    longer than its patience hears so at once.
-//! 5. Without the database calls go on, uncounted, until the provider says stop.
+//! 5. A window that the provider calls used up while we counted room in it is doubted: what is allowed is
+//!    learned anew before the next call that draws on it.
+//! 6. Without the database calls go on, uncounted, until the provider says stop.
 //!
 //! [`Provider::draws`]: crate::provider::Provider::draws
 
@@ -59,7 +62,8 @@ pub enum Rule {
         length: Duration,
     },
     /// As much as the provider said is left ([`Api::left`](crate::Api::left)), until it is renewed. What
-    /// it never spoke of has no end.
+    /// it never spoke of has no end. Only success takes of it: else a few failed calls would use up what
+    /// is renewed in days.
     Left,
 }
 
@@ -99,6 +103,18 @@ pub enum Drawn {
     },
 }
 
+/// What became of a request that was drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Came {
+    /// It never left, and counts for nothing.
+    Unsent,
+    /// It was answered, and with no success: it counts by the window, but takes nothing of an amount that
+    /// the provider counts.
+    Refused,
+    /// It was answered with success.
+    Answered,
+}
+
 /// When an allowance that is shut opens: no sooner than was asked, nor than it is renewed.
 pub fn opens(asked: Timestamp, renewed_at: Option<Timestamp>) -> Timestamp {
     renewed_at.map_or(asked, |at| at.max(asked))
@@ -118,7 +134,8 @@ pub(crate) fn used_up(wait: Duration) -> AuthError {
     AuthError::Unavailable { failure, retry_after: Some(wait), sent: false }
 }
 
-/// For how long a draw counts whose answer never came: an exchange takes half a minute at most.
+/// For how long a draw counts whose answer never came: an exchange takes half a minute at most. What it
+/// took of an amount that the provider counts is given back then: the provider's next word corrects it.
 pub const UNANSWERED: Duration = Duration::from_mins(1);
 
 /// How long a draw is held at most before its request is sent: it would lapse, and keep others waiting.

@@ -1,12 +1,12 @@
 //! Drawing on what all processes share, and the doors that are known to be shut.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::line::Lines;
-use super::{Counted, Drawer, Drawn, Left, NamedDraw, lock};
+use super::{Counted, Drawer, Drawn, Left, NamedDraw, Rule, lock};
 use crate::budget::TooLong;
 use crate::id::TurnId;
 use crate::store::{GrantStore, StoreError, Stored};
@@ -25,6 +25,8 @@ pub(crate) struct Quotas {
     lines: Lines,
     /// The uptime at which an allowance opens that is known to be shut.
     shut: Mutex<HashMap<String, Duration>>,
+    /// The windows that the provider called used up while we counted room in them.
+    doubted: Mutex<HashSet<String>>,
 }
 
 /// The allowance that stands in the way of a draw.
@@ -44,7 +46,15 @@ impl Quotas {
         tasks: Tasks,
     ) -> Self {
         let lines = Lines::new(Arc::clone(&clock));
-        Self { store, clock, entropy, tasks, lines, shut: Mutex::default() }
+        Self {
+            store,
+            clock,
+            entropy,
+            tasks,
+            lines,
+            shut: Mutex::default(),
+            doubted: Mutex::default(),
+        }
     }
 
     /// Draws what the request takes, if there is room and nobody stands in line for it.
@@ -53,20 +63,21 @@ impl Quotas {
         if draws.is_empty() {
             return Some(self.nothing());
         }
-        if self.lines.occupied(&draws).is_some() {
+        if self.lines.occupied(&draws).is_some() || self.is_doubted(&draws) {
             return None;
         }
         self.draw(&draws, false).await.ok()
     }
 
-    /// Draws what the request takes, at its turn. What `learn` holds is done once if it has to wait: the
-    /// provider may know better what it allows.
-    pub(crate) async fn turn(
+    /// Draws what the request takes, at its turn. `learn` is run once if it has to wait, since the
+    /// provider may know better what it allows; and first of all, told that there is doubt, where the
+    /// provider said stop although we counted room.
+    pub(crate) async fn turn<F: Future<Output = ()> + Send>(
         &self,
         drawer: Drawer<'_>,
         request: &Request,
         deadline: Duration,
-        learn: &mut Option<impl Future<Output = ()> + Send + Unpin>,
+        learn: &mut Option<impl FnOnce(bool) -> F + Send>,
     ) -> Result<Counted, TooLong> {
         let mut draws = drawer.draws(request);
         let Some(first) = draws.first() else { return Ok(self.nothing()) };
@@ -75,17 +86,23 @@ impl Quotas {
         let behind = self.lines.occupied(&draws).unwrap_or(&first.name);
         let mut head = self.lines.stand(behind, deadline).await?;
         loop {
-            let obstacle = match self.draw(&draws, false).await {
-                Ok(counted) => return Ok(counted),
-                Err(obstacle) => obstacle,
+            let doubt =
+                learn.is_some() && self.shut_for(&draws).is_none() && self.doubt_ends(&draws);
+            let obstacle = if doubt {
+                None
+            } else {
+                match self.draw(&draws, false).await {
+                    Ok(counted) => return Ok(counted),
+                    Err(obstacle) => Some(obstacle),
+                }
             };
             // While it is shut nobody may ask, and it is not for what we take it to allow.
-            if !obstacle.shut
+            if obstacle.as_ref().is_none_or(|obstacle| !obstacle.shut)
                 && let Some(learn) = learn.take()
             {
                 tokio::select! {
                     biased;
-                    () = learn => {}
+                    () = learn(doubt) => {}
                     () = self.clock.sleep(deadline.saturating_sub(self.clock.uptime())) => {}
                 }
                 draws = drawer.draws(request);
@@ -94,6 +111,7 @@ impl Quotas {
                 }
                 continue;
             }
+            let Some(obstacle) = obstacle else { continue };
             let until = self.clock.uptime() + obstacle.wait;
             let Obstacle { name, .. } = &obstacle;
             if *name == head.name {
@@ -144,34 +162,38 @@ impl Quotas {
         }
     }
 
-    /// The provider said stop: nothing that draws on this kind of allowance is sent for so long. `false`
-    /// if the request draws on none of that kind.
+    /// The provider said stop: nothing that draws on this kind of allowance is sent for so long. How long
+    /// that is in the end; `None` if the request draws on none of that kind.
     pub(crate) async fn shut(
         &self,
         drawer: Drawer<'_>,
         request: &Request,
         kind: &'static str,
         wait: Duration,
-    ) -> bool {
-        let names = drawer.named(request, kind);
+    ) -> Option<Duration> {
+        let draws = drawer.draws_on(request, kind);
         // At once here, and everywhere as soon as it is written.
-        for name in &names {
-            self.remember(name, wait);
-        }
-        for name in &names {
-            match self.in_short(self.store.shut(name, wait)).await {
-                Ok(wait) => self.remember(name, wait),
-                Err(error) => tracing::warn!(name, %error, "other processes do not know of a stop"),
+        for draw in &draws {
+            self.remember(&draw.name, wait);
+            if draw.rule != Rule::Left {
+                lock(&self.doubted).insert(draw.name.clone());
             }
         }
-        !names.is_empty()
+        for NamedDraw { name, .. } in &draws {
+            match self.in_short(self.store.shut(name, wait)).await {
+                Ok(wait) => self.remember(name, wait),
+                // Not which: its name holds an account's id.
+                Err(error) => tracing::warn!(kind, %error, "other processes do not know of a stop"),
+            }
+        }
+        (!draws.is_empty()).then(|| self.shut_for(&draws).map_or(wait, |obstacle| obstacle.wait))
     }
 
     /// Takes note of what the provider said is left.
     pub(crate) async fn left(&self, drawer: Drawer<'_>, kind: &str, of: &str, left: Left) {
         let name = drawer.name(kind, of);
         if let Err(error) = self.in_short(self.store.left(&name, left)).await {
-            tracing::warn!(name, %error, "what is left of an allowance could not be noted");
+            tracing::warn!(kind, %error, "what is left of an allowance could not be noted");
         }
     }
 
@@ -205,6 +227,18 @@ impl Quotas {
             *known = until.max(*known);
         }
         self.lines.hold_up(name, until);
+    }
+
+    /// Whether what we take one of these to allow is in doubt.
+    fn is_doubted(&self, draws: &[NamedDraw]) -> bool {
+        let doubted = lock(&self.doubted);
+        draws.iter().any(|draw| doubted.contains(&draw.name))
+    }
+
+    /// The same, for whoever asks the provider now: nobody else has to.
+    fn doubt_ends(&self, draws: &[NamedDraw]) -> bool {
+        let mut doubted = lock(&self.doubted);
+        draws.iter().fold(false, |found, draw| doubted.remove(&draw.name) | found)
     }
 
     fn in_time(&self, obstacle: Option<&Obstacle>, deadline: Duration) -> Result<(), TooLong> {

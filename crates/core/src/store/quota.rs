@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::Stored;
 use crate::id::TurnId;
-use crate::quota::{Drawn, Left, NamedDraw};
+use crate::quota::{Came, Drawn, Left, NamedDraw};
 
 /// What the database counts of allowances; by its own clock, so that all replicas agree.
 #[async_trait]
@@ -17,9 +17,9 @@ pub trait QuotaStore: Send + Sync + 'static {
     async fn draw(&self, turn: TurnId, draws: &[NamedDraw], always: bool) -> Stored<Drawn>;
 
     /// The request of a turn is answered: its draws count for their windows from now on. What was never
-    /// sent does not count, and what it took of an amount that the provider counts is given back, unless
-    /// the provider has spoken since.
-    async fn answered(&self, turn: TurnId, sent: bool) -> Stored<()>;
+    /// sent does not count. Without success, or without an answer for too long, what it took of an amount
+    /// that the provider counts is given back, unless the provider has spoken since.
+    async fn answered(&self, turn: TurnId, came: Came) -> Stored<()>;
 
     /// Nothing is drawn from this allowance for so long, nor before it is renewed where the provider has
     /// said when; gives how long that is.

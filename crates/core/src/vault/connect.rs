@@ -297,7 +297,16 @@ impl Vault {
                     known.unwrap_or_else(|| denied(&error, description)),
                 ));
             }
-            (Proof::Form(fields), _) if form => Evidence::Form(fields),
+            (Proof::Form(fields), _) if form => {
+                let previous = match flow.integration {
+                    Some(id) => {
+                        let known = parts.store.integration(flow.owner, id).await?;
+                        Some(known.ok_or(ConnectError::NotFound)?.account)
+                    }
+                    None => None,
+                };
+                Evidence::Form { fields, previous }
+            }
             (Proof::Device, Way::Device) => {
                 Evidence::Device { code: secrets.into(), scopes: flow.scopes.clone() }
             }
@@ -345,7 +354,7 @@ impl Vault {
     ) -> Result<Integration, ConnectError> {
         let parts = self.parts();
         let imported = matches!(evidence, Evidence::Import { .. });
-        let metered = self.metered(provider);
+        let metered = self.metered_sign_in(provider);
         let redeemed =
             metered.explain(provider.redeem(&metered, parts.clock.now(), evidence).await)?;
         // What a form gives is a session, and may have nothing that prolongs it.
@@ -376,7 +385,7 @@ impl Vault {
                 | ConnectError::NotFound)
         );
         if unused && !imported && provider.manifest().revocable == Revocable::Grant {
-            let revoked = provider.revoke(&metered, &redeemed.grant).await;
+            let revoked = provider.revoke(&self.metered(provider), &redeemed.grant).await;
             if let Err(error) = revoked {
                 tracing::warn!(provider = %target.provider, %error, "a grant was not revoked");
             }

@@ -8,7 +8,7 @@ use crate::failpoint::FailPoint;
 use crate::measure;
 use crate::provider::{AuthError, Revocable, Revocation};
 use crate::seal::Field;
-use crate::store::{Debt, GrantRow};
+use crate::store::{Debt, GrantRow, SealedRow, Shelf};
 use crate::{DebtId, Grant};
 
 /// How long a claimed debt is left to whoever claimed it, and the unit of its patience.
@@ -41,7 +41,7 @@ impl Vault {
             integration: row.id,
             provider: row.provider.clone(),
             epoch: row.version.epoch,
-            sealed: parts.seal.seal(place, &grant.to_plain()),
+            sealed: parts.seal.seal(place, &without_login(grant).to_plain()),
             tries: 0,
             since: now,
             due_at: now,
@@ -82,6 +82,23 @@ impl Vault {
         }
     }
 
+    /// Seals a debt anew without what signs in again: to end a grant takes no login.
+    async fn forget_login(&self, debt: &Debt, grant: &Grant) -> Result<(), TokenError> {
+        if grant.login.is_none() {
+            return Ok(());
+        }
+        let parts = self.parts();
+        let (subject, epoch) = (debt.integration.to_string(), debt.epoch);
+        let sealed = debt.sealed.clone();
+        let place = self.place(&subject, Field::Grant, epoch);
+        let without = parts.seal.seal(place, &without_login(grant).to_plain());
+        let row = debt.id.to_string();
+        let row = SealedRow { shelf: Shelf::Debt, row, subject: subject.clone(), epoch, sealed };
+        // Whoever has sealed it with another key meanwhile leaves the login to the next try.
+        parts.store.reseal(&row, &without).await?;
+        Ok(())
+    }
+
     /// Whether there is nothing more to do about a debt.
     async fn is_settled(&self, debt: &Debt, age: Duration) -> bool {
         // A try each minute is claimed; the provider is asked in the first, second, fourth, eighth …
@@ -89,9 +106,6 @@ impl Vault {
             return false;
         }
         let id = debt.integration;
-        let Some(provider) = self.providers().find(&debt.provider) else {
-            return age >= GIVEN_UP;
-        };
         let subject = id.to_string();
         let place = self.place(&subject, Field::Grant, debt.epoch);
         let opened = self.parts().seal.open(place, &debt.sealed).map_err(TokenError::from);
@@ -101,6 +115,12 @@ impl Vault {
                 tracing::warn!(%id, %error, "a grant could not be opened to be revoked");
                 return age >= GIVEN_UP;
             }
+        };
+        if let Err(error) = self.forget_login(debt, &grant).await {
+            tracing::warn!(%id, %error, "the login of an ended integration is forgotten later");
+        }
+        let Some(provider) = self.providers().find(&debt.provider) else {
+            return age >= GIVEN_UP;
         };
         // Where everything of the account ends, later is too late: it may be connected again by then.
         let once = provider.manifest().revocable == Revocable::Account;
@@ -123,4 +143,8 @@ impl Vault {
             }
         }
     }
+}
+
+fn without_login(grant: &Grant) -> Grant {
+    Grant { login: None, ..grant.clone() }
 }

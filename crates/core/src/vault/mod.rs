@@ -60,6 +60,7 @@ use crate::provider::{
     Actor, Failure, Manifest, Provider, ProviderKey, Providers, Renewal, Replay,
 };
 use crate::quota::{Drawer, Metered, Quotas};
+use crate::repeat::Patience;
 use crate::seal::{Field, Place, Ring, Seal};
 use crate::spool::{DirSpool, Spool};
 use crate::store::{GrantStore, SealedGrant, StoreError, Subject};
@@ -298,6 +299,12 @@ impl Vault {
     fn metered<'a>(&'a self, provider: &'a dyn Provider) -> Metered<'a> {
         let drawer = Drawer { provider, account: None };
         Metered::new(&*self.0.parts.http, &self.0.quotas, drawer)
+    }
+
+    /// The same for somebody who signs in, and who waits for room as long as for an answer to a call.
+    fn metered_sign_in<'a>(&'a self, provider: &'a dyn Provider) -> Metered<'a> {
+        let patience = Patience::default().at_least(provider.manifest().patience).interactive;
+        self.metered(provider).until(self.0.parts.clock.uptime() + patience)
     }
 
     /// Forgets expired tokens and unused budgets, so that idle integrations cost no memory.

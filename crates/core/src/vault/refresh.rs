@@ -311,7 +311,10 @@ impl Vault {
         let error = match error {
             // Either the first answer got lost on its way to us, or the provider took our asking
             // again for theft. The user has done nothing to end it, and must not be told so.
-            AuthError::Rejected(why) if the.unknown.is_some() && may_be_lost(replay) => {
+            // Where a login is kept, it is what was refused: a lost token does not matter then.
+            AuthError::Rejected(why)
+                if the.unknown.is_some() && may_be_lost(replay) && the.spent.login.is_none() =>
+            {
                 AuthError::Rejected(lost_response(why))
             }
             error => error,

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-use super::Vault;
 use super::suspension::Standing;
+use super::{TokenError, Vault};
 use crate::IntegrationId;
 use crate::clock::until;
 use crate::measure;
@@ -76,12 +76,37 @@ impl Vault {
         self.0.suspensions.try_again(registration, self.parts().clock.uptime());
     }
 
-    /// The provider refuses the registration: nobody calls with it for a while.
+    /// Whether a call may be sent with the registration: not while calls are refused for its sake, but for
+    /// a probe from time to time.
+    pub(crate) fn admit_call(&self, provider: &dyn Provider) -> Result<(), TokenError> {
+        let (name, uptime) = (&provider.manifest().registration, self.parts().clock.uptime());
+        self.0.suspensions.admit_call(name, uptime).map_err(TokenError::Misconfigured)
+    }
+
+    /// The provider refused a call for the registration's sake.
+    pub(crate) async fn call_refused(&self, provider: &dyn Provider, why: Failure) -> TokenError {
+        self.suspend_for(provider, &why, true).await;
+        TokenError::Misconfigured(why)
+    }
+
+    /// The provider answered a call.
+    pub(crate) fn call_accepted(&self, provider: &dyn Provider) {
+        let name = &provider.manifest().registration;
+        if self.0.suspensions.call_accepted(name) {
+            self.resumed(name);
+        }
+    }
+
+    /// The provider refuses the registration: nobody refreshes with it for a while.
     pub(super) async fn suspend(&self, provider: &dyn Provider, why: &Failure) {
+        self.suspend_for(provider, why, false).await;
+    }
+
+    async fn suspend_for(&self, provider: &dyn Provider, why: &Failure, by_call: bool) {
         let parts = self.parts();
         let name = &provider.manifest().registration;
         let (now, uptime) = (parts.clock.now(), parts.clock.uptime());
-        if !self.0.suspensions.suspend(name, why, now, uptime) {
+        if !self.0.suspensions.suspend(name, by_call, why, now, uptime) {
             return;
         }
         measure::suspended(name, true);

@@ -1,7 +1,8 @@
 //! The health of registrations: a fault of the operator's is the registration's, never a user's.
 //!
 //! A registration that the provider refuses is suspended as a whole: nobody calls the provider with
-//! it but one probe from time to time, and the first success ends the suspension for everybody. No
+//! it but one probe from time to time, and the first success ends the suspension for everybody. Calls with
+//! a token that lives go on meanwhile, unless it was a call that the provider refused. No
 //! integration is marked, and nothing has to be resumed by hand.
 
 use std::collections::{HashMap, VecDeque};
@@ -39,6 +40,9 @@ pub(super) struct Suspended {
     pub(super) since: Timestamp,
     probe_at: Duration,
     refusals: u32,
+    /// Whether a call was refused for it: then calls are no better than refreshes. Otherwise a token
+    /// that lives is good, as where only the secret has ended with which refreshes are signed.
+    by_call: bool,
 }
 
 /// What a success says of its registration.
@@ -79,22 +83,39 @@ impl Suspensions {
         })
     }
 
-    /// The provider refuses the registration; `true` if that is news.
+    /// Lets a call through, or says why not: the same, where it was a call that was refused.
+    pub(super) fn admit_call(&self, registration: &str, uptime: Duration) -> Result<(), Failure> {
+        if !self.look(registration, |state| state.is_shut_for_calls()) {
+            return Ok(());
+        }
+        self.admit(registration, uptime).map(Admission::call)
+    }
+
+    /// A call was answered: it ends what a call began, and `true` if it does.
+    pub(super) fn call_accepted(&self, registration: &str) -> bool {
+        self.look(registration, |state| {
+            state.is_shut_for_calls() && state.suspended.take().is_some()
+        })
+    }
+
+    /// The provider refuses the registration, or a call for its sake; `true` if that is news.
     pub(super) fn suspend(
         &self,
         registration: &str,
+        by_call: bool,
         why: &Failure,
         now: Timestamp,
         uptime: Duration,
     ) -> bool {
         self.look(registration, |state| {
-            let (since, refusals) = match &state.suspended {
-                Some(known) => (known.since, known.refusals + 1),
-                None => (now, 0),
+            let (since, refusals, by_call) = match &state.suspended {
+                Some(known) => (known.since, known.refusals + 1, known.by_call || by_call),
+                None => (now, 0, by_call),
             };
             let probe_at = uptime + pause(refusals);
             let news = state.suspended.is_none();
-            state.suspended = Some(Suspended { why: why.clone(), since, probe_at, refusals });
+            state.suspended =
+                Some(Suspended { why: why.clone(), since, probe_at, refusals, by_call });
             news
         })
     }
@@ -190,6 +211,10 @@ impl Drop for Admission<'_> {
 }
 
 impl State {
+    fn is_shut_for_calls(&self) -> bool {
+        self.suspended.as_ref().is_some_and(|suspended| suspended.by_call)
+    }
+
     /// Notes an outcome; an integration's last one counts alone.
     fn saw(&mut self, id: IntegrationId, uptime: Duration, rejected: bool) {
         // What is rejected again and again is one rejection, as old as the first: else a handful of

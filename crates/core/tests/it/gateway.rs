@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use evergrant::gateway::{CallError, Patience};
+use evergrant::integration::Status;
 use evergrant::{Api, Request, TokenError};
 use http::{Method, StatusCode};
 
-use crate::support::{Process, Stage};
+use crate::support::{Fault, Process, Stage};
 
 async fn stage() -> (Stage, Process, Api) {
     let (stage, process, id) = Stage::connected().await;
@@ -184,4 +185,74 @@ async fn a_request_is_made_below_the_base_url() {
     }
     api.get("/me").await.unwrap();
     assert!(matches!(api.get("/../me").await, Err(CallError::InvalidPath(_))));
+}
+
+#[tokio::test]
+async fn a_registration_that_is_refused_on_a_call_is_probed_and_not_called() {
+    let mut stage = Stage::new();
+    let process = stage.process().await;
+    let (ada, bob) = (stage.connect(&process, "ada").await, stage.connect(&process, "bob").await);
+    let call = async |id| {
+        let api = process.gateway.open(stage.owner, id).await.unwrap();
+        api.get("/me").await
+    };
+    for id in [ada, bob] {
+        call(id).await.unwrap();
+    }
+    let calls = || stage.world.with(|ledger| ledger.calls.len());
+    let before = calls();
+    stage.world.with(|ledger| ledger.api_status = Some(402));
+    // Everybody's calls stand still, tokens that live included.
+    for id in [ada, bob, ada, bob] {
+        let refused = call(id).await;
+        let Err(CallError::Token(TokenError::Misconfigured(failure))) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(failure.code, "key_refused");
+    }
+    assert_eq!(calls(), before + 1);
+    let registration = &process.vault.registrations()[0];
+    assert_eq!(registration.suspended.as_ref().unwrap().code, "key_refused");
+    for probes in 1..=5 {
+        stage.pass(Duration::from_secs(30)).await;
+        for id in [ada, bob] {
+            assert!(call(id).await.is_err());
+        }
+        assert_eq!(calls(), before + 1 + probes);
+    }
+    assert_eq!(stage.status(ada).await, Status::Active);
+    // The first that succeeds ends it for everybody.
+    stage.world.with(|ledger| ledger.api_status = None);
+    stage.pass(Duration::from_secs(30)).await;
+    for id in [ada, bob] {
+        assert_eq!(call(id).await.unwrap().status(), 200);
+    }
+    assert!(process.vault.registrations()[0].suspended.is_none());
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_refused_for_its_registration_stops_no_call() {
+    let mut stage = Stage::new();
+    let process = stage.process().await;
+    let id = stage.connect(&process, "ada").await;
+    let api = process.gateway.open(stage.owner, id).await.unwrap();
+    stage.world.with(|ledger| ledger.standing = Some(Fault::Misconfigure));
+    assert!(process.vault.refresh_now(stage.owner, id).await.is_err());
+    for _ in 0..3 {
+        assert_eq!(api.get("/me").await.unwrap().status(), 200);
+    }
+    // Nor does a call with a token that lives say that refreshes work again.
+    assert!(process.vault.registrations()[0].suspended.is_some());
+}
+
+#[tokio::test]
+async fn an_account_that_is_at_another_of_the_providers_worlds_is_not_opened() {
+    let mut stage = Stage::new();
+    let process = stage.process().await;
+    let id = stage.connect(&process, "elsewhere").await;
+    let refused = process.gateway.open(stage.owner, id).await;
+    let Err(CallError::Token(TokenError::Misconfigured(failure))) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(failure.code, "another_world");
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use evergrant::gateway::Opens;
 use evergrant::provider::{Limits, Provider, Renewal};
-use evergrant::quota::{Draw, Rule};
-use evergrant::{AccessToken, Api, CallError, Clock, Repeat, Request, TokenError};
+use evergrant::quota::{Draw, Left, Rule};
+use evergrant::{AccessToken, Api, CallError, Clock, ConnectError, Repeat, Request, TokenError};
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
 
@@ -297,6 +298,74 @@ async fn what_the_provider_allows_is_learned_once_when_a_call_would_wait() {
 }
 
 #[tokio::test]
+async fn what_is_allowed_is_learned_anew_after_a_stop_where_room_was_counted() {
+    let (stage, _process, api) = stage_of(acme().drawing(calls_alone, 10).saying(3)).await;
+    next(&stage, &[Next::Stop("calls", Some(20))]);
+    let began = stage.clock.uptime();
+    stage.run(api.send(to("me"))).await.unwrap();
+    let opened = began + SECOND * 20;
+    assert_eq!(arrivals(&stage, "/v1/allowances"), [opened]);
+    assert_eq!(arrivals(&stage, "/v1/me"), [began, opened]);
+    // The refused one, the question and the answered one are the three of this minute.
+    let refused = api.send(to("me")).await;
+    assert!(matches!(refused, Err(CallError::Throttled { .. })), "{refused:?}");
+    assert_eq!(arrivals(&stage, "/v1/allowances").len(), 1);
+}
+
+#[tokio::test]
+async fn a_stop_lasts_as_long_as_the_provider_said_it_takes_until_it_is_renewed() {
+    fn points(_: &Request, _: u32) -> Vec<Draw> {
+        vec![Draw { kind: "points", of: String::new(), amount: 1, rule: Rule::Left }]
+    }
+    let (stage, _process, api) = stage_of(acme().drawing(points, 1)).await;
+    api.left("points", "", Left { amount: 5, renewed_in: MINUTE * 90 }).await;
+    next(&stage, &[Next::Stop("points", Some(20))]);
+    // It is told at once, and with the time that is true.
+    let answer = api.send(to("me")).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.extensions().get(), Some(&Opens(MINUTE * 90)));
+    assert_eq!(arrivals(&stage, "/v1/me").len(), 1);
+}
+
+#[tokio::test]
+async fn only_success_takes_of_what_the_provider_counts() {
+    fn points(_: &Request, _: u32) -> Vec<Draw> {
+        vec![Draw { kind: "points", of: String::new(), amount: 8, rule: Rule::Left }]
+    }
+    let (stage, _process, api) = stage_of(acme().drawing(points, 1)).await;
+    api.left("points", "", Left { amount: 10, renewed_in: MINUTE * 90 }).await;
+    next(&stage, &[Next::Status(404, None), Next::Status(500, None), Next::Unanswered]);
+    for _ in 0..3 {
+        let _ = api.send(once("prices")).await;
+        stage.settle().await;
+    }
+    stage.pass(MINUTE).await;
+    assert_eq!(api.send(once("prices")).await.unwrap().status(), StatusCode::OK);
+    stage.settle().await;
+    let refused = api.send(once("prices")).await;
+    assert!(matches!(refused, Err(CallError::Throttled { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn whoever_signs_in_again_and_again_waits_as_a_call_does() {
+    let mut stage = Stage::new();
+    let process = process_of(&mut stage, acme().drawing(draws, 2)).await;
+    for account in ["ada", "bob"] {
+        stage.sign_in(&process, "acme", account, None).await.unwrap();
+    }
+    let refused = stage.sign_in(&process, "acme", "eve", None).await;
+    let Err(ConnectError::Unavailable { failure, retry_after }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!((failure.code.as_str(), retry_after), ("allowance_used_up", MINUTE));
+    assert_eq!(arrivals(&stage, "login").len(), 2);
+    // Who is patient enough gets on.
+    stage.clock.advance(SECOND * 45);
+    stage.run(stage.sign_in(&process, "acme", "eve", None)).await.unwrap();
+    assert_eq!(arrivals(&stage, "login").len(), 3);
+}
+
+#[tokio::test]
 async fn an_operation_with_a_client_of_its_own_draws_what_a_read_takes() {
     let (_stage, _process, api) = stage_of(acme().drawing(calls_alone, 1)).await;
     api.with_token(async |_: &AccessToken| Ok(())).await.unwrap();
@@ -315,6 +384,13 @@ async fn what_is_sent_once_is_not_sent_again_with_a_new_token() {
     // The caller may, and has a token now.
     assert_eq!(api.send(once("trade")).await.unwrap().status(), StatusCode::OK);
     assert_eq!(stage.world.refreshes(), 1);
+    // Neither is it where the provider knows it for such a request.
+    stage.world.end_access_tokens();
+    let mut deal = to("deal");
+    *deal.method_mut() = Method::PUT;
+    let refused = stage.run(api.send(deal)).await;
+    assert!(matches!(refused, Err(CallError::Unavailable { sent: false, .. })), "{refused:?}");
+    assert_eq!(arrivals(&stage, "/v1/deal").len(), 1);
     for (outcome, sendings) in [
         (Next::Status(429, None), 1),
         (Next::Status(503, Some(1)), 1),

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use evergrant::clock::later;
 use evergrant::integration::Status;
 use evergrant::provider::{Provider, Renewal};
 use evergrant::seal::{Field, Place};
 use evergrant::store::{GrantStore as _, Outcome};
-use evergrant::vault::Proof;
+use evergrant::vault::{Begin, Proof};
 use evergrant::{IntegrationId, TokenError};
 
 use crate::quota::process_of;
-use crate::support::{Adapter, Process, Rotation, Stage, begin};
+use crate::support::{Adapter, Fault, Process, Rotation, Stage, begin};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -46,6 +47,19 @@ async fn a_login_is_sealed_with_its_grant_and_survives_refreshes() {
     assert!(diagnosis.token.as_ref().unwrap().login_kept);
     assert_eq!(diagnosis.forecast.cause, "login_kept");
     assert!(!format!("{diagnosis:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn what_a_form_leaves_empty_stays_as_it_was_when_an_account_is_connected_again() {
+    let mut stage = Stage::new();
+    let process = stage.process().await;
+    let id = sign_in(&stage, &process, "ada").await;
+    let again = Begin { integration: Some(id), ..begin("form") };
+    let begun = process.vault.begin(stage.owner, again).await.unwrap();
+    let fields = [("password".to_owned(), "hunter3".into())].into_iter().collect();
+    let again = process.finish("form", &begun.state, Proof::Form(fields)).await.unwrap();
+    assert_eq!((again.id, again.account.name.as_str()), (id, "ada"));
+    assert_eq!(again.epoch, 2);
 }
 
 #[tokio::test]
@@ -112,6 +126,41 @@ async fn nothing_is_kept_alive_that_needs_its_user() {
     assert!(matches!(stage.status(id).await, Status::NeedsReconnect { .. }));
     stage.live(MINUTE * 10).await;
     assert_eq!(stage.world.refreshes(), refreshes);
+}
+
+#[tokio::test]
+async fn a_kept_login_that_is_refused_is_not_told_as_a_lost_answer() {
+    let mut stage = Stage::new();
+    let form = Adapter::new("form", Rotation::Strict, Renewal::OnDemand).by_form();
+    let process = process_of(&mut stage, form).await;
+    let id = sign_in(&stage, &process, "ada").await;
+    stage.pass(Duration::from_hours(2)).await;
+    stage.world.with(|ledger| ledger.faults.extend([Fault::AnswerLost, Fault::Reject]));
+    assert!(matches!(process.token(id).await, Err(TokenError::Unavailable { .. })));
+    stage.pass(Duration::from_hours(2)).await;
+    let refused = stage.run(process.token(id)).await;
+    let Err(TokenError::ReconnectRequired { why, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(why.code, "grant_revoked");
+}
+
+#[tokio::test]
+async fn a_login_is_forgotten_with_its_integration_however_long_its_revocation_takes() {
+    let mut stage = Stage::new();
+    let process = stage.process().await;
+    let id = sign_in(&stage, &process, "ada").await;
+    let epoch = stage.row(id).await.unwrap().version.epoch;
+    stage.world.with(|ledger| ledger.standing = Some(Fault::Down(5)));
+    process.vault.disconnect(stage.owner, id).await.unwrap();
+    stage.settle().await;
+    let now = stage.store.now().await.unwrap();
+    let later = later(now, Duration::from_hours(1));
+    let debts = stage.store.claim_debts(later, later, 10).await.unwrap();
+    let [debt] = &debts[..] else { panic!("{}", debts.len()) };
+    let subject = id.to_string();
+    let place = Place { tenant: "test", subject: &subject, field: Field::Grant, epoch };
+    let plain = process.seal.open(place, &debt.sealed).unwrap();
+    let grant: serde_json::Value = serde_json::from_slice(&plain).unwrap();
+    assert!(grant["refresh_token"].is_string() && grant["login"].is_null());
 }
 
 #[tokio::test]

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use evergrant::vault::TokenError;
 use evergrant::{Api, CallError, Repeat, Request, Response};
 use http::{HeaderValue, Method, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::session::{self, is_account_id, is_v2};
-use super::{Ig, refusal, words};
+use super::{Ig, refusal};
 
 /// How many points of past prices a request asks for, as an extension; they are drawn from the
 /// account's allowance for them.
@@ -25,7 +24,7 @@ impl Ig {
         version: u8,
         path: &str,
     ) -> Result<Response, CallError> {
-        send(api, self.request(api, Method::GET, version, path, None)?).await
+        send(api, Self::request(api, Method::GET, version, path, None)?).await
     }
 
     /// Reads so many points of past prices.
@@ -36,7 +35,7 @@ impl Ig {
         path: &str,
         points: u32,
     ) -> Result<Response, CallError> {
-        let mut request = self.request(api, Method::GET, version, path, None)?;
+        let mut request = Self::request(api, Method::GET, version, path, None)?;
         request.extensions_mut().insert(Points(points));
         send(api, request).await
     }
@@ -50,7 +49,7 @@ impl Ig {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Response, CallError> {
-        send(api, self.request(api, method, version, path, body)?).await
+        send(api, Self::request(api, method, version, path, body)?).await
     }
 
     /// Deals: sent once, whatever comes back.
@@ -65,7 +64,7 @@ impl Ig {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Response, CallError> {
-        let mut request = self.request(api, method, version, path, body)?;
+        let mut request = Self::request(api, method, version, path, body)?;
         request.extensions_mut().insert(Repeat::Once);
         let response = api.send(request).await?;
         refusal::meaning_of_deal(&response)?;
@@ -73,14 +72,12 @@ impl Ig {
     }
 
     fn request(
-        &self,
         api: &Api,
         method: Method,
         version: u8,
         path: &str,
         body: Option<&Value>,
     ) -> Result<Request, CallError> {
-        self.own_environment(api)?;
         // What is deleted with a body goes as a POST that says so: the body of a DELETE gets lost
         // (contract, section 1).
         let tunneled = method == Method::DELETE && body.is_some();
@@ -108,17 +105,6 @@ impl Ig {
         request
             .body(Bytes::from(body))
             .map_err(|_| CallError::InvalidPath("it does not make an address of the API"))
-    }
-
-    /// An integration of another environment than the configured one calls nobody: what was meant for
-    /// one world would happen in the other.
-    fn own_environment(&self, api: &Api) -> Result<(), CallError> {
-        let theirs = api.account().id.split_once(':').map_or("", |(environment, _)| environment);
-        if theirs == self.environment.as_str() {
-            return Ok(());
-        }
-        let failure = words::wrong_environment(theirs, self.environment);
-        Err(TokenError::Misconfigured(failure).into())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{PoisonError, RwLock};
 
+use aws_lc_rs::digest;
 use evergrant::Secret;
 use evergrant::provider::{Credential, Failure};
 
@@ -23,6 +24,15 @@ impl Key {
     pub(super) fn get(&self) -> Option<Secret> {
         let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
         held.as_ref().map(|held| held.key.clone())
+    }
+
+    /// A short name of the key that does not tell it; empty where there is none.
+    pub(super) fn mark(&self) -> String {
+        let Some(key) = self.get() else { return String::new() };
+        let digest = digest::digest(&digest::SHA256, key.expose().as_bytes());
+        // Enough to tell a few keys apart.
+        let bytes = digest.as_ref().iter().take(6);
+        bytes.map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Notes why IG refused this key, or that it takes it.

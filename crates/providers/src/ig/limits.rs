@@ -1,15 +1,20 @@
 //! What IG allows: by API key, by account, for dealing, and for past prices (contract, section 3).
 //!
 //! The figures that IG publishes for a key are asked for when a call would have to wait, at most once
-//! an hour. Two less are used than are published: users report that IG counts more than they send.
+//! an hour; and after IG said stop although there was room, at most once in five minutes. Two less are
+//! used than are published: users report that IG counts more than they send.
+//!
+//! 1. An allowance is named by environment, key, client and account: whoever names an account of
+//!    somebody else in a call uses up nothing of theirs.
+//! 2. A session's own requests count for its account wherever that is known.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use evergrant::clock::later;
 use evergrant::quota::{Draw, Rule};
-use evergrant::{Account, Api, CallError, Request, Secret};
-use http::Method;
+use evergrant::{Account, Api, CallError, Repeat, Request, Secret};
+use http::{HeaderValue, Method};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Deserialize;
@@ -23,7 +28,7 @@ use super::{Environment, Ig, session};
 const MINUTE: Duration = Duration::from_mins(1);
 /// How long figures count as known.
 const KNOWN_FOR: Duration = Duration::from_hours(1);
-/// How long nobody asks again after IG did not say.
+/// How long nobody asks again after IG did not say, or said what is in doubt.
 const FAILED_FOR: Duration = Duration::from_mins(5);
 /// How much less is used than is published.
 const LESS: u32 = 2;
@@ -63,9 +68,36 @@ struct Learned {
     figures: Option<Figures>,
     /// Until when nobody asks again.
     until: Timestamp,
+    /// The same where there is doubt about them.
+    until_doubted: Timestamp,
+}
+
+/// Whose allowances a request draws on. An extension of the requests of a session, which are made before
+/// anybody knows an [`Account`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Whose {
+    /// IG's id of who signed in.
+    pub(super) client: String,
+    /// The trading account.
+    pub(super) account: String,
+}
+
+impl Whose {
+    /// Those of an integration, in the account that was chosen for a call or in its own.
+    fn of(integration: &Account, chosen: Option<&str>) -> Option<Self> {
+        let client = integration.id.split(':').nth(1)?.to_owned();
+        Some(Self { client, account: chosen.unwrap_or(&integration.name).to_owned() })
+    }
 }
 
 impl Ig {
+    /// The allowance for past prices of this account of the integration, for
+    /// [`Api::left`](evergrant::Api::left).
+    pub(super) fn history_of(&self, api: &Api, account: &str) -> String {
+        Whose::of(api.account(), Some(account))
+            .map_or_else(String::new, |whose| self.within(&whose))
+    }
+
     /// What a request draws on.
     pub(super) fn drawn(&self, request: &Request, account: Option<&Account>) -> Vec<Draw> {
         let figures = self.figures();
@@ -76,26 +108,55 @@ impl Ig {
             rule: Rule::Window { most: most.saturating_sub(LESS).max(1), length: MINUTE },
         };
         let named = request.headers().get(session::ACCOUNT).and_then(|id| id.to_str().ok());
-        let of = named.or(account.map(|account| account.name.as_str()));
-        let path = request.uri().path();
-        let path = path.strip_prefix(self.manifest.base_url.path()).unwrap_or(path);
-        if let Some(of) = of.filter(|_| deals(request.method(), path)) {
-            return vec![window(TRADING, of, figures.trading)];
+        let whose = request.extensions().get().cloned();
+        let whose = whose.or_else(|| Whose::of(account?, named));
+        let of = whose.map(|whose| self.within(&whose));
+        let path = self.path(request);
+        let trading = of.as_deref().filter(|_| deals(request.method(), path));
+        let trading = trading.map(|of| window(TRADING, of, figures.trading));
+        // What closes or cancels is none of what IG says it counts as dealing; to be safe it draws on both.
+        if let Some(trading) = &trading
+            && !deletes(request)
+        {
+            return vec![trading.clone()];
         }
-        let mut draws = vec![window(APPLICATION, "", figures.application)];
-        draws.extend(of.map(|of| window(ACCOUNT, of, figures.account)));
+        let mut draws = vec![window(APPLICATION, &self.registered(), figures.application)];
+        draws.extend(of.as_deref().map(|of| window(ACCOUNT, of, figures.account)));
+        draws.extend(trading);
         if let (Some(of), Some(amount)) = (of, points(request, path)) {
-            draws.push(Draw { kind: HISTORY, of: of.to_owned(), amount, rule: Rule::Left });
+            draws.push(Draw { kind: HISTORY, of, amount, rule: Rule::Left });
         }
         draws
     }
 
-    /// Asks what IG allows this key, unless that is known or was asked lately.
-    pub(super) async fn learned(&self, api: &Api) {
+    /// Deals are sent once, whoever sends them.
+    pub(super) fn repeated(&self, request: &Request) -> Option<Repeat> {
+        deals(request.method(), self.path(request)).then_some(Repeat::Once)
+    }
+
+    /// The path below IG's own.
+    fn path<'a>(&self, request: &'a Request) -> &'a str {
+        let path = request.uri().path();
+        let base = self.manifest.base_url.path().trim_end_matches('/');
+        path.strip_prefix(base).unwrap_or(path)
+    }
+
+    /// Environment and key, without telling the key.
+    fn registered(&self) -> String {
+        format!("{}:{}", self.environment.as_str(), self.key.mark())
+    }
+
+    fn within(&self, Whose { client, account }: &Whose) -> String {
+        format!("{}:{client}:{account}", self.registered())
+    }
+
+    /// Asks what IG allows this key, unless that is known beyond doubt or was asked lately.
+    pub(super) async fn learned(&self, api: &Api, doubt: bool) {
         let Some(key) = self.key.get() else { return };
         // Whoever comes meanwhile waits for the answer, and finds it.
         let _asking = self.allowances.asking.lock().await;
-        let fresh = |known: &Learned| known.key == key && api.now() < known.until;
+        let until = |known: &Learned| if doubt { known.until_doubted } else { known.until };
+        let fresh = |known: &Learned| known.key == key && api.now() < until(known);
         if self.allowances.known().as_ref().is_some_and(fresh) {
             return;
         }
@@ -106,8 +167,9 @@ impl Ig {
                 None
             }
         };
-        let until = later(api.now(), if figures.is_some() { KNOWN_FOR } else { FAILED_FOR });
-        self.allowances.know(Learned { key, figures, until });
+        let until_doubted = later(api.now(), FAILED_FOR);
+        let until = figures.map_or(until_doubted, |_| later(api.now(), KNOWN_FOR));
+        self.allowances.know(Learned { key, figures, until, until_doubted });
     }
 
     /// The key's own figures (contract, section 4.4).
@@ -179,6 +241,13 @@ struct Application {
 fn deals(method: &Method, path: &str) -> bool {
     let dealing = ["/positions/otc", "/workingorders/otc", "/working-orders/otc"];
     *method != Method::GET && dealing.iter().any(|start| path.starts_with(start))
+}
+
+/// Whether a request deletes, be it by a POST that says so (contract, section 1).
+fn deletes(request: &Request) -> bool {
+    let stands_for = request.headers().get(session::METHOD).map(HeaderValue::as_bytes);
+    request.method() == Method::DELETE
+        || stands_for.is_some_and(|method| method.eq_ignore_ascii_case(b"DELETE"))
 }
 
 /// How many past prices a request asks for (contract, section 4.3); `None` if it asks for none.

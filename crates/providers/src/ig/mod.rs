@@ -23,13 +23,13 @@ use evergrant::provider::{
     Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation, Verdict, Ways,
 };
 use evergrant::quota::Draw;
-use evergrant::{AccessToken, Account, Api, Grant, Request, Response, Transport};
+use evergrant::{AccessToken, Account, Api, Grant, Repeat, Request, Response, Transport};
 use jiff::Timestamp;
 use url::Url;
 
 use key::Key;
 use limits::Allowances;
-use session::Sessions;
+use session::{Attempts, Sessions};
 pub use settings::{Environment, Settings};
 
 use crate::SettingsError;
@@ -78,7 +78,8 @@ pub(crate) fn provider(
         patience: PATIENCE,
     };
     let environment = settings.environment;
-    let sessions = Sessions { base_url, environment, key: Arc::clone(&key) };
+    let attempts = Attempts::default();
+    let sessions = Sessions { base_url, environment, key: Arc::clone(&key), attempts };
     let allowances = Allowances::default();
     let (tree, changes) = (markets::Tree::default(), trading::Queues::default());
     Ok(Arc::new(Ig { manifest, environment, key, sessions, allowances, tree, changes }))
@@ -158,8 +159,21 @@ impl Provider for Ig {
         self.drawn(request, account)
     }
 
-    async fn learn(&self, api: &Api) {
-        self.learned(api).await;
+    /// What was meant for one of IG's two worlds would happen in the other.
+    fn serves(&self, account: &Account) -> Result<(), Failure> {
+        let theirs = account.id.split_once(':').map_or("", |(environment, _)| environment);
+        if theirs == self.environment.as_str() {
+            return Ok(());
+        }
+        Err(words::wrong_environment(theirs, self.environment))
+    }
+
+    fn repeat(&self, request: &Request) -> Option<Repeat> {
+        self.repeated(request)
+    }
+
+    async fn learn(&self, api: &Api, doubt: bool) {
+        self.learned(api, doubt).await;
     }
 
     fn markets(&self) -> Option<&dyn Markets> {

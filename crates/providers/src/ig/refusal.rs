@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use evergrant::gateway::{Denial, retry_after};
+use evergrant::gateway::{Denial, Opens, retry_after};
 use evergrant::provider::{Failure, Verdict};
 use evergrant::vault::TokenError;
 use evergrant::{CallError, Response};
@@ -40,6 +40,12 @@ pub(super) fn judge(response: &Response) -> Verdict {
         }
         Some(Kind::Session | Kind::Unexplained) => {
             return Verdict::TokenRejected { claims: None };
+        }
+        // A key of another client's says nothing of the users that it serves.
+        Some(Kind::Key) if code.as_deref() != Some(words::NOT_THIS_CLIENTS_KEY) => {
+            if let Err(CallError::Token(TokenError::Misconfigured(why))) = meaning(response) {
+                return Verdict::Misconfigured(Box::new(why));
+            }
         }
         Some(Kind::Down) => return Verdict::Unavailable,
         // It is the prices that are refused, whatever status it has.
@@ -105,7 +111,8 @@ pub(super) fn meaning(response: &Response) -> Result<(), CallError> {
         Kind::Session | Kind::Unexplained => return Err(CallError::TokenRefused),
         Kind::Key => return Err(TokenError::Misconfigured(failure).into()),
         Kind::Allowance(kind) => {
-            return Err(CallError::Throttled { retry_after: Some(pause(kind)) });
+            let opens = response.extensions().get().map(|Opens(wait)| *wait);
+            return Err(CallError::Throttled { retry_after: Some(opens.unwrap_or(pause(kind))) });
         }
         Kind::Down => return Err(down()),
         Kind::SignIn | Kind::Encryption | Kind::Forbidden => Denial::Forbidden,

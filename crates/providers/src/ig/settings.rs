@@ -29,8 +29,12 @@ impl Settings {
         key.map(credential).collect()
     }
 
+    /// Where IG is, without a slash at its end: what is below begins with one.
     pub(super) fn base_url(&self) -> Url {
-        self.url.clone().unwrap_or_else(|| self.environment.url())
+        let mut url = self.url.clone().unwrap_or_else(|| self.environment.url());
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        url
     }
 }
 

@@ -1,6 +1,7 @@
 //! What IG's error codes mean, as data (contract, section 3): one table for sign-ins and calls.
 
 use evergrant::provider::{Actor, Failure};
+use jiff::Timestamp;
 
 use super::Environment;
 use crate::dictionary::{Class, Words};
@@ -71,6 +72,9 @@ pub(super) const ACCOUNT: &str = "account";
 pub(super) const TRADING: &str = "trading";
 /// The allowance of past prices in one account.
 pub(super) const HISTORY: &str = "history";
+
+/// IG's code of a key that is another client's than the one who signed in.
+pub(super) const NOT_THIS_CLIENTS_KEY: &str = "unauthorised.clientId.api-key.mismatch";
 
 /// The code of a login that IG has locked.
 pub(super) const LOCKED: &str = "login_locked";
@@ -257,7 +261,7 @@ pub(crate) const ROWS: &[Row] = &[
         words("api_key_refused", Class::Operator, "IG has disabled the API key.", KEY),
     ),
     row(
-        &["unauthorised.clientId.api-key.mismatch"],
+        &[NOT_THIS_CLIENTS_KEY],
         Kind::Key,
         words("api_key_of_another", Class::Operator, "The API key is another client's.", KEY),
     ),
@@ -429,6 +433,23 @@ const fn words(
     remedy: &'static str,
 ) -> Words {
     Words { code, class, message, remedy }
+}
+
+/// IG refused the last sign-ins with a name; there is no other before this.
+pub(super) fn too_many_attempts(until: Timestamp) -> Failure {
+    let until = Timestamp::from_second(until.as_second() + 1).unwrap_or(until);
+    Failure::new(
+        "too_many_attempts",
+        Actor::User,
+        format!(
+            "IG refused the last sign-ins with this name, and locks a login after a few: none is tried \
+             before {until}."
+        ),
+    )
+    .remedied_by(
+        "Try name and password on IG's own pages; when they work there, connect the account after that \
+         time.",
+    )
 }
 
 /// The integration belongs to the other of IG's two worlds.

@@ -180,7 +180,7 @@ impl Identity {
                 answer.refresh.get_or_insert_with(|| refresh.clone());
                 (answer, None, scopes)
             }
-            Evidence::Form(_) | Evidence::Application => {
+            Evidence::Form { .. } | Evidence::Application => {
                 return Err(AuthError::Rejected(dictionary::WRONG_EVIDENCE.failure()));
             }
         };

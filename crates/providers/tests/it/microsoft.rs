@@ -329,7 +329,7 @@ async fn an_import_says_whose_it_is_without_a_sign_in() {
         Err(AuthError::Rejected(_))
     ));
     // Nor does a form prove anything here.
-    let form = Evidence::Form(std::collections::BTreeMap::new());
+    let form = Evidence::Form { fields: std::collections::BTreeMap::new(), previous: None };
     assert!(matches!(p.redeem(&http(described), now(), form).await, Err(AuthError::Rejected(_))));
 }
 

@@ -93,7 +93,7 @@ impl Provider for Desk {
                 self.acme.asked(format!("redeem for {redirect_uri}"), Some(code.expose()))?;
                 code.expose().trim_start_matches("code-").to_owned()
             }
-            Evidence::Form(fields) => {
+            Evidence::Form { fields, .. } => {
                 let password = fields.get("password").map(Secret::expose);
                 self.acme.asked("log in".to_owned(), password)?;
                 fields.get("login").map(|login| login.expose().to_owned()).unwrap_or_default()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evergrant::id::TurnId;
-use evergrant::quota::{Drawn, Left, NamedDraw, Rule};
+use evergrant::quota::{Came, Drawn, Left, NamedDraw, Rule};
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
@@ -21,6 +21,7 @@ on_every_store!(
     what_is_shut_opens_no_sooner_than_it_is_renewed,
     of_what_the_provider_counts_as_much_is_drawn_as_it_said_is_left,
     what_was_not_sent_of_what_the_provider_counts_is_given_back_until_it_speaks_again,
+    only_success_takes_of_what_the_provider_counts,
     of_many_who_draw_at_once_no_more_succeed_than_there_is_room_for,
     those_who_draw_on_several_wait_for_nobody_in_a_circle,
 );
@@ -31,6 +32,7 @@ mod databases {
         what_lapsed_is_drawn_again_and_tidied_away,
         a_turn_that_nobody_answered_holds_up_a_window_at_a_time,
         an_answer_is_found_by_its_turn,
+        what_was_never_answered_of_what_the_provider_counts_is_given_back_after_a_minute,
     );
 }
 
@@ -109,18 +111,18 @@ async fn what_goes_always_counts_and_only_a_stop_holds_it_back(t: &Bench) {
 async fn what_was_never_sent_does_not_count(t: &Bench) {
     let (both, unsent) = ([window("a", 1, 1), window("b", 1, 1)], turn(t));
     assert_eq!(t.store.draw(unsent, &both, false).await.unwrap(), Drawn::Taken);
-    t.replica.answered(unsent, false).await.unwrap();
+    t.replica.answered(unsent, Came::Unsent).await.unwrap();
     assert_eq!(draw(t, &both).await, Drawn::Taken);
     // Of a turn that nobody knows nothing is given back.
-    t.store.answered(unsent, false).await.unwrap();
-    t.store.answered(turn(t), false).await.unwrap();
+    t.store.answered(unsent, Came::Unsent).await.unwrap();
+    t.store.answered(turn(t), Came::Unsent).await.unwrap();
     assert_waits(&draw(t, &both).await, "a", MINUTE, false);
 }
 
 async fn what_is_answered_still_counts(t: &Bench) {
     let (one, sent) = ([window("a", 1, 1)], turn(t));
     t.store.draw(sent, &one, false).await.unwrap();
-    t.store.answered(sent, true).await.unwrap();
+    t.store.answered(sent, Came::Answered).await.unwrap();
     assert_waits(&draw(t, &one).await, "a", MINUTE, false);
 }
 
@@ -168,17 +170,37 @@ async fn what_was_not_sent_of_what_the_provider_counts_is_given_back_until_it_sp
     t.store.left("points", left(10, 90)).await.unwrap();
     let (unsent, sent, late) = (turn(t), turn(t), turn(t));
     t.store.draw(unsent, &[counted(6)], false).await.unwrap();
-    t.store.answered(unsent, false).await.unwrap();
-    t.store.answered(unsent, false).await.unwrap();
+    t.store.answered(unsent, Came::Unsent).await.unwrap();
+    t.store.answered(unsent, Came::Unsent).await.unwrap();
     assert_eq!(t.store.draw(sent, &[counted(10)], false).await.unwrap(), Drawn::Taken);
-    t.store.answered(sent, true).await.unwrap();
+    t.store.answered(sent, Came::Answered).await.unwrap();
     assert_waits(&draw(t, &[counted(1)]).await, "points", MINUTE * 90, false);
     t.store.left("points", left(8, 90)).await.unwrap();
     t.store.draw(late, &[counted(4)], false).await.unwrap();
     t.replica.left("points", left(5, 90)).await.unwrap();
-    t.store.answered(late, false).await.unwrap();
+    t.store.answered(late, Came::Unsent).await.unwrap();
     assert_waits(&draw(t, &[counted(6)]).await, "points", MINUTE * 90, false);
     assert_eq!(draw(t, &[counted(5)]).await, Drawn::Taken);
+}
+
+async fn only_success_takes_of_what_the_provider_counts(t: &Bench) {
+    t.store.left("points", left(10, 90)).await.unwrap();
+    let both = [window("calls", 1, 50), counted(8)];
+    // Each would have used it up for the week.
+    for _ in 0..3 {
+        let refused = turn(t);
+        assert_eq!(t.store.draw(refused, &both, false).await.unwrap(), Drawn::Taken);
+        t.replica.answered(refused, Came::Refused).await.unwrap();
+        t.store.answered(refused, Came::Refused).await.unwrap();
+    }
+    // By the window they count all the same.
+    assert_eq!(draw(t, &[window("calls", 47, 50)]).await, Drawn::Taken);
+    assert_waits(&draw(t, &[window("calls", 1, 50)]).await, "calls", MINUTE, false);
+    let done = turn(t);
+    t.store.draw(done, &[counted(8)], false).await.unwrap();
+    t.store.answered(done, Came::Answered).await.unwrap();
+    assert_waits(&draw(t, &[counted(3)]).await, "points", MINUTE * 90, false);
+    assert_eq!(draw(t, &[counted(2)]).await, Drawn::Taken);
 }
 
 async fn of_many_who_draw_at_once_no_more_succeed_than_there_is_room_for(t: &Bench) {
@@ -207,7 +229,10 @@ async fn those_who_draw_on_several_wait_for_nobody_in_a_circle(t: &Bench) {
         let turn = turn(t);
         tasks.spawn(async move {
             let outcome = store.draw(turn, &draws, false).await.unwrap();
-            store.answered(turn, n % 2 == 0).await.unwrap();
+            store
+                .answered(turn, if n % 2 == 0 { Came::Answered } else { Came::Unsent })
+                .await
+                .unwrap();
             outcome
         });
     }
@@ -240,7 +265,7 @@ async fn what_lapsed_is_drawn_again_and_tidied_away(d: &Database) {
     let t = &d.bench();
     let (one, answered) = ([window("a", 1, 1)], turn(t));
     t.store.draw(answered, &one, false).await.unwrap();
-    t.store.answered(answered, true).await.unwrap();
+    t.store.answered(answered, Came::Answered).await.unwrap();
     t.store.shut("b", MINUTE).await.unwrap();
     t.store.left("points", left(0, 1)).await.unwrap();
     t.store.shut("longer", MINUTE * 9).await.unwrap();
@@ -276,7 +301,25 @@ async fn an_answer_is_found_by_its_turn(d: &Database) {
     let drawn = join_all(turns.iter().map(|turn| t.store.draw(*turn, &one, false))).await;
     assert!(drawn.iter().all(|drawn| *drawn.as_ref().unwrap() == Drawn::Taken));
     let last = turns[63];
-    t.replica.answered(last, false).await.unwrap();
+    t.replica.answered(last, Came::Unsent).await.unwrap();
     assert_rows(d, "quota_turns", 63).await;
     assert_rows(d, &format!("quota_turns WHERE turn = '{last}'"), 0).await;
+}
+
+async fn what_was_never_answered_of_what_the_provider_counts_is_given_back_after_a_minute(
+    d: &Database,
+) {
+    let t = &d.bench();
+    t.store.left("points", left(10, 90)).await.unwrap();
+    let done = turn(t);
+    t.store.draw(done, &[counted(1)], false).await.unwrap();
+    t.store.answered(done, Came::Answered).await.unwrap();
+    assert_eq!(draw(t, &[counted(9)]).await, Drawn::Taken);
+    assert_waits(&draw(t, &[counted(1)]).await, "points", MINUTE * 90, false);
+    pass(d, MINUTE).await;
+    t.store.tidy().await.unwrap();
+    assert_waits(&draw(t, &[counted(10)]).await, "points", MINUTE * 89, false);
+    // Once, and not again.
+    assert_eq!(draw(t, &[counted(9)]).await, Drawn::Taken);
+    assert_waits(&draw(t, &[counted(1)]).await, "points", MINUTE * 89, false);
 }

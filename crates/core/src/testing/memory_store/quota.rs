@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::MemoryStore;
 use crate::clock::{later, until};
 use crate::id::TurnId;
-use crate::quota::{Drawn, Left, NamedDraw, Rule, UNANSWERED, opens};
+use crate::quota::{Came, Drawn, Left, NamedDraw, Rule, UNANSWERED, opens};
 use crate::store::{QuotaStore, Stored};
 
 #[derive(Debug, Default)]
@@ -29,9 +29,23 @@ struct Turn {
 }
 
 impl Quota {
+    /// Forgets what no longer counts. What was never answered is given back.
+    fn lapse(&mut self, now: Timestamp) {
+        let Self { turns, left, .. } = self;
+        turns.retain(|_, turn| {
+            if turn.until > now {
+                return true;
+            }
+            if let (Some((left, _)), true) = (&mut *left, turn.length.is_zero()) {
+                *left += i64::from(turn.amount);
+            }
+            false
+        });
+    }
+
     /// What stands in the way of a draw, if anything does.
     fn obstacle(&mut self, draw: &NamedDraw, always: bool, now: Timestamp) -> Option<Drawn> {
-        self.turns.retain(|_, turn| turn.until > now);
+        self.lapse(now);
         let wait = |at: Timestamp, shut| {
             Some(Drawn::Wait { name: draw.name.clone(), wait: until(now, at), shut })
         };
@@ -86,19 +100,21 @@ impl QuotaStore for MemoryStore {
         })
     }
 
-    async fn answered(&self, turn: TurnId, sent: bool) -> Stored<()> {
+    async fn answered(&self, turn: TurnId, came: Came) -> Stored<()> {
         let now = self.clock.now();
         self.call(|state| {
             for quota in state.quotas.values_mut() {
                 let Some(taken) = quota.turns.get_mut(&turn) else { continue };
-                if sent {
-                    taken.until = later(now, taken.length);
-                    continue;
-                }
-                if let (Some((left, _)), true) = (&mut quota.left, taken.length.is_zero()) {
+                let counted_there = taken.length.is_zero();
+                taken.until = later(now, taken.length);
+                if came != Came::Answered
+                    && let (Some((left, _)), true) = (&mut quota.left, counted_there)
+                {
                     *left += i64::from(taken.amount);
                 }
-                quota.turns.remove(&turn);
+                if came == Came::Unsent || counted_there {
+                    quota.turns.remove(&turn);
+                }
             }
         })
     }

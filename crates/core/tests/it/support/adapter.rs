@@ -15,7 +15,7 @@ use evergrant::provider::{
 use evergrant::quota::Draw;
 use evergrant::transport::Aside;
 use evergrant::{
-    AccessToken, Account, Api, Grant, Request, Response, Secret, Transport, TransportError,
+    AccessToken, Account, Api, Grant, Repeat, Request, Response, Secret, Transport, TransportError,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -101,7 +101,12 @@ impl Adapter {
 
     /// The same provider, connected by a form.
     pub(crate) fn form(key: &str) -> Self {
-        let mut adapter = Self::new(key, Rotation::Fixed, Renewal::OnDemand);
+        Self::new(key, Rotation::Fixed, Renewal::OnDemand).by_form()
+    }
+
+    /// The same.
+    pub(crate) fn by_form(self) -> Self {
+        let mut adapter = self;
         adapter.manifest.connect = Connect::Form {
             fields: vec![FormField {
                 name: "password".to_owned(),
@@ -199,10 +204,12 @@ impl Provider for Adapter {
                 let (code, verifier) = (code.expose(), verifier.expose());
                 (json!({"ask": "redeem", "code": code, "verifier": verifier}), None)
             }
-            Evidence::Form(mut fields) => (
-                json!({"ask": "form", "account": fields["name"].expose()}),
-                fields.remove("password"),
-            ),
+            Evidence::Form { mut fields, previous } => {
+                // Whoever leaves the name empty means the one that was connected before.
+                let name = fields.get("name").map(Secret::expose);
+                let name = name.map_or_else(|| previous.expect("a name").name, str::to_owned);
+                (json!({"ask": "form", "account": name}), fields.remove("password"))
+            }
             _ => panic!("no test connects in this way"),
         };
         let body = ask(http, proof).await?;
@@ -246,6 +253,14 @@ impl Provider for Adapter {
     fn judge(&self, response: &Response) -> Verdict {
         match response.status().as_u16() {
             401 => Verdict::TokenRejected { claims: None },
+            402 => {
+                let message = "Acme: the registration.";
+                Verdict::Misconfigured(Box::new(Failure::new(
+                    "key_refused",
+                    Actor::Operator,
+                    message,
+                )))
+            }
             429 => {
                 let named = response.headers().get("allowance").and_then(|name| name.to_str().ok());
                 let kinds = ["calls", "trading", "points", "other"];
@@ -261,7 +276,18 @@ impl Provider for Adapter {
         (self.draws)(request, self.known.load(Ordering::Relaxed))
     }
 
-    async fn learn(&self, api: &Api) {
+    fn repeat(&self, request: &Request) -> Option<Repeat> {
+        (request.uri().path() == "/v1/deal").then_some(Repeat::Once)
+    }
+
+    fn serves(&self, account: &Account) -> Result<(), Failure> {
+        if account.name != "elsewhere" {
+            return Ok(());
+        }
+        Err(Failure::new("another_world", Actor::Operator, "Acme is not where it was."))
+    }
+
+    async fn learn(&self, api: &Api, _: bool) {
         let says = self.says.filter(|says| *says != self.known.load(Ordering::Relaxed));
         if let Some(says) = says
             && api.get("/allowances").await.is_ok()

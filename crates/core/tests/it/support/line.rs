@@ -10,7 +10,7 @@ use evergrant::fernet::KeyId;
 use evergrant::id::TurnId;
 use evergrant::integration::Integration;
 use evergrant::provider::{Failure, ProviderKey};
-use evergrant::quota::{Drawn, Left, NamedDraw};
+use evergrant::quota::{Came, Drawn, Left, NamedDraw};
 use evergrant::seal::Sealed;
 use evergrant::store::{
     Attempt, Change, Commit, Committed, Debt, Edit, Ended, Flow, GrantRow, GrantStore, Intent,
@@ -128,8 +128,8 @@ impl QuotaStore for Line {
         self.around("draw", self.store.draw(turn, draws, always)).await
     }
 
-    async fn answered(&self, turn: TurnId, sent: bool) -> Stored<()> {
-        self.around("answered", self.store.answered(turn, sent)).await
+    async fn answered(&self, turn: TurnId, came: Came) -> Stored<()> {
+        self.around("answered", self.store.answered(turn, came)).await
     }
 
     async fn shut(&self, name: &str, wait: Duration) -> Stored<Duration> {

@@ -37,7 +37,7 @@ impl Ig {
         let part = part(Members::read(&answer)?);
         if let Some(left) = part.allowance {
             let left = Left { amount: left.remaining, renewed_in: left.renewed_in };
-            api.left(HISTORY, account, left).await;
+            api.left(HISTORY, &self.history_of(api, account), left).await;
         }
         // The last so many are others by the time of the next page: they go on as the span they are.
         if query.from.is_none() && place.page == 1 {

@@ -6,6 +6,7 @@ use evergrant::{Response, Secret};
 use serde_json::Value;
 
 use super::wire::{Auth, CST, Pair, XST};
+use crate::ig::limits::Whose;
 use crate::oauth2::{lifetime, parse, token};
 
 /// A session, as an answer gives it.
@@ -20,6 +21,13 @@ pub(super) struct Obtained {
     pub(super) accounts: Option<Vec<String>>,
     /// Whether the login was used.
     pub(super) signed_in: bool,
+}
+
+impl Obtained {
+    /// Whose allowances its requests draw on, as far as that is known.
+    pub(super) fn whose(&self) -> Option<Whose> {
+        Some(Whose { client: self.client.clone()?, account: self.account.clone()? })
+    }
 }
 
 /// The tokens of a session.

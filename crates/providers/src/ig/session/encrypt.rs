@@ -12,14 +12,16 @@ use zeroize::Zeroizing;
 use super::answer::id;
 use super::wire::{self, Ask, Refused};
 use super::{Sessions, secret};
+use crate::ig::limits::Whose;
 
 /// The password, encrypted with the key that IG gives for the moment.
 pub(super) async fn password(
     sessions: &Sessions,
     http: &dyn Transport,
     plain: &Secret,
+    whose: Option<Whose>,
 ) -> Result<Secret, AuthError> {
-    let ask = Ask::new(Method::GET, 1, "/session/encryptionKey").aside();
+    let ask = Ask::new(Method::GET, 1, "/session/encryptionKey").counted(whose).aside();
     let response = sessions.send(http, ask).await.map_err(Refused::error)?;
     let said: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     let key = said.get("encryptionKey").and_then(Value::as_str);

@@ -57,7 +57,7 @@ pub(in crate::ig) fn fields() -> Vec<FormField> {
                 "Keep the login",
                 "If yes, name and password are kept, encrypted with the operator's key, and sign in again \
                  whenever IG ends the session: after ten minutes without a call, and at weekends. If no, \
-                 they are forgotten at once, and you connect the account again each time.",
+                 both are forgotten at once, and you connect the account again each time.",
             )
         },
     ]

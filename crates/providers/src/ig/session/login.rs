@@ -2,7 +2,7 @@
 
 use evergrant::provider::{Actor, AuthError, Failure};
 use evergrant::{Secret, Transport};
-use http::Method;
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -59,7 +59,7 @@ impl Sessions {
         loop {
             let encrypted = state.encrypted;
             let password = if encrypted {
-                encrypt::password(self, http, &login.password).await?
+                encrypt::password(self, http, &login.password, state.whose()).await?
             } else {
                 login.password.clone()
             };
@@ -71,7 +71,9 @@ impl Sessions {
             if encrypted || state.version == Version::V2 {
                 body["encryptedPassword"] = encrypted.into();
             }
-            let ask = Ask::new(Method::POST, state.version.into(), "/session").json(body);
+            let ask = Ask::new(Method::POST, state.version.into(), "/session")
+                .counted(state.whose())
+                .json(body);
             let response = self.answer(http, ask).await?;
             if response.status().is_success() {
                 let obtained = answer::read(&response);
@@ -93,6 +95,7 @@ impl Sessions {
         http: &dyn Transport,
         obtained: &Obtained,
         account: &str,
+        remedy: &str,
     ) -> Result<(), AuthError> {
         if obtained.account.as_deref() == Some(account) {
             return Ok(());
@@ -100,8 +103,10 @@ impl Sessions {
         let accounts = match (&obtained.accounts, &obtained.tokens) {
             (Some(accounts), _) => accounts.clone(),
             (None, Tokens::Bearer { access, .. }) => {
-                let ask =
-                    Ask::new(Method::GET, 1, "/accounts").by(Auth::Bearer(access.clone())).aside();
+                let ask = Ask::new(Method::GET, 1, "/accounts")
+                    .by(Auth::Bearer(access.clone()))
+                    .counted(obtained.whose())
+                    .aside();
                 let response = self.send(http, ask).await.map_err(wire::Refused::error)?;
                 let body: serde_json::Value = serde_json::from_slice(response.body())
                     .map_err(|_| wire::unreadable(response.status()))?;
@@ -114,8 +119,26 @@ impl Sessions {
         }
         let message =
             format!("The login has no account {account}; it has {}.", accounts.join(", "));
-        let failure = Failure::new("account_unknown", Actor::User, message)
-            .remedied_by("Name one of them, or none for the login's default account.");
+        let failure = Failure::new("account_unknown", Actor::User, message).remedied_by(remedy);
         Err(AuthError::Rejected(failure))
+    }
+
+    /// That whoever a sign-in let in is who it was before. Where nobody was before it may be anybody.
+    pub(super) async fn must_be(
+        &self,
+        http: &dyn Transport,
+        obtained: &Obtained,
+        state: &State,
+    ) -> Result<(), AuthError> {
+        let Some(before) = &state.client else { return Ok(()) };
+        let error = match &obtained.client {
+            // Only a sign-in is asked who it is.
+            _ if !obtained.signed_in => return Ok(()),
+            Some(client) if client == before => return Ok(()),
+            None => wire::unreadable(StatusCode::OK),
+            Some(_) => AuthError::Rejected(words::SOMEBODY_ELSE.failure()),
+        };
+        self.end_unused(http, obtained).await;
+        Err(error)
     }
 }

@@ -5,14 +5,19 @@
 //! tokens for hours, and is in one account. Either kind ends without calls, and at weekends; then only
 //! the login makes another, and it is there only where the user agreed that it is kept.
 //!
-//! 1. A password that IG refuses is sent once.
-//! 2. A login that is kept signs in once a minute in the long run, and five times at once at most.
+//! 1. A password that IG refuses is sent once; of one name this process sends no more than three wrong
+//!    ones in a quarter of an hour.
+//! 2. A login that is kept signs in once a minute in the long run, and five times at once at most. A
+//!    sign-in that fails leaves nothing behind that could count it: a refusal ends the connection, and
+//!    after anything else the vault rests before it asks again.
 //! 3. A session of version 2 is handed out only if IG said that it is in the account that was chosen.
 //! 4. Whatever answer makes a session makes it wherever it arrives: after a crash an answer that was
 //!    kept comes back to the first request of the next try.
 
 mod answer;
+mod attempts;
 mod encrypt;
+mod end;
 mod form;
 mod login;
 mod state;
@@ -22,21 +27,23 @@ mod wire;
 
 use std::sync::Arc;
 
-use evergrant::provider::{AuthError, Evidence, Failure, Redeemed, RefreshLife, Revocation};
+use evergrant::provider::{AuthError, Evidence, Failure, Redeemed, RefreshLife};
 use evergrant::{AccessToken, Account, Grant, Request, Secret, Transport};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use url::Url;
 
 use super::key::Key;
+use super::limits::Whose;
 use super::{Environment, words};
 use crate::dictionary;
 use answer::Obtained;
+pub(super) use attempts::Attempts;
 pub(super) use form::{fields, is_account_id};
 use login::Login;
 use state::{State, Version};
 pub(super) use wire::{ACCOUNT, JSON, METHOD, VERSION};
-use wire::{Ask, Auth, Refused};
+use wire::{Auth, Refused};
 
 /// Stands among the permissions of a session of version 2.
 const V2: &str = "session:v2";
@@ -58,6 +65,7 @@ pub(super) struct Sessions {
     pub(super) base_url: Url,
     pub(super) environment: Environment,
     pub(super) key: Arc<Key>,
+    pub(super) attempts: Attempts,
 }
 
 impl Sessions {
@@ -68,34 +76,71 @@ impl Sessions {
         now: Timestamp,
         evidence: Evidence,
     ) -> Result<Redeemed, AuthError> {
-        let Evidence::Form(fields) = evidence else {
+        let Evidence::Form { fields, previous } = evidence else {
             return Err(AuthError::Rejected(dictionary::WRONG_EVIDENCE.failure()));
         };
         let form = form::read(&fields).map_err(AuthError::Rejected)?;
         let mut state = State::new(self.environment, form.version);
-        let obtained = self.sign_in(http, &form.login, &mut state).await?;
-        let client = obtained.client.clone().ok_or_else(|| wire::unreadable(StatusCode::OK))?;
-        if let Some(account) = form.account {
-            if let Err(error) = self.must_have(http, &obtained, &account).await {
-                // It would last for hours, and nobody uses it.
-                let auth = obtained.tokens.auth();
-                let ask = Ask::new(Method::DELETE, 1, "/session").by(auth);
-                if let Err(error) = self.answer(http, ask).await {
-                    tracing::warn!(%error, "a session that nobody uses was not ended");
-                }
+        let obtained = self.first_sign_in(http, now, &form.login, &mut state).await?;
+        let Some(client) = obtained.client.clone() else {
+            self.end_unused(http, &obtained).await;
+            return Err(wire::unreadable(StatusCode::OK));
+        };
+        // A connection stays in the account it is in, where the same client signs in for it again.
+        let same = |known: &Account| {
+            let account = known.id.strip_prefix(&self.account_id(&client, ""))?;
+            is_account_id(account).then(|| account.to_owned())
+        };
+        let kept = previous.as_ref().and_then(same).filter(|_| form.account.is_none());
+        let remedy = match kept {
+            Some(_) => "Connect one of them as a connection of its own.",
+            None => "Name one of them, or none for the login's default account.",
+        };
+        if let Some(account) = form.account.or(kept) {
+            if let Err(error) = self.must_have(http, &obtained, &account, remedy).await {
+                self.end_unused(http, &obtained).await;
                 return Err(error);
             }
             state.account = Some(account);
         }
         let grant = self.granted(http, now, state, obtained).await?;
+        let name = account_of(&grant.scopes).unwrap_or_default().to_owned();
         let account = Account {
-            id: format!("{}:{client}", self.environment.as_str()),
+            // Two accounts of one login are two integrations.
+            id: self.account_id(&client, &name),
             // IG names no person; whoever has several integrations tells them apart by this.
-            name: account_of(&grant.scopes).unwrap_or_default().to_owned(),
-            username: Some(form.login.identifier.expose().to_owned()),
+            name,
+            // The name that signed in is half of a login: it is kept with the password, or not at all.
+            username: None,
         };
         let login = form.keep.then(|| form.login.kept());
         Ok(Redeemed { grant: Grant { login, ..grant }, account })
+    }
+
+    /// The id of an account: environment, client and trading account.
+    fn account_id(&self, client: &str, account: &str) -> String {
+        format!("{}:{client}:{account}", self.environment.as_str())
+    }
+
+    /// Signs in with what somebody typed, unless IG refused that name a few times of late.
+    async fn first_sign_in(
+        &self,
+        http: &dyn Transport,
+        now: Timestamp,
+        login: &Login,
+        state: &mut State,
+    ) -> Result<Obtained, AuthError> {
+        let identifier = &login.identifier;
+        // Before it is sent: those that come at once count as well.
+        let begun = self.attempts.begin(identifier, now);
+        begun.map_err(|until| AuthError::Rejected(words::too_many_attempts(until)))?;
+        let came = self.sign_in(http, login, state).await;
+        match &came {
+            Ok(_) => self.attempts.forget(identifier),
+            Err(AuthError::Rejected(_)) => {}
+            Err(_) => self.attempts.give_back(identifier, now),
+        }
+        came
     }
 
     /// Makes the session go on, or signs in again where it has ended and the login is kept.
@@ -114,38 +159,20 @@ impl Sessions {
             return Err(AuthError::Unavailable { failure, retry_after: None, sent: false });
         }
         let renewed = match state.version {
-            Version::V3 => v3::renew(self, http, &state).await,
-            Version::V2 => v2::renew(self, http, spent).await,
+            Version::V3 => v3::renew(self, http, &state, spent.login.is_some()).await,
+            Version::V2 => v2::renew(self, http, spent, &state).await,
         };
         let obtained = match renewed {
             Ok(obtained) => obtained,
             Err(Refused::Ended(why)) => self.again(http, now, spent, &mut state, why).await?,
             Err(Refused::Else(error)) => return Err(error),
         };
+        self.must_be(http, &obtained, &state).await?;
         if obtained.signed_in {
             state.logged_in(now);
         }
         let grant = self.granted(http, now, state, obtained).await?;
         Ok(Grant { login: spent.login.clone(), ..grant })
-    }
-
-    /// Ends the session.
-    pub(super) async fn revoke(
-        &self,
-        http: &dyn Transport,
-        grant: &Grant,
-    ) -> Result<Revocation, AuthError> {
-        let state = State::of(grant);
-        if state.environment.is_some_and(|theirs| theirs != self.environment) {
-            return Ok(Revocation::NotOffered);
-        }
-        let auth = Auth::of(&grant.access, is_v2(&grant.scopes));
-        let ask = Ask::new(Method::DELETE, 1, "/session").by(auth).within(state.account.as_deref());
-        match self.send(http, ask).await {
-            // A session that IG does not know has ended.
-            Ok(_) | Err(Refused::Ended(_)) => Ok(Revocation::Revoked),
-            Err(Refused::Else(error)) => Err(error),
-        }
     }
 
     /// Signs in with the login that was kept, since the session has ended.
@@ -168,12 +195,7 @@ impl Sessions {
                 sent: false,
             });
         }
-        let obtained = self.sign_in(http, &login, state).await?;
-        let stranger = |client: &String| obtained.client.as_ref().is_some_and(|c| c != client);
-        if state.client.as_ref().is_some_and(stranger) {
-            return Err(AuthError::Rejected(words::SOMEBODY_ELSE.failure()));
-        }
-        Ok(obtained)
+        self.sign_in(http, &login, state).await
     }
 
     /// The grant that an answer makes, in the account that was chosen.
@@ -185,7 +207,8 @@ impl Sessions {
         obtained: Obtained,
     ) -> Result<Grant, AuthError> {
         let Obtained { tokens, client, account, .. } = obtained;
-        state.client = client.or(state.client);
+        // Whoever signed in first: what other answers call them may be something else.
+        state.client = state.client.or(client);
         let wanted = state.account.take().or_else(|| account.clone());
         let wanted = wanted.ok_or_else(|| wire::unreadable(StatusCode::OK))?;
         let (access, life) = match tokens {
@@ -197,7 +220,9 @@ impl Sessions {
             answer::Tokens::Pair(pair) => {
                 state.version = Version::V2;
                 state.refresh_token = None;
-                let pair = v2::within(self, http, pair, account.as_deref(), &wanted).await?;
+                let client = state.client.clone();
+                let whose = client.map(|client| Whose { client, account: wanted.clone() });
+                let pair = v2::within(self, http, pair, account.as_deref(), &wanted, whose).await?;
                 (pair.joined(), v2::LIFE)
             }
         };

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ig::Environment;
+use crate::ig::limits::Whose;
 
 /// How long a sign-in counts: one a minute in the long run.
 const A_LOGIN: Duration = Duration::from_mins(1);
@@ -111,6 +112,11 @@ impl State {
         }
     }
 
+    /// Whose allowances its requests draw on, as far as that is known.
+    pub(super) fn whose(&self) -> Option<Whose> {
+        Some(Whose { client: self.client.clone()?, account: self.account.clone()? })
+    }
+
     /// The refresh token of the grant.
     pub(super) fn written(&self) -> Secret {
         let plain = Plain {
@@ -130,7 +136,10 @@ impl State {
     /// Takes note of a login.
     pub(super) fn logged_in(&mut self, now: Timestamp) {
         let taken = Timestamp::from_second(self.logins_until).unwrap_or(now).max(now);
-        self.logins_until = later(taken, A_LOGIN).as_second();
+        // No more than what keeps the next one out for as long as one counts: an answer that only
+        // looked like a login's counts as well.
+        let most = later(now, AT_ONCE + A_LOGIN);
+        self.logins_until = later(taken, A_LOGIN).min(most).as_second();
     }
 
     /// How long it is too soon to sign in again.

@@ -6,10 +6,12 @@ use evergrant::provider::{AuthError, Failure};
 use evergrant::transport::Aside;
 use evergrant::{Request, Response, Secret, Transport};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::Sessions;
 use crate::dictionary;
+use crate::ig::limits::Whose;
 use crate::ig::refusal;
 use crate::ig::words::{self, Kind};
 use crate::oauth2::unanswered;
@@ -99,23 +101,29 @@ pub(super) struct Ask<'a> {
     path: &'static str,
     auth: Auth,
     account: Option<&'a str>,
+    whose: Option<Whose>,
     body: Option<Value>,
     aside: bool,
 }
 
 impl<'a> Ask<'a> {
     pub(super) fn new(method: Method, version: u8, path: &'static str) -> Self {
-        let (auth, account, body, aside) = (Auth::None, None, None, false);
-        Self { method, version, path, auth, account, body, aside }
+        let (account, whose, body, aside) = (None, None, None, false);
+        Self { method, version, path, auth: Auth::None, account, whose, body, aside }
     }
 
     pub(super) fn by(self, auth: Auth) -> Self {
         Self { auth, ..self }
     }
 
-    /// In this account, which it then counts for.
+    /// In this account.
     pub(super) fn within(self, account: Option<&'a str>) -> Self {
         Self { account, ..self }
+    }
+
+    /// Counted for this account.
+    pub(super) fn counted(self, whose: Option<Whose>) -> Self {
+        Self { whose, ..self }
     }
 
     pub(super) fn json(self, body: Value) -> Self {
@@ -150,6 +158,19 @@ impl Refused {
             Self::Ended(failure) => AuthError::Rejected(failure),
             Self::Else(error) => error,
         }
+    }
+
+    /// As it is where the session was there a moment ago: what has ended it shows the next time.
+    pub(super) fn passing(self) -> AuthError {
+        let Self::Ended(Failure { provider_code, trace_id, .. }) = &self else {
+            return self.error();
+        };
+        let failure = Failure {
+            provider_code: provider_code.clone(),
+            trace_id: trace_id.clone(),
+            ..dictionary::NO_REASON.failure()
+        };
+        AuthError::Unavailable { failure, retry_after: None, sent: false }
     }
 }
 
@@ -194,6 +215,9 @@ impl Sessions {
         if ask.aside {
             request.extensions_mut().insert(Aside);
         }
+        if let Some(whose) = ask.whose {
+            request.extensions_mut().insert(whose);
+        }
         let headers = request.headers_mut();
         put(headers, API_KEY, key);
         put_auth(headers, &ask.auth);
@@ -201,6 +225,32 @@ impl Sessions {
             headers.insert(ACCOUNT, account);
         }
         Ok(request)
+    }
+
+    /// What a refusal to go on with a session means. Whatever IG refuses there for a reason of the user's
+    /// is the session, and the login makes another (contract, section 2.7); but where IG has locked the
+    /// login, that must not be used.
+    ///
+    /// A page that is none of IG's ends no session that nothing could replace.
+    pub(super) fn not_renewed(&self, response: &Response, kept: bool) -> Refused {
+        let (status, body) = (response.status(), response.body());
+        let said = refusal::code(response);
+        let own = || body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+        let refuses = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
+        if said.is_none() && refuses && (kept || own()) {
+            return Refused::Ended(Failure {
+                provider_code: Some(status.as_u16().to_string()),
+                trace_id: refusal::request_id(response),
+                ..words::ENDED.failure()
+            });
+        }
+        match self.refused(response) {
+            Refused::Else(AuthError::Rejected(why)) if why.code != words::LOCKED => {
+                let Failure { provider_code, trace_id, .. } = why;
+                Refused::Ended(Failure { provider_code, trace_id, ..words::ENDED.failure() })
+            }
+            refused => refused,
+        }
     }
 
     /// What a refusal means. What nobody has heard of passes, unless IG says it of a sign-in: a

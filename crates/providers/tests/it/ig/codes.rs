@@ -140,42 +140,42 @@ const CODES: &[(u16, &str, &str, &str, &str)] = &[
     (
         400,
         "error.security.api-key-missing",
-        "accepted",
+        "key",
         "operator api_key_invalid",
         "operator api_key_invalid",
     ),
     (
         403,
         "error.security.api-key-invalid",
-        "accepted",
+        "key",
         "operator api_key_invalid",
         "operator api_key_invalid",
     ),
     (
         403,
         "error.security.api-key-disabled",
-        "accepted",
+        "key",
         "operator api_key_refused",
         "operator api_key_refused",
     ),
     (
         403,
         "error.security.api-key-revoked",
-        "accepted",
+        "key",
         "operator api_key_refused",
         "operator api_key_refused",
     ),
     (
         403,
         "error.security.api-key-restricted",
-        "accepted",
+        "key",
         "operator api_key_refused",
         "operator api_key_refused",
     ),
     (
         403,
         "unauthorised.api-key.revoked",
-        "accepted",
+        "key",
         "operator api_key_refused",
         "operator api_key_refused",
     ),
@@ -392,6 +392,7 @@ fn verdict(status: u16, code: &str) -> String {
         Verdict::Accepted => "accepted".to_owned(),
         Verdict::TokenRejected { .. } => "token".to_owned(),
         Verdict::Unavailable => "down".to_owned(),
+        Verdict::Misconfigured(_) => "key".to_owned(),
         Verdict::Throttled { allowance: Some(kind), retry_after } => {
             format!("{kind} {}", retry_after.unwrap().as_secs())
         }
@@ -468,7 +469,9 @@ async fn each_code_has_its_meaning_for_a_call() {
 async fn each_code_has_its_meaning_for_a_sign_in() {
     for (status, code, _, _, expected) in CODES {
         let script = Script::default().on(SESSION, *status, &page(code));
-        let refused = provider().redeem(&script, now(), Evidence::Form(form(&[]))).await;
+        let refused = provider()
+            .redeem(&script, now(), Evidence::Form { fields: form(&[]), previous: None })
+            .await;
         assert_eq!(sign_in(&refused.unwrap_err()), *expected, "{status} {code}");
         let most = if *code == "error.security.generic" { 2 } else { 1 };
         assert_eq!(script.asked().len(), most, "{status} {code}");

@@ -43,7 +43,9 @@ async fn a_form_that_is_wrong_is_refused_by_its_field_and_nothing_is_sent() {
     ] {
         let filled = form(&[(name, value)]);
         let script = Script::default();
-        let refused = provider().redeem(&script, now(), Evidence::Form(filled)).await;
+        let refused = provider()
+            .redeem(&script, now(), Evidence::Form { fields: filled, previous: None })
+            .await;
         let Err(AuthError::Rejected(failure)) = refused else { panic!("{name}: {refused:?}") };
         assert_eq!((failure.code.as_str(), failure.actor), ("form_invalid", Actor::User));
         assert!(failure.message.contains(named), "{name}: {}", failure.message);

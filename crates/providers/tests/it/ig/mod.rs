@@ -61,7 +61,9 @@ pub(crate) fn form(further: &[(&str, &str)]) -> BTreeMap<String, Secret> {
 
 /// Signs in with a form that succeeds.
 pub(crate) async fn signed_in(script: &Script, further: &[(&str, &str)]) -> Redeemed {
-    let done = provider().redeem(script, now(), Evidence::Form(form(further))).await;
+    let done = provider()
+        .redeem(script, now(), Evidence::Form { fields: form(further), previous: None })
+        .await;
     done.unwrap()
 }
 

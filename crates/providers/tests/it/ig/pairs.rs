@@ -8,7 +8,7 @@ use evergrant::{Grant, TransportError};
 use serde_json::json;
 
 use super::with_pair;
-use super::{SESSION, asked, body, fixture, form, header, json, provider, signed_in, state};
+use super::{SESSION, asked, body, error, fixture, form, header, json, provider, signed_in, state};
 use crate::script::{Script, now};
 
 const PAIR: &str = "CST-FAKE-CST-0001|XST-FAKE-XST-0001";
@@ -35,7 +35,7 @@ async fn a_login_of_version_2_is_sent_as_documented_and_makes_a_pair() {
     let request = &script.asked()[0];
     assert_eq!(body(request), json("session_POST_v2_request"));
     assert_eq!(header(request, "version"), Some("2"));
-    assert_eq!(redeemed.account.id, "demo:20007685858");
+    assert_eq!(redeemed.account.id, "demo:20007685858:ABC123");
     assert_eq!(redeemed.account.name, "ABC123");
     let grant = redeemed.grant;
     assert_eq!(grant.access.expose(), PAIR);
@@ -66,7 +66,10 @@ async fn another_account_is_switched_to_once_and_the_default_stays() {
 #[tokio::test]
 async fn an_account_that_the_login_lacks_is_refused_without_a_switch() {
     let script = login().on(SESSION, 204, "");
-    let filled = Evidence::Form(form(&[("session_version", "2"), ("account_id", "ABC124")]));
+    let filled = Evidence::Form {
+        fields: form(&[("session_version", "2"), ("account_id", "ABC124")]),
+        previous: None,
+    };
     let refused = provider().redeem(&script, now(), filled).await;
     let Err(AuthError::Rejected(failure)) = refused else { panic!("{refused:?}") };
     assert_eq!(failure.code, "account_unknown");
@@ -110,6 +113,10 @@ async fn a_session_is_handed_out_only_in_the_account_that_was_chosen() {
     // Nor where IG does not say which account it is in.
     let script = with_pair(Script::default(), SESSION, "{}");
     assert!(refreshed(&script, &grant).await.is_err());
+    // Nor where the session ends between the two; that shows the next time, and the login is good still.
+    let script = pair().on(SESSION, 401, &error("error.security.client-token-invalid"));
+    let refused = refreshed(&script, &grant).await;
+    assert!(matches!(refused, Err(AuthError::Unavailable { .. })), "{refused:?}");
     // Nor where it refuses the switch.
     for name in
         ["error_switch-invalid-accountId_400", "error_switch-accountId-must-be-different_400"]
@@ -137,4 +144,30 @@ async fn a_pair_that_is_dead_signs_in_again_where_the_login_is_kept() {
         assert_eq!(asked(&fresh), ["GET /session?fetchSessionTokens=true", "POST /session"]);
         assert_eq!(body(&fresh.asked()[1])["encryptedPassword"], json!(false));
     }
+}
+
+#[tokio::test]
+async fn whatever_ig_refuses_to_go_on_with_ends_a_pair_as_well() {
+    let code = |code| error(code);
+    for (status, said) in [
+        (401, String::new()),
+        (401, code("error.security.brand-new")),
+        (400, code("invalid.input")),
+        (401, code("error.security.generic")),
+        (403, code("error.security.account-suspended")),
+    ] {
+        let ended = || Script::default().on(SESSION, status, &said);
+        let refused = refreshed(&ended(), &grant(&[]).await).await;
+        let Err(AuthError::Rejected(failure)) = refused else { panic!("{said}: {refused:?}") };
+        assert_eq!(failure.code, "session_ended", "{said}");
+        let fresh = with_pair(ended(), SESSION, &fixture("session_POST_v2_200_body"));
+        let next = refreshed(&fresh, &grant(&[("keep_login", "yes")]).await).await;
+        assert_eq!(next.unwrap().access.expose(), PAIR, "{said}");
+    }
+    // A login that IG has locked is not used.
+    let locked = error("error.security.too-many-failed-attempts");
+    let script = Script::default().on(SESSION, 401, &locked);
+    let refused = refreshed(&script, &grant(&[("keep_login", "yes")]).await).await;
+    assert!(matches!(refused, Err(AuthError::Rejected(_))), "{refused:?}");
+    assert_eq!(script.asked().len(), 1);
 }

@@ -222,6 +222,48 @@ async fn a_password_that_was_changed_is_tried_once_and_locks_nobody_out() {
 }
 
 #[tokio::test]
+async fn two_accounts_of_one_login_are_two_connections() {
+    let play = Play::new().await;
+    let (first, own) = play.connect(&[]).await;
+    let (second, other) = play.connect(&[("account_id", "XYZ987")]).await;
+    assert_ne!(first.id, second.id);
+    assert_eq!((own.account().name.as_str(), other.account().name.as_str()), ("ABC123", "XYZ987"));
+    assert_eq!((first.label.as_str(), second.label.as_str()), ("ABC123", "XYZ987"));
+}
+
+#[tokio::test]
+async fn what_cancels_is_not_sent_while_the_accounts_calls_are_used_up() {
+    let play = Play::new().await;
+    // No refresh waits for the same: its token lives for hours.
+    let (_, api) = play.connect(&[("session_version", "2")]).await;
+    play.direct("allowances", json!({ "account": 0 })).await;
+    play.accounts(&api).await.unwrap_err();
+    play.direct("allowances", json!({ "account": 30 })).await;
+    let cancel = api.request(http::Method::DELETE, "/workingorders/otc/DIAAAA").unwrap();
+    let cancel = cancel.header("version", "2").body(bytes::Bytes::new()).unwrap();
+    play.house.run(api.send(cancel)).await.unwrap();
+    let requests = play.stage.ledger().requests();
+    let stopped = requests.iter().rfind(|seen| seen.status == Some(403)).unwrap().at;
+    let sent = requests.iter().find(|seen| seen.method == "DELETE").unwrap().at;
+    assert!(sent.duration_since(stopped).as_secs() >= 60, "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_disconnect_ends_the_session_though_its_token_is_dead() {
+    let play = Play::new().await;
+    let (integration, api) = play.connect(&[("keep_login", "yes")]).await;
+    play.accounts(&api).await.unwrap();
+    play.pass(2 * 60);
+    let vault = &play.house.vault;
+    play.house.run(vault.disconnect(play.house.owner, integration.id)).await.unwrap();
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(play.seen("DELETE", "/session"), (1, 1));
+    assert_eq!((play.logins(), play.refreshes()), ((1, 0), (1, 0)), "the login is not used");
+}
+
+#[tokio::test]
 async fn a_disconnect_ends_the_session() {
     for version in ["3", "2"] {
         let play = Play::new().await;

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use evergrant::clock::later;
 use evergrant::provider::{Actor, AuthError, Evidence, RefreshAsk, Revocation};
-use evergrant::{Grant, Response, TransportError};
+use evergrant::{Account, Grant, Response, TransportError};
 use evergrant_providers::ig::Environment;
 use jiff::Timestamp;
 use serde_json::json;
@@ -50,9 +50,8 @@ async fn a_login_of_version_3_is_sent_as_documented_and_makes_a_grant() {
     assert_eq!(header(request, "version"), Some("3"));
     assert_eq!(header(request, "x-ig-api-key"), Some(super::KEY));
     assert_eq!(header(request, "authorization"), None);
-    assert_eq!(redeemed.account.id, "demo:133721337");
+    assert_eq!(redeemed.account.id, "demo:133721337:ABC123");
     assert_eq!(redeemed.account.name, "ABC123");
-    assert_eq!(redeemed.account.username.as_deref(), Some("demo-user"));
     let grant = redeemed.grant;
     assert_eq!(grant.access.expose(), "FAKE-ACCESS-TOKEN-0001");
     assert_eq!(grant.expires_at, after(60), "`expires_in` is a text, and counts from the sending");
@@ -84,6 +83,44 @@ async fn a_login_is_kept_only_where_the_user_agrees() {
 }
 
 #[tokio::test]
+async fn the_name_is_kept_with_the_password_or_not_at_all() {
+    for further in [KEPT, &[]] {
+        let redeemed = signed_in(&login(), further).await;
+        assert!(!format!("{:?}", redeemed.account).contains("demo-user"));
+        assert!(!redeemed.grant.refresh.unwrap().expose().contains("demo-user"));
+        assert_eq!(redeemed.grant.login.is_some(), !further.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_connected_again_stays_in_its_account() {
+    let accounts = fixture("accounts_GET_v1_200");
+    let again = async |previous: &str, further: &[(&str, &str)]| {
+        let script = login().on("/gateway/deal/accounts", 200, &accounts);
+        let name = previous.rsplit(':').next().unwrap().to_owned();
+        let previous = Some(Account { id: previous.to_owned(), name, username: None });
+        let evidence = Evidence::Form { fields: form(further), previous };
+        let redeemed = provider().redeem(&script, now(), evidence).await;
+        (redeemed.map(|redeemed| redeemed.account.id), asked(&script))
+    };
+    let (stays, asked) = again("demo:133721337:XYZ987", &[]).await;
+    assert_eq!(stays.unwrap(), "demo:133721337:XYZ987");
+    assert_eq!(asked, ["POST /session", "GET /accounts"], "it is one of the login's still");
+    // Another one that is named is another account, which the vault does not take for the same.
+    let (other, _) = again("demo:133721337:XYZ987", &[("account_id", "ABC123")]).await;
+    assert_eq!(other.unwrap(), "demo:133721337:ABC123");
+    // What somebody else, or the other world, was in says nothing.
+    for stranger in ["demo:1:XYZ987", "live:133721337:XYZ987"] {
+        assert_eq!(again(stranger, &[]).await.0.unwrap(), "demo:133721337:ABC123");
+    }
+    let (gone, asked) = again("demo:133721337:GONE1", &[]).await;
+    let Err(AuthError::Rejected(failure)) = gone else { panic!("{gone:?}") };
+    assert_eq!(failure.code, "account_unknown");
+    assert!(failure.remedy.contains("of its own"), "{}", failure.remedy);
+    assert_eq!(asked[2], "DELETE /session");
+}
+
+#[tokio::test]
 async fn an_account_is_one_of_the_logins_own() {
     let accounts = fixture("accounts_GET_v1_200");
     let script = login().on("/gateway/deal/accounts", 200, &accounts);
@@ -95,7 +132,7 @@ async fn an_account_is_one_of_the_logins_own() {
     signed_in(&script, &[("account_id", "ABC123")]).await;
     assert_eq!(asked(&script).len(), 1);
     let script = login().on("/gateway/deal/accounts", 200, &accounts);
-    let filled = Evidence::Form(form(&[("account_id", "ABC124")]));
+    let filled = Evidence::Form { fields: form(&[("account_id", "ABC124")]), previous: None };
     let refused = provider().redeem(&script, now(), filled).await;
     let Err(AuthError::Rejected(failure)) = refused else { panic!("{refused:?}") };
     assert_eq!(failure.code, "account_unknown");
@@ -110,7 +147,9 @@ async fn a_password_that_is_refused_is_sent_once() {
         ("error_security-too-many-failed-attempts_401", "login_locked"),
     ] {
         let script = Script::default().on(SESSION, 401, &fixture(example));
-        let refused = provider().redeem(&script, now(), Evidence::Form(form(&[]))).await;
+        let refused = provider()
+            .redeem(&script, now(), Evidence::Form { fields: form(&[]), previous: None })
+            .await;
         let Err(AuthError::Rejected(failure)) = refused else { panic!("{refused:?}") };
         assert_eq!((failure.code.as_str(), failure.actor), (code, Actor::User));
         assert!(failure.provider_code.unwrap().starts_with("error.security."));
@@ -134,7 +173,9 @@ async fn a_refusal_without_a_reason_is_asked_once_more() {
     );
     signed_in(&script, &[]).await;
     let script = Script::default().on(SESSION, 401, &error("error.security.generic"));
-    let refused = provider().redeem(&script, now(), Evidence::Form(form(&[]))).await;
+    let refused = provider()
+        .redeem(&script, now(), Evidence::Form { fields: form(&[]), previous: None })
+        .await;
     let Err(AuthError::Rejected(failure)) = refused else { panic!("{refused:?}") };
     assert_eq!(failure.code, "login_refused");
     assert_eq!(script.asked().len(), 2);
@@ -182,7 +223,9 @@ async fn a_password_is_encrypted_where_ig_wants_it_and_ever_after() {
     let required = error("error.public-api.failure.encryption.required");
     let script =
         Script::default().on(SESSION, 400, &required).on(encryption, 200, &given.to_string());
-    let refused = provider().redeem(&script, now(), Evidence::Form(form(&[]))).await;
+    let refused = provider()
+        .redeem(&script, now(), Evidence::Form { fields: form(&[]), previous: None })
+        .await;
     assert!(matches!(refused, Err(AuthError::Rejected(_))), "{refused:?}");
     assert_eq!(script.asked().len(), 3);
 }
@@ -226,6 +269,26 @@ async fn a_session_that_has_ended_wants_the_user_unless_the_login_is_kept() {
 }
 
 #[tokio::test]
+async fn a_refusal_without_a_code_ends_the_session_unless_it_is_a_page_and_nothing_could_replace_it()
+ {
+    let page = "<html>a proxy</html>";
+    for (status, said, ends) in [(401, "", true), (400, "{}", true), (401, page, false)] {
+        let script = login().on(REFRESH, status, said);
+        let next = refreshed(&script, after(700), &grant(true).await).await;
+        assert!(next.is_ok(), "{status} {said}: {next:?}");
+        let refused = refreshed(&script, after(700), &grant(false).await).await;
+        match refused {
+            Err(AuthError::Rejected(failure)) if ends => {
+                assert_eq!(failure.code, "session_ended");
+                assert_eq!(failure.provider_code, Some(status.to_string()));
+            }
+            Err(AuthError::Unavailable { sent: true, .. }) if !ends => {}
+            other => panic!("{status} {said}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_login_that_is_kept_signs_in_five_times_at_once_and_then_once_a_minute() {
     let mut grant = grant(true).await;
     let ended = || login().on(REFRESH, 401, &error(ENDED));
@@ -245,6 +308,65 @@ async fn a_login_that_is_kept_signs_in_five_times_at_once_and_then_once_a_minute
 }
 
 #[tokio::test]
+async fn what_only_looks_like_a_login_lifts_no_limit() {
+    // Refreshes that are answered as a sign-in is count as logins.
+    let looks = fixture("session_POST_v3_200");
+    let mut grant = grant(true).await;
+    for _ in 0..9 {
+        let script = Script::default().on(REFRESH, 200, &looks);
+        grant = refreshed(&script, after(0), &grant).await.unwrap();
+    }
+    let script = login().on(REFRESH, 401, &error(ENDED));
+    let refused = refreshed(&script, after(0), &grant).await;
+    let Err(AuthError::Unavailable { retry_after, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(retry_after, Some(Duration::from_mins(1)));
+    assert_eq!(asked(&script), ["POST /session/refresh-token"]);
+}
+
+#[tokio::test]
+async fn three_wrong_passwords_of_one_name_end_its_sign_ins_for_a_quarter_of_an_hour() {
+    let wrong = fixture("error_security-invalid-details_401");
+    let provider = provider();
+    let tried = async |script: &Script, at: Timestamp, further: &[(&str, &str)]| {
+        let evidence = Evidence::Form { fields: form(further), previous: None };
+        match provider.redeem(script, at, evidence).await {
+            Ok(_) => "done".to_owned(),
+            Err(AuthError::Rejected(failure)) => {
+                format!("{} {}", failure.code, failure.message)
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    let script = Script::default().on(SESSION, 401, &wrong);
+    for at in [0, 60, 120] {
+        assert!(tried(&script, after(at), &[]).await.starts_with("wrong_password"));
+    }
+    let refused = tried(&script, after(121), &[("identifier", "Demo-User")]).await;
+    assert!(refused.starts_with("too_many_attempts"), "{refused}");
+    assert!(refused.contains("2026-11-21T12:15:01Z"), "{refused}");
+    assert_eq!(script.asked().len(), 3, "nothing is sent");
+    // Another name is another login, and later there are others.
+    assert!(tried(&script, after(122), &[("identifier", "other")]).await.starts_with("wrong"));
+    assert!(tried(&script, after(960), &[]).await.starts_with("wrong_password"));
+    assert!(tried(&script, after(961), &[]).await.starts_with("wrong_password"));
+    assert!(tried(&script, after(962), &[]).await.starts_with("too_many_attempts"));
+    // A password that is right forgets the wrong ones, and an outage counts for none.
+    assert_eq!(tried(&login(), after(2000), &[]).await, "done");
+    for at in [2000, 2001] {
+        tried(&script, after(at), &[]).await;
+    }
+    assert_eq!(tried(&login(), after(2002), &[]).await, "done");
+    assert!(tried(&script, after(2003), &[]).await.starts_with("wrong_password"));
+    let down = Script::default().on(SESSION, 503, "");
+    for _ in 0..5 {
+        let evidence = Evidence::Form { fields: form(&[]), previous: None };
+        let failed = provider.redeem(&down, after(2004), evidence).await;
+        assert!(matches!(failed, Err(AuthError::Unavailable { .. })), "{failed:?}");
+    }
+    assert!(tried(&script, after(2005), &[]).await.starts_with("wrong_password"));
+}
+
+#[tokio::test]
 async fn an_outage_ends_no_session_and_signs_nobody_in() {
     let allowance = fixture("error_public-api-exceeded-api-key-allowance_403");
     let lost = TransportError::Unanswered { host: "x".to_owned(), detail: "y".to_owned() };
@@ -252,7 +374,7 @@ async fn an_outage_ends_no_session_and_signs_nobody_in() {
         (Script::default().on(REFRESH, 403, &allowance), false, Some(60)),
         (Script::default().on(REFRESH, 500, &fixture("error_system-error_500")), true, None),
         (Script::default().on(REFRESH, 503, "<html>down</html>"), true, None),
-        (Script::default().on(REFRESH, 401, "<html>a proxy</html>"), true, None),
+        (Script::default().on(REFRESH, 403, "<html>a proxy</html>"), true, None),
         (Script::default().on(REFRESH, 200, "<html>hello</html>"), true, None),
         (Script::default().then(REFRESH, Err(lost)), true, None),
     ] {
@@ -284,6 +406,15 @@ async fn a_login_that_is_somebody_elses_by_now_is_not_taken() {
     let refused = refreshed(&script, after(700), &grant(true).await).await;
     let Err(AuthError::Rejected(failure)) = refused else { panic!("{refused:?}") };
     assert_eq!(failure.code, "login_of_another");
+    let once = ["POST /session/refresh-token", "POST /session", "DELETE /session"];
+    assert_eq!(asked(&script), once, "and their session is not left open");
+    // Nor one of which IG does not say whose it is.
+    other.as_object_mut().unwrap().remove("clientId");
+    let script =
+        Script::default().on(REFRESH, 401, &error(ENDED)).on(SESSION, 200, &other.to_string());
+    let refused = refreshed(&script, after(700), &grant(true).await).await;
+    assert!(matches!(refused, Err(AuthError::Unavailable { .. })), "{refused:?}");
+    assert_eq!(asked(&script), once);
 }
 
 /// A transport after a crash: an answer that was kept, once, and then nobody.
@@ -296,12 +427,16 @@ fn kept(path: &str, answer: Response) -> Script {
         .fold(script, |script, other| script.then(other, Err(nobody.clone())))
 }
 
-fn answer(name: &str, pair: bool) -> Response {
+fn answer(name: &str, pair: bool, client: &str) -> Response {
     let mut response = http::Response::builder().status(200);
     for (name, value) in super::pair_headers().into_iter().filter(|_| pair) {
         response = response.header(name, value);
     }
-    response.body(fixture(name).into()).unwrap()
+    let mut body = json(name);
+    if body.get("clientId").is_some() {
+        body["clientId"] = client.into();
+    }
+    response.body(body.to_string().into()).unwrap()
 }
 
 #[tokio::test]
@@ -311,14 +446,16 @@ async fn whatever_answer_was_kept_makes_its_session_wherever_it_comes_back() {
     let v2 = signed_in(&pair, &[("session_version", "2"), KEPT[0]]).await.grant;
     // What the vault shows of a grant that is gone.
     let ghost = Grant { access: "gone".into(), refresh: Some("gone".into()), ..v3.clone() };
-    for (spent, path) in [(&v3, REFRESH), (&v2, SESSION), (&ghost, REFRESH)] {
+    let clients = ["133721337", "20007685858", "133721337"];
+    let spent = [(&v3, REFRESH), (&v2, SESSION), (&ghost, REFRESH)];
+    for ((spent, path), client) in spent.into_iter().zip(clients) {
         for (name, with, version) in [
             ("session_refresh-token_POST_v1_200", false, 3),
             ("session_POST_v3_200", false, 3),
             ("session_POST_v2_200_body", true, 2),
             ("session_GET_v1_fetchSessionTokens_200", true, 2),
         ] {
-            let script = kept(path, answer(name, with));
+            let script = kept(path, answer(name, with, client));
             let next = refreshed(&script, after(120), spent).await;
             // A bare refresh does not say which account it is in, and a ghost never knew.
             if name.contains("refresh-token") && spent.access.expose() == "gone" {
@@ -339,7 +476,7 @@ async fn whatever_answer_was_kept_makes_its_session_wherever_it_comes_back() {
 #[tokio::test]
 async fn a_session_is_ended_with_its_own_tokens() {
     let grant = grant(false).await;
-    for (status, said) in [(204, String::new()), (200, "{}".to_owned()), (401, error(ENDED))] {
+    for (status, said) in [(204, String::new()), (200, "{}".to_owned())] {
         let script = Script::default().on(SESSION, status, &said);
         let ended = provider().revoke(&script, &grant).await.unwrap();
         assert_eq!(ended, Revocation::Revoked);
@@ -352,6 +489,34 @@ async fn a_session_is_ended_with_its_own_tokens() {
     let script = Script::default().on(SESSION, 503, "");
     let failed = provider().revoke(&script, &grant).await;
     assert!(matches!(failed, Err(AuthError::Unavailable { .. })), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_session_whose_access_token_is_dead_is_ended_by_its_refresh_token_and_never_by_the_login()
+{
+    let grant = grant(true).await;
+    let (dead, next) = (error(ENDED), fixture("session_refresh-token_POST_v1_200"));
+    let first = || Script::default().on(SESSION, 401, &dead);
+    let script = first().on(SESSION, 204, "").on(REFRESH, 200, &next);
+    assert_eq!(provider().revoke(&script, &grant).await.unwrap(), Revocation::Revoked);
+    let thrice = ["DELETE /session", "POST /session/refresh-token", "DELETE /session"];
+    assert_eq!(asked(&script), thrice);
+    let last = &script.asked()[2];
+    assert_eq!(header(last, "authorization"), Some("Bearer FAKE-ACCESS-TOKEN-0002"));
+    // The refresh token is dead as well.
+    let script = first().on(REFRESH, 401, &dead);
+    assert_eq!(provider().revoke(&script, &grant).await.unwrap(), Revocation::Revoked);
+    assert_eq!(asked(&script), thrice[..2]);
+    // As long as nobody knows, it is not said to be over.
+    for script in [
+        first().on(REFRESH, 503, ""),
+        first().on(SESSION, 503, "").on(REFRESH, 200, &next),
+        first().on(REFRESH, 200, &next),
+        first().on(REFRESH, 401, "<html>a proxy</html>"),
+    ] {
+        let failed = provider().revoke(&script, &grant).await;
+        assert!(matches!(failed, Err(AuthError::Unavailable { .. })), "{failed:?}");
+    }
 }
 
 #[tokio::test]
