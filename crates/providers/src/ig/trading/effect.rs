@@ -52,7 +52,7 @@ impl Sought {
     /// An effect in the account that these calls act in.
     pub(super) fn of(api: &Api, effect: Effect) -> Self {
         let account = api.chosen().unwrap_or(&api.account().name).to_owned();
-        Self { client: name_of(&api.account().id), account, effect }
+        Self { client: login_of(api), account, effect }
     }
 
     /// As a deal's reference.
@@ -70,11 +70,17 @@ impl Sought {
 
     /// Calls that act in its account, whichever was chosen.
     fn there(&self, api: &Api) -> Result<Api, CallError> {
-        if self.client == name_of(&api.account().id) {
+        if self.client == login_of(api) {
             return Ok(api.clone().within(&self.account));
         }
         Err(invalid("/reference", "is of a deal of another login"))
     }
+}
+
+/// A digest of who signed in: the account's id without the trading account it ends with.
+pub(super) fn login_of(api: &Api) -> String {
+    let parts: Vec<&str> = api.account().id.splitn(3, ':').take(2).collect();
+    name_of(&parts.join(":"))
 }
 
 impl Ig {

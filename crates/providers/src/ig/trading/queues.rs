@@ -11,6 +11,7 @@ use evergrant::{Api, CallError};
 use serde::Serialize;
 use tokio::sync::OwnedMutexGuard;
 
+use super::effect::login_of;
 use super::settle::SETTLING;
 use crate::ig::call::in_time;
 
@@ -22,7 +23,7 @@ impl Queues {
     /// The turn of one change of `id`; from the reading until it is known what came of it.
     pub(super) async fn turn(&self, api: &Api, id: &str) -> OwnedMutexGuard<()> {
         let account = api.chosen().unwrap_or(&api.account().name);
-        let name = format!("{}\n{account}\n{id}", api.account().id);
+        let name = format!("{}\n{account}\n{id}", login_of(api));
         let queue = {
             let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             queues.retain(|_, queue| queue.strong_count() > 0);
