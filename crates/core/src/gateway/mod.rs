@@ -368,7 +368,7 @@ impl Api {
                 obtained => return obtained,
             };
             let clock = &self.vault.parts().clock;
-            if clock.uptime() + wait > deadline {
+            if self.urgent || clock.uptime() + wait > deadline {
                 return Err(CallError::Throttled { retry_after: Some(wait) });
             }
             clock.sleep(wait).await;

@@ -1,8 +1,8 @@
 //! IG, played below `/gateway/deal`.
 //!
-//! Written from the wire contract alone. A call is read once ([`call::Call`]), let in by what its
-//! key and its account are allowed ([`allowances`]), and answered by a line of the table in
-//! [`routes`] or by the [`exchange`], which plays markets, prices, dealing and history.
+//! Written from the wire contract alone. A call is read once (`call::Call`), let in by what its
+//! key and its account are allowed (`allowances`), and answered by a line of the table in
+//! `routes` or by the `exchange`, which plays markets, prices, dealing and history.
 
 mod accounts;
 mod allowances;
