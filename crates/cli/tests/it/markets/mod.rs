@@ -18,7 +18,6 @@ struct Floor {
     key: String,
     /// `/api/integrations/int_…`
     at: String,
-    id: String,
 }
 
 /// A bench whose processes know the sandbox's registration.
@@ -64,8 +63,8 @@ impl Floor {
         let server = bench.serve().await;
         let fields = json!({ "identifier": "trader", "password": "sandbox", "keep_login": "yes" });
         let connected = connect(&server, &key, &fields).await.expect(201);
-        let id = connected["id"].as_str().unwrap().to_owned();
-        Self { at: format!("/api/integrations/{id}"), bench, server, key, id }
+        let id = connected["id"].as_str().unwrap();
+        Self { at: format!("/api/integrations/{id}"), bench, server, key }
     }
 
     async fn get(&self, path: &str) -> Answer {

@@ -28,7 +28,7 @@ fn good(statuses: &[u64]) -> usize {
     statuses.iter().filter(|status| **status == 200).count()
 }
 
-/// Ten lifetimes, then silence: what a callers hears, and what the provider saw.
+/// Ten lifetimes, then silence: what callers hear, and what the provider saw.
 async fn ten_minutes(floor: &Floor, other: &str) {
     everybody(floor, other, CALLERS).await;
     for lifetime in 1..=10 {
