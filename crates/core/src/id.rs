@@ -140,3 +140,8 @@ define_id!(
     TurnId,
     "trn_"
 );
+define_id!(
+    /// The right of one worker to a feed.
+    LeaseId,
+    "lse_"
+);

@@ -24,6 +24,7 @@ pub mod capability;
 pub mod clock;
 pub mod entropy;
 pub mod failpoint;
+pub mod feed;
 pub mod fernet;
 pub mod gateway;
 pub mod grant;
@@ -31,6 +32,7 @@ pub mod id;
 pub mod integration;
 pub mod measure;
 pub mod news;
+pub mod notification;
 pub mod provider;
 pub mod quota;
 mod renewer;
@@ -39,6 +41,7 @@ pub mod seal;
 mod secret;
 pub mod spool;
 pub mod store;
+mod syncer;
 mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -55,6 +58,7 @@ pub use integration::{Account, Integration, Status};
 pub use renewer::Renewer;
 pub use repeat::{Patience, Repeat, Repeated};
 pub use secret::Secret;
+pub use syncer::{SyncSettings, Syncer, feeds_of};
 pub use tasks::Tasks;
 pub use transport::{
     Allowance, HttpLimits, HttpTransport, Request, Response, Transport, TransportError,

@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::capability::{Calendars, Mail, Markets, Meetings, Profiles, Trading};
+use crate::capability::{Calendars, Event, Mail, Markets, Meetings, Message, Profiles, Trading};
+use crate::feed::Feed;
 use crate::integration::Account;
+use crate::notification::Notifications;
 use crate::quota::Draw;
 use crate::{AccessToken, Api, Grant, Repeat, Request, Response, Secret, Transport};
 
@@ -575,6 +577,21 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Its mailboxes, if it has them.
     fn mail(&self) -> Option<&dyn Mail> {
+        None
+    }
+
+    /// Its calendar as it changes, if that can be followed.
+    fn calendar_feed(&self) -> Option<&dyn Feed<Event>> {
+        None
+    }
+
+    /// Its mailbox as it changes, if that can be followed.
+    fn email_feed(&self) -> Option<&dyn Feed<Message>> {
+        None
+    }
+
+    /// Whether it sends word of changes, and how.
+    fn notifications(&self) -> Option<&dyn Notifications> {
         None
     }
 

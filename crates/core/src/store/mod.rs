@@ -5,6 +5,7 @@
 
 mod quota;
 mod refresh;
+mod sync;
 mod upkeep;
 
 use async_trait::async_trait;
@@ -21,6 +22,7 @@ pub use quota::QuotaStore;
 pub use refresh::{
     ANSWER_SETTLES, ATTEMPTS_KEPT, Attempt, Commit, Committed, Ended, Intent, Outcome, Reserved,
 };
+pub use sync::*;
 pub use upkeep::{Debt, Notice, SealedRow, Shelf};
 
 /// The database could not do it.
