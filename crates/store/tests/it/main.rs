@@ -26,3 +26,8 @@ mod races;
 mod registry;
 mod revisions;
 mod sealed;
+mod sync_bench;
+mod sync_feeds;
+mod sync_hints;
+mod sync_items;
+mod sync_passes;
