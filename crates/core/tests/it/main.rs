@@ -10,6 +10,7 @@
 mod account;
 mod backoff;
 mod connect;
+mod copy;
 mod fernet;
 mod flight;
 mod gateway;
@@ -26,6 +27,7 @@ mod refusal;
 mod renewer;
 mod repeats;
 mod rules;
+mod schedule;
 mod seal;
 mod sessions;
 mod simulation;

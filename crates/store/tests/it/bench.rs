@@ -209,7 +209,11 @@ impl Bench {
         Self::new(Arc::new(store.clone()), Arc::new(store), &clock)
     }
 
-    fn new(store: Arc<dyn GrantStore>, replica: Arc<dyn GrantStore>, clock: &TestClock) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn GrantStore>,
+        replica: Arc<dyn GrantStore>,
+        clock: &TestClock,
+    ) -> Self {
         let entropy = SeededEntropy::default();
         Self {
             store,

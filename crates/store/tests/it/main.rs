@@ -29,3 +29,8 @@ mod registry;
 mod revisions;
 mod sealed;
 mod stored_items;
+mod sync_bench;
+mod sync_feeds;
+mod sync_hints;
+mod sync_items;
+mod sync_passes;

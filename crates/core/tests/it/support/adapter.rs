@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use evergrant::capability::{Event, Message};
 use evergrant::clock::later;
+use evergrant::feed::Feed;
 use evergrant::provider::{
     Actor, AuthError, AuthorizeAsk, Connect, Credential, Evidence, Failure, FormField, Limits,
     Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
@@ -38,6 +40,10 @@ pub(crate) struct Adapter {
     says: Option<u32>,
     /// Whether a refresh asks for something else first.
     aside: bool,
+    /// Its mailbox as it changes.
+    feed: Option<Arc<dyn Feed<Message>>>,
+    /// Its calendar as it changes.
+    schedule: Option<Arc<dyn Feed<Event>>>,
 }
 
 impl Adapter {
@@ -66,7 +72,17 @@ impl Adapter {
             patience: Duration::ZERO,
         };
         let known = Arc::new(AtomicU32::new(0));
-        Self { manifest, ends: None, draws: |_, _| Vec::new(), known, says: None, aside: false }
+        let draws: Draws = |_, _| Vec::new();
+        Self {
+            manifest,
+            ends: None,
+            draws,
+            known,
+            says: None,
+            aside: false,
+            feed: None,
+            schedule: None,
+        }
     }
 
     /// The same provider, whose client secret ends.
@@ -96,6 +112,18 @@ impl Adapter {
     /// The same provider, where something is asked before each refresh.
     pub(crate) fn asking_aside(mut self) -> Self {
         self.aside = true;
+        self
+    }
+
+    /// The same provider, with a mailbox that can be followed.
+    pub(crate) fn fed(mut self, feed: Arc<dyn Feed<Message>>) -> Self {
+        self.feed = Some(feed);
+        self
+    }
+
+    /// The same provider, with a calendar that can be followed.
+    pub(crate) fn scheduled(mut self, feed: Arc<dyn Feed<Event>>) -> Self {
+        self.schedule = Some(feed);
         self
     }
 
@@ -285,6 +313,14 @@ impl Provider for Adapter {
             return Ok(());
         }
         Err(Failure::new("another_world", Actor::Operator, "Acme is not where it was."))
+    }
+
+    fn calendar_feed(&self) -> Option<&dyn Feed<Event>> {
+        self.schedule.as_deref()
+    }
+
+    fn email_feed(&self) -> Option<&dyn Feed<Message>> {
+        self.feed.as_deref()
     }
 
     async fn learn(&self, api: &Api, _: bool) {
