@@ -157,8 +157,10 @@ async fn bench(name: &str, url: &str, rows: &mut Vec<(String, String)>) {
 impl Bench {
     /// A number below `end`.
     fn below(&mut self, end: u64) -> u64 {
-        self.random =
-            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.random >> 33) % end
     }
 
@@ -174,10 +176,14 @@ impl Bench {
             let sender = format!("sender{}@example.com", self.below(200));
             let padding = "x".repeat(bytes.saturating_sub(text.len() + 40));
             Item {
-                id: format!("AAMkAGVmMDEzMTM4LTZmYWUtNDdkNC1hMDZiLTU1OGY5OTZhYmY4OABGAAA{number:040}"),
+                id: format!(
+                    "AAMkAGVmMDEzMTM4LTZmYWUtNDdkNC1hMDZiLTU1OGY5OTZhYmY4OABGAAA{number:040}"
+                ),
                 series: None,
-                at: Timestamp::from_second(1_700_000_000 + i64::try_from(self.below(50_000_000)).unwrap())
-                    .unwrap(),
+                at: Timestamp::from_second(
+                    1_700_000_000 + i64::try_from(self.below(50_000_000)).unwrap(),
+                )
+                .unwrap(),
                 until: None,
                 is_read: Some(self.below(10) > 0),
                 folder: Some("inbox".to_owned()),
@@ -269,13 +275,19 @@ impl Bench {
                 let n: Vec<_> = (1..=13).map(|column| format!("${}", first + column)).collect();
                 let words = match &self.raw {
                     Raw::Sqlite(_) => n[10].clone(),
-                    Raw::Postgres(_) => format!("array_to_tsvector(string_to_array({}, ' '))", n[10]),
+                    Raw::Postgres(_) => {
+                        format!("array_to_tsvector(string_to_array({}, ' '))", n[10])
+                    }
                 };
                 let n = (n[..10].join(", "), n[11..].join(", "));
-                format!("({}, {words}, {}, 'email', 'bench', 'inbox', 1, 'inbox', 'normal')", n.0, n.1)
+                format!(
+                    "({}, {words}, {}, 'email', 'bench', 'inbox', 1, 'inbox', 'normal')",
+                    n.0, n.1
+                )
             };
             let rows: Vec<_> = (0..page.len()).map(row).collect();
-            let sql = format!("INSERT INTO items ({COLUMNS}) VALUES {} {CONFLICT}", rows.join(", "));
+            let sql =
+                format!("INSERT INTO items ({COLUMNS}) VALUES {} {CONFLICT}", rows.join(", "));
             on!(&self.raw, pool => {
                 let mut tx = pool.begin().await.unwrap();
                 let mut query = sqlx::query(AssertSqlSafe(sql));
@@ -359,7 +371,9 @@ impl Bench {
     ) -> Vec<String> {
         let matching = match (&self.raw, word) {
             (_, None) => "$5 = ''",
-            (Raw::Sqlite(_), _) => "place IN (SELECT rowid FROM items_words WHERE items_words MATCH $5)",
+            (Raw::Sqlite(_), _) => {
+                "place IN (SELECT rowid FROM items_words WHERE items_words MATCH $5)"
+            }
             (Raw::Postgres(_), _) => "words @@ CAST($5 AS tsquery)",
         };
         let sql = format!(

@@ -5,7 +5,9 @@ use evergrant::provider::ProviderKey;
 use evergrant::store::Stored;
 use evergrant::{IntegrationId, UserId};
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 
+use super::list::IS_LIVE;
 use super::write::LeftReason;
 use crate::Store;
 use crate::db::args;
@@ -19,7 +21,7 @@ pub enum ItemChanges {
     Page {
         /// In the order in which it happened, each item once and as it is now.
         changes: Vec<ItemChange>,
-        /// Where it goes on; the same cursor where there is nothing new. Only good for being handed in
+        /// Where it goes on; the same cursor where nothing happened since. Only good for being handed in
         /// again: it may be below 0 while the first walk over everything is not at its end.
         next: i64,
         /// Whether there is more by now.
@@ -73,25 +75,26 @@ impl Store {
         let limit = limit.max(1) as usize;
         // What had left before the walk began was never told of. What a disconnect takes away is told of
         // when it has left: until then nothing is.
-        let sql = "SELECT integration, feed, id, provider, revision, added_revision, changed_at, gone, \
-                          json, body FROM items \
-                   WHERE owner = $1 AND revision > $2 \
-                     AND (gone IS NULL OR (first_revision <= $2 AND revision > $3)) \
-                     AND (gone IS NOT NULL OR EXISTS ( \
-                         SELECT 1 FROM integrations live \
-                         WHERE live.id = items.integration AND live.disconnected_at IS NULL)) \
-                   ORDER BY revision LIMIT $4";
+        let sql = format!(
+            "SELECT integration, feed, id, provider, revision, added_revision, changed_at, gone, json, \
+                    body \
+             FROM items \
+             WHERE owner = $1 AND revision > $2 \
+               AND (gone IS NULL OR (first_revision <= $2 AND revision > $3)) \
+               AND (gone IS NOT NULL OR {IS_LIVE}) \
+             ORDER BY revision LIMIT $4"
+        );
         let most = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
-        let mut rows = self.db.all(sql, args![owner, at, begun, most]).await?;
+        let mut rows = self.db.all(AssertSqlSafe(sql), args![owner, at, begun, most]).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = match rows.last() {
-            None => after,
-            Some(last) => {
-                let at = last.of("items", "id").int("revision")?;
-                Place { at, begun }.cursor(forgotten)
-            }
-        };
+        // With nothing more to tell it is as far as the owner was before the rows were read: else whoever
+        // is told of nothing for a month would be sent back for what did not concern them.
+        let mut to = if more { at } else { head.max(at) };
+        if let Some(last) = rows.last() {
+            to = to.max(last.of("items", "id").int("revision")?);
+        }
+        let next = Place { at: to, begun }.cursor(forgotten);
         let changes = rows.iter().map(|row| change(row, at)).collect::<Stored<_>>()?;
         Ok(ItemChanges::Page { changes, next, more })
     }

@@ -66,7 +66,12 @@ async fn what_came_and_left_between_two_looks_is_not_told(d: &Database) {
     let (_, cursor) = changes(&d.store, t.alice, 0).await;
     run(d, t, id, vec![message("short", 2, "one")], &[]).await;
     run(d, t, id, Vec::new(), &["short"]).await;
-    assert_eq!(changes(&d.store, t.alice, cursor).await, (Vec::new(), cursor));
+    let (told, next) = changes(&d.store, t.alice, cursor).await;
+    assert_eq!(told, []);
+    // And once it is forgotten, who has asked meanwhile need not begin anew.
+    d.meddle(A_MONTH_LATER).await;
+    d.store.tidy().await.unwrap();
+    assert_eq!(changes(&d.store, t.alice, next).await, (Vec::new(), next));
 }
 
 async fn what_left_and_came_back_and_left_is_told_to_who_knew_it(d: &Database) {
