@@ -10,8 +10,9 @@ use evergrant::id::LeaseId;
 use evergrant::store::{Applied, Batch, Claim, FeedId, FeedStatus, Item, Lease, Pass, SyncStore};
 use evergrant::testing::{MemoryStore, TestClock, ToldKind};
 use evergrant::{IntegrationId, UserId};
+use evergrant_store::{ItemChangeKind, ItemChanges, ItemQuery, Store};
 
-use crate::bench::{Bench, PROVIDER};
+use crate::bench::{Bench, Database, PROVIDER};
 
 /// How long a lease lives.
 pub(crate) const LIFE: Duration = Duration::from_mins(1);
@@ -29,6 +30,7 @@ pub(crate) struct SyncBench {
 /// Who tells what the copy holds, which is not the port's business.
 enum Look {
     Memory(MemoryStore),
+    Database { store: Store, url: String },
 }
 
 impl Deref for SyncBench {
@@ -48,6 +50,20 @@ macro_rules! on_every_copy {
                 super::$claim(&crate::sync_bench::SyncBench::memory()).await;
             }
         )*}
+        mod sqlite {
+            use crate::bench::{Database, on_database};
+            $(crate::bench::database_test! {
+                $claim, Database::sqlite(),
+                |database| super::$claim(&crate::sync_bench::SyncBench::on(database))
+            })*
+        }
+        mod postgres {
+            use crate::bench::{Database, on_database};
+            $(crate::bench::database_test! {
+                $claim, Database::postgres_with_a_clock(),
+                |database| super::$claim(&crate::sync_bench::SyncBench::on(database))
+            })*
+        }
     };
 }
 pub(crate) use on_every_copy;
@@ -62,6 +78,26 @@ impl SyncBench {
             sync: one,
             other,
             look: Look::Memory(store),
+        }
+    }
+
+    pub(crate) fn on(database: &Database) -> Self {
+        let store = database.store.clone();
+        Self {
+            bench: database.bench(),
+            sync: Arc::new(store.clone()),
+            other: Arc::new(database.replica.clone()),
+            look: Look::Database { store, url: database.url.clone() },
+        }
+    }
+
+    /// Lets time pass, for all who have a clock.
+    pub(crate) async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        if let Look::Database { url, .. } = &self.look
+            && !url.starts_with("sqlite:")
+        {
+            Database::set_clock(url, self.now()).await;
         }
     }
 
@@ -173,15 +209,31 @@ impl SyncBench {
 
     /// What Alice is told after a revision, and the revision it came to; `None` if she must start over.
     pub(crate) async fn changes(&self, after: i64) -> Option<(Vec<String>, i64)> {
-        let Look::Memory(store) = &self.look;
-        let (changes, next) = store.item_changes(self.alice, after)?;
-        let told = changes.into_iter().map(|told| match (told.kind, told.item) {
-            (ToldKind::Added, Some(item)) => format!("added {}", item.json),
-            (ToldKind::Updated, Some(item)) => format!("updated {}", item.json),
-            (ToldKind::Deleted(why), None) => format!("deleted {} {why}", told.id),
-            other => panic!("told {other:?}"),
-        });
-        Some((told.collect(), next))
+        match &self.look {
+            Look::Memory(store) => {
+                let (changes, next) = store.item_changes(self.alice, after)?;
+                let told = changes.into_iter().map(|told| match (told.kind, told.item) {
+                    (ToldKind::Added, Some(item)) => format!("added {}", item.json),
+                    (ToldKind::Updated, Some(item)) => format!("updated {}", item.json),
+                    (ToldKind::Deleted(why), None) => format!("deleted {} {why}", told.id),
+                    other => panic!("told {other:?}"),
+                });
+                Some((told.collect(), next))
+            }
+            Look::Database { store, .. } => {
+                let changes = store.item_changes(self.alice, after, 100_000).await.unwrap();
+                let ItemChanges::Page { changes, next, more: false } = changes else { return None };
+                let told = changes.into_iter().map(|told| match (told.kind, told.item) {
+                    (ItemChangeKind::Added, Some((json, _))) => format!("added {json}"),
+                    (ItemChangeKind::Updated, Some((json, _))) => format!("updated {json}"),
+                    (ItemChangeKind::Deleted(why), None) => {
+                        format!("deleted {} {}", told.id, why.name())
+                    }
+                    other => panic!("told {other:?}"),
+                });
+                Some((told.collect(), next))
+            }
+        }
     }
 
     pub(crate) async fn told(&self, after: i64) -> Vec<String> {
@@ -195,9 +247,35 @@ impl SyncBench {
 
     /// What the copy of Alice's feed holds, in the order of the ids.
     pub(crate) async fn held(&self, id: FeedId) -> Vec<String> {
-        let Look::Memory(store) = &self.look;
-        let held = store.items(id.integration, id.feed);
-        held.into_iter().map(|held| held.item.json).collect()
+        match &self.look {
+            Look::Memory(store) => {
+                let held = store.items(id.integration, id.feed);
+                held.into_iter().map(|held| held.item.json).collect()
+            }
+            Look::Database { store, .. } => {
+                let changes = store.item_changes(self.alice, 0, 100_000).await.unwrap();
+                let ItemChanges::Page { changes, .. } = changes else { panic!("{changes:?}") };
+                let its = changes
+                    .into_iter()
+                    .filter(|it| it.integration == id.integration && it.feed == id.feed);
+                let mut held: Vec<_> = its.map(|it| (it.id, it.item.unwrap().0)).collect();
+                held.sort_unstable();
+                // And so the list has it.
+                let query = ItemQuery {
+                    integration: Some(id.integration),
+                    limit: 100_000,
+                    ..ItemQuery::new(id.feed)
+                };
+                let page = store.items(self.alice, &query).await.unwrap();
+                let mut listed: Vec<_> = page.items.into_iter().map(|it| it.json).collect();
+                listed.sort_unstable();
+                let held: Vec<_> = held.into_iter().map(|(_, json)| json).collect();
+                let mut sorted = held.clone();
+                sorted.sort_unstable();
+                assert_eq!(listed, sorted);
+                held
+            }
+        }
     }
 }
 

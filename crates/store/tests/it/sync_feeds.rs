@@ -126,7 +126,7 @@ async fn of_all_who_want_a_feed_one_gets_it_those_due_longest_first(t: &SyncBenc
     for _ in 0..4 {
         let id = t.mailbox().await;
         ids.extend([calendar(id.integration), id]);
-        t.clock.advance(Duration::from_secs(1));
+        t.advance(Duration::from_secs(1)).await;
     }
     let first = t.sync.claim_feeds(t.claim(), 2, None).await.unwrap();
     let first: Vec<_> = first.into_iter().map(|it| it.id.integration).collect();
@@ -162,7 +162,7 @@ async fn a_run_goes_on_with_another_lease_and_the_next_begins_after_its_end(t: &
     assert_eq!(take().await.1, 1);
     let began = t.status(id).await.began_at;
     assert_eq!(began, Some(t.now()));
-    t.clock.advance(LIFE);
+    t.advance(LIFE).await;
     let (lease, run) = take().await;
     assert_eq!((run, t.status(id).await.began_at), (1, began));
     t.sync.leave_run(&lease, Some(t.now()), None).await.unwrap();
@@ -180,7 +180,7 @@ async fn a_run_goes_on_with_another_lease_and_the_next_begins_after_its_end(t: &
 
 async fn whoever_has_lost_the_lease_changes_nothing(t: &SyncBench) {
     let lost = t.holding(&["a"]).await;
-    t.clock.advance(LIFE);
+    t.advance(LIFE).await;
     let lease = t.take(lost.id).await;
     t.begin(&lease, &["inbox"]).await;
     let (told, status) = (t.now_told().await, t.status(lost.id).await);
@@ -205,7 +205,7 @@ async fn each_step_extends_the_lease(t: &SyncBench) {
     let lease = t.taken().await;
     let mut left = Vec::new();
     for step in 0..6 {
-        t.clock.advance(LIFE / 2);
+        t.advance(LIFE / 2).await;
         let good = match step {
             0 => t.sync.hold(&lease).await.unwrap(),
             1 => t.sync.begin_pass(&lease, ALL, &[], false).await.unwrap().is_some(),
@@ -255,7 +255,7 @@ async fn a_failure_counts_until_a_run_ends(t: &SyncBench) {
 
     let taken = t.sync.claim_feeds(t.claim(), 1, Some(id)).await.unwrap();
     assert_eq!((taken[0].attempts, taken[0].run), (1, 1));
-    t.clock.advance(LIFE);
+    t.advance(LIFE).await;
     let lease = t.take(id).await;
     t.sync.leave_run(&lease, Some(t.in_secs(10)), None).await.unwrap();
     assert_eq!(t.status(id).await.attempts, 1);
@@ -286,7 +286,7 @@ async fn who_asks_joins_the_run_under_way_or_begins_one(t: &SyncBench) {
     let taken = t.sync.claim_feeds(t.claim(), 9, None).await.unwrap();
     assert!(taken.iter().any(|it| it.id == id && it.run == 2));
     assert_eq!(ask().await, 2);
-    t.clock.advance(LIFE);
+    t.advance(LIFE).await;
     // One that has stopped is tried again by whoever asks.
     let lease = t.take(id).await;
     t.sync.leave_run(&lease, None, Some(&failure())).await.unwrap();
@@ -303,7 +303,7 @@ async fn who_asks_joins_the_run_under_way_or_begins_one(t: &SyncBench) {
 
 async fn feeds_are_their_owners(t: &SyncBench) {
     let mine = t.mailbox().await;
-    t.clock.advance(Duration::from_secs(1));
+    t.advance(Duration::from_secs(1)).await;
     let other = t.mailbox().await;
     let theirs = t.mailbox_of(t.bob).await;
     let of = async |owner, integration| -> Vec<_> {

@@ -91,7 +91,7 @@ async fn a_subscription_is_claimed_by_one_and_due_again_later(t: &SyncBench) {
     assert_eq!(all.len(), 6);
     all.dedup();
     assert_eq!(all.len(), 6);
-    t.clock.advance(AGAIN);
+    t.advance(AGAIN).await;
     assert_eq!(claim(t, 9).await.len(), 6);
 }
 
@@ -137,7 +137,7 @@ async fn what_is_disconnected_has_no_subscription(t: &SyncBench) {
     assert_eq!(t.sync.subscriptions(stored.id.integration).await.unwrap(), []);
     assert!(!t.sync.put_subscription(&stored).await.unwrap());
     assert_eq!(t.sync.subscription_at(&PROVIDER.into(), &[1; 32]).await.unwrap(), None);
-    t.clock.advance(AGAIN);
+    t.advance(AGAIN).await;
     assert_eq!(claim(t, 9).await, []);
     assert_eq!(t.sync.take_hints(&[hint(stored.id, 1)]).await.unwrap(), 0);
 }
@@ -171,7 +171,7 @@ async fn the_same_hint_twice_is_one_for_a_day(t: &SyncBench) {
     assert_eq!(t.other.take_hints(&[hint(id, 1)]).await.unwrap(), 0);
     assert_eq!(t.status(id).await.state, FeedStatusState::Idle);
     assert_eq!(t.sync.take_hints(&[hint(other, 1), hint(id, 2)]).await.unwrap(), 2);
-    t.clock.advance(Duration::from_hours(25));
+    t.advance(Duration::from_hours(25)).await;
     t.store.tidy().await.unwrap();
     assert_eq!(t.sync.take_hints(&[hint(id, 1)]).await.unwrap(), 1);
 }
@@ -195,7 +195,7 @@ async fn a_hint_before_the_pass_began_does_not(t: &SyncBench) {
     t.other.take_hints(&[hint(lease.id, 1)]).await.unwrap();
     t.apply(&lease, page("inbox")).await;
     t.end_pass(&lease).await;
-    t.clock.advance(Duration::from_secs(1));
+    t.advance(Duration::from_secs(1)).await;
     t.pass(&lease, &[page("inbox")]).await;
     t.end_run(&lease).await;
     assert_eq!(t.status(lease.id).await.next_at, Some(t.in_secs(300)));

@@ -167,10 +167,10 @@ async fn what_left_long_ago_is_forgotten_and_who_was_away_starts_over(t: &SyncBe
     t.pass(&lease, &[page("inbox")]).await;
     let heard = t.changes(knew).await.unwrap().1;
     t.end_run(&lease).await;
-    t.clock.advance(29 * DAY);
+    t.advance(29 * DAY).await;
     t.store.tidy().await.unwrap();
     assert_eq!(t.told(knew).await, ["deleted two deleted"]);
-    t.clock.advance(2 * DAY);
+    t.advance(2 * DAY).await;
     t.store.tidy().await.unwrap();
     assert_eq!(t.changes(knew).await, None);
     assert_eq!(t.told(heard).await, [""; 0]);

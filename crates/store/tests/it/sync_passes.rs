@@ -57,7 +57,7 @@ async fn a_pass_goes_on_with_another_lease(t: &SyncBench) {
     let lease = t.taken().await;
     let first = t.begin(&lease, &["a", "b"]).await;
     t.apply(&lease, page("a")).await;
-    t.clock.advance(LIFE);
+    t.advance(LIFE).await;
     let lease = t.take(lease.id).await;
     let same = t.begin(&lease, &["a", "b", "c"]).await;
     assert_eq!(same.number, first.number);
@@ -168,7 +168,7 @@ async fn an_enumeration_goes_on_with_another_lease(t: &SyncBench) {
     t.begin(&lease, &["inbox"]).await;
     t.sync.restart(&lease, "inbox").await.unwrap();
     t.apply(&lease, page("inbox").with("one", 1).more("2")).await;
-    t.clock.advance(LIFE);
+    t.advance(LIFE).await;
     let lease = t.take(lease.id).await;
     assert_eq!(t.begin(&lease, &["inbox"]).await.parts, [part("inbox", Some("2"), false)]);
     t.apply(&lease, page("inbox").with("two", 1)).await;
@@ -272,7 +272,7 @@ async fn the_copy_is_as_of_the_beginning_of_the_pass(t: &SyncBench) {
         .zip([Some(7), Some(5), None])
         .map(|(id, expected)| Part { id: id.to_owned(), expected });
     t.sync.begin_pass(&lease, ALL, &parts.collect::<Vec<_>>(), false).await.unwrap();
-    t.clock.advance(LIFE / 2);
+    t.advance(LIFE / 2).await;
     for part in ["a", "b", "c"] {
         t.apply(&lease, page(part).with(part, 1)).await;
     }
