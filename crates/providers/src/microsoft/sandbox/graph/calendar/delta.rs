@@ -49,7 +49,7 @@ struct Round<'a> {
     point: &'a Point,
 }
 
-impl Round<'_> {
+impl<'a> Round<'a> {
     fn page(&self, repeats: bool) -> Page {
         let (since, told) = match self.point.at {
             At::Since(since, told) => (since, told),
@@ -79,20 +79,19 @@ impl Round<'_> {
 
     /// What an entry can tell. It is the same as long as the entry is there, so that parts can be
     /// counted; whether a part is told is another question.
-    fn parts<'a>(&self, change: u64, entry: &'a Entry) -> Vec<Part<'a>> {
+    fn parts(&self, change: u64, entry: &'a Entry) -> Vec<Part<'a>> {
         let (item, is_past) = match entry {
             Entry::Now(number) => (self.mailbox.items.get(number), false),
             // Before the first round began nothing was known that could be gone.
             Entry::Before(item) => (Some(item.as_ref()).filter(|_| change > self.point.base), true),
         };
-        let item = item.filter(|item| item.calendar == self.calendar);
-        let shown = item.map(|item| (item, self.forms(item)));
-        let part = |(item, form)| Part { item, form, is_past };
-        shown
-            .into_iter()
-            .flat_map(|(item, forms)| forms.into_iter().map(move |form| (item, form)))
-            .map(part)
-            .collect()
+        match item.filter(|item| item.calendar == self.calendar) {
+            Some(item) => {
+                let forms = self.forms(item).into_iter();
+                forms.map(|form| Part { item, form, is_past }).collect()
+            }
+            None => Vec::new(),
+        }
     }
 
     /// What of an item the window shows: of a series the series itself, too.

@@ -160,6 +160,11 @@ fn token_of(options: &Options) -> Option<(&'static str, &str)> {
     })
 }
 
+/// Whether a request goes on with something.
+pub(super) fn has_token(options: &Options) -> bool {
+    token_of(options).is_some()
+}
+
 /// How many items a page shall have: as `Prefer` says, and no more than `$top`.
 pub(super) fn page_size(call: &Call, top: Option<usize>) -> usize {
     let wanted = match (call.prefer.page_size, top) {

@@ -3,13 +3,16 @@
 //! The first round over a folder goes back in time over its messages, then over what changed while it
 //! did; later rounds go over changes alone.
 
+use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::json;
 
 use super::{FOLDER, MESSAGE, Mail, READ_BASIC};
 use crate::microsoft::sandbox::graph::call::Call;
-use crate::microsoft::sandbox::graph::delta::{At, Next, Page, Point, Row, Scope, page_size};
+use crate::microsoft::sandbox::graph::delta::{
+    At, Next, Page, Point, Row, Scope, has_token, page_size,
+};
 use crate::microsoft::sandbox::graph::ids::{Class, Id};
 use crate::microsoft::sandbox::graph::odata::{Options, Query};
 use crate::microsoft::sandbox::graph::reply::{Answer, Denied};
@@ -43,7 +46,10 @@ impl Mail<'_> {
     pub(super) fn messages_delta(&self, folder: &str) -> Result<Answer, Denied> {
         self.call.require_access(READ_BASIC)?;
         self.mailbox(|mailbox| {
-            let folder = Self::find_folder(mailbox, folder)?;
+            let folder = Self::find_folder(mailbox, folder).map_err(|denied| {
+                let is_known = has_token(&self.call.options);
+                if is_known && denied.status == StatusCode::NOT_FOUND { gone() } else { denied }
+            })?;
             let scope = Scope {
                 mailbox: self.owner.oid,
                 resource: format!("messages/{folder}"),
@@ -79,6 +85,12 @@ impl Mail<'_> {
             })
         })
     }
+}
+
+/// The folder of a round is no longer there (contract, 4.2).
+fn gone() -> Denied {
+    let message = "The folder to be synchronized could not be found.";
+    Denied::new(StatusCode::NOT_FOUND, "ErrorSyncFolderNotFound", message)
 }
 
 impl Wish {
