@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::MicrosoftAct;
 use super::aadsts::Trouble;
-use super::graph::CALENDAR_PATHS;
+use super::graph::{CALENDAR_PATHS, SUBSCRIPTION_PATHS};
 use super::mailbox_changes;
 use super::registration::Registration;
 use super::world::{Challenge, Demand};
@@ -58,6 +58,7 @@ pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Val
             Ok(json!({ "users_may_consent": users_may_consent }))
         }
         ["limits"] => act.change_limits(body),
+        ["notifications" | "subscriptions", ..] => act.change_subscriptions(&steps, body),
         ["users", user, change @ ("mailbox" | "messages" | "changes"), rest @ ..] => {
             act.change_mailbox(user, &[&[*change], rest].concat(), body)
         }
@@ -74,7 +75,7 @@ pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Val
             act.change_registration(client_id, change, body)
         }
         _ => {
-            let all = [PATHS, mailbox_changes::PATHS, CALENDAR_PATHS].concat();
+            let all = [PATHS, mailbox_changes::PATHS, CALENDAR_PATHS, SUBSCRIPTION_PATHS].concat();
             Err(Problem::unknown(format!("there are: {}", all.join(", "))))
         }
     }
@@ -129,7 +130,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
     T::deserialize(body).map_err(|error| Problem::unusable(error.to_string()))
 }
 
-fn nothing(body: &Value) -> Result<(), Problem> {
+pub(super) fn nothing(body: &Value) -> Result<(), Problem> {
     if body.as_object().is_none_or(|members| !members.is_empty()) {
         return Err(Problem::unusable("this change takes no members: send `{}` or nothing"));
     }
