@@ -16,5 +16,6 @@ mod mail;
 mod oauth;
 mod play;
 mod sign_in;
+mod subscriptions;
 mod tokens;
 mod wire;

@@ -139,15 +139,8 @@ impl MicrosoftAct {
         let version = subscriptions.rules.validation_tokens;
         let mut going: BTreeMap<(String, &'static str), Vec<Entry>> = BTreeMap::new();
         for parcel in self.take_due(&mut subscriptions, all) {
-            match &parcel.letter {
-                Letter::Lifecycle { to, item } => {
-                    let place = (to.clone(), "lifecycle");
-                    going.entry(place).or_default().push(Entry {
-                        parcel,
-                        value: item.clone(),
-                        application: None,
-                    });
-                }
+            let (place, value, application) = match &parcel.letter {
+                Letter::Lifecycle { to, item } => ((to.clone(), "lifecycle"), item.clone(), None),
                 Letter::Change(change) => {
                     let Some(one) = subscriptions.get(&parcel.subscription) else { continue };
                     let mut value = change.item(one);
@@ -156,10 +149,10 @@ impl MicrosoftAct {
                     }
                     let with_data = one.terms.with_data == Some(true);
                     let application = with_data.then(|| one.application.clone());
-                    let place = (one.terms.notification_url.clone(), "notification");
-                    going.entry(place).or_default().push(Entry { parcel, value, application });
+                    ((one.terms.notification_url.clone(), "notification"), value, application)
                 }
-            }
+            };
+            going.entry(place).or_default().push(Entry { parcel, value, application });
         }
         drop(subscriptions);
         let mut batches = Vec::new();
