@@ -220,8 +220,7 @@ impl Mailbox {
         serial
     }
 
-    /// Changes a message: `edit` may do what it likes to its members and attachments, and what
-    /// follows from them is put right.
+    /// Changes a message; what follows from its members and attachments is put right.
     pub(in super::super) fn edit(
         &mut self,
         serial: u64,
