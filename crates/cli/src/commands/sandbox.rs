@@ -89,16 +89,11 @@ pub(crate) fn stage(config: StageConfig) -> Stage {
 }
 
 /// A stage with everything at its default.
-pub(crate) fn plain(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Stage {
-    let courier = Courier::default();
-    stage(StageConfig {
-        seed: 1,
-        strict_rotation: false,
-        access_ttl: None,
-        clock,
-        entropy,
-        courier,
-    })
+pub(crate) fn plain(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Stage> {
+    let courier = courier(None)?;
+    let config =
+        StageConfig { seed: 1, strict_rotation: false, access_ttl: None, clock, entropy, courier };
+    Ok(stage(config))
 }
 
 fn announce(

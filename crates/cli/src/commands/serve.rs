@@ -83,7 +83,7 @@ impl Played {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
-        let stage = sandbox::plain(clock, entropy);
+        let stage = sandbox::plain(clock, entropy)?;
         let listen = Listen { http: Some(http), https, ca: None };
         let listening = sandbox::bind(&stage, &listen)?;
         let address = listening.http().context("the sandbox has no address")?;

@@ -154,7 +154,7 @@ async fn notifications(all: &mut Examples) {
     all.sent("notification.batched", &got);
     let event = all.bench.control(&format!("users/{ADELE}/events"), crate::calendar::lunch()).await;
     all.flushed().await;
-    let path = format!("users/{ADELE}/events/{}", id(&event));
+    let path = format!("users/{ADELE}/{}", crate::calendar::event(&event["id"]));
     all.bench.control(&format!("{path}/change"), json!({ "subject": "Dinner" })).await;
     let got = all.flushed().await;
     all.sent("notification.event.updated", &got);

@@ -130,7 +130,7 @@ async fn every_change_of_a_calendar_is_told_whoever_made_it() {
     assert_eq!(made.status, 201, "{}", made.text);
     let own = id(&made.json);
     assert_eq!(bench.told().await, [change("created", &own)]);
-    let path = format!("/me/events/{own}");
+    let path = format!("/me/events/{}", crate::calendar::escape(&own));
     bench.desk.patch(&path, json!({ "subject": "Dinner" })).await.ok();
     bench.flush().await;
     let item = bench.receiver.items().remove(0);

@@ -181,7 +181,8 @@ async fn events_come_with_their_data_and_what_is_deleted_without() {
     assert_eq!((&data["subject"], &data["start"]["timeZone"]), (&json!("Lunch"), &json!("UTC")));
     assert_eq!(data["showAs@odata.type"], "#microsoft.graph.freeBusyStatus");
     assert_eq!(item["resourceData"]["@odata.type"], "#microsoft.graph.event");
-    bench.control(&format!("users/{ADELE}/events/{}/delete", id(&made)), json!({})).await;
+    let path = format!("users/{ADELE}/{}/delete", crate::calendar::event(&made["id"]));
+    bench.control(&path, json!({})).await;
     bench.flush().await;
     let item = bench.receiver.items().remove(0);
     assert_eq!(item["changeType"], "deleted");
