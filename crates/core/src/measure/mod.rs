@@ -230,6 +230,13 @@ pub(crate) fn repeated(provider: &ProviderKey, cause: &'static str) {
     metrics::counter!(table::REPEATS, "provider" => provider, "cause" => cause).increment(1);
 }
 
+/// So many notifications came to an address of ours, and this became of them.
+pub(crate) fn notified(provider: &ProviderKey, outcome: &'static str, count: u64) {
+    let provider = bounded("provider", provider.as_str());
+    metrics::counter!(table::NOTIFICATIONS, "provider" => provider, "outcome" => outcome)
+        .increment(count);
+}
+
 /// So many accounts of a provider are connected with this status, one of [`STATUSES`].
 pub fn integrations(provider: &ProviderKey, status: &'static str, count: u32) {
     let provider = bounded("provider", provider.as_str());
