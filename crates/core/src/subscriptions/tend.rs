@@ -24,9 +24,8 @@ impl Subscriptions {
     /// Looks after a subscription that is due.
     pub(super) async fn tend(&self, address: &Url, mut row: Subscription) {
         let error = match self.renew_or_make(address, &mut row).await {
-            Ok(()) => return,
             // What was disconnected has no feeds any more.
-            Err(CallError::Token(TokenError::NotFound)) => return,
+            Ok(()) | Err(CallError::Token(TokenError::NotFound)) => return,
             Err(error) => error,
         };
         let (id, feed, attempts) = (row.id.integration, row.id.feed, row.attempts);
@@ -109,7 +108,7 @@ impl Subscriptions {
         // At half its life, and not all at once.
         let spread = u32::from(u16::from_be_bytes(crate::entropy::random(&*parts.entropy)));
         let half = until(now, end) / 2;
-        row.due_at = later(now, half - half / 10 * spread / u32::from(u16::MAX));
+        row.due_at = later(now, half / 10 * 9 + half / 10 * spread / u32::from(u16::MAX));
         row.expires_at = Some(end);
         row.attempts = 0;
         Ok(self.0.store.put_subscription(row).await.map_err(TokenError::from)?)

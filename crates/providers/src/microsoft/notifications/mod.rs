@@ -30,10 +30,11 @@ use crate::SettingsError;
 use certificate::Certificate;
 
 const SUBSCRIPTIONS: &str = "/subscriptions";
-/// How long a subscription lives at most (contract, section 8.1), less what clocks may differ by.
-const LIFE: Duration = Duration::from_mins(10_080 - 60);
-/// The same where notifications carry what changed.
-const RICH_LIFE: Duration = Duration::from_mins(1_440 - 60);
+/// How long a subscription lives: 10,080 minutes at most (contract, section 8.1), less what clocks may
+/// differ by.
+const LIFE: Duration = Duration::from_hours(7 * 24 - 1);
+/// The same where notifications carry what changed: 1,440 minutes at most.
+const RICH_LIFE: Duration = Duration::from_hours(23);
 /// The tenant of personal accounts. Notifications name another one for them.
 const PERSONAL: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
