@@ -151,6 +151,8 @@ pub(crate) struct Expected<'a> {
     /// Where the keys are published.
     pub(crate) jwks_uri: &'a Url,
     pub(crate) client_id: &'a str,
+    /// Whether it has to say whom it is about; what an application presents is about nobody.
+    pub(crate) subject: bool,
     /// The sign-in it belongs to; a token that came without one has none.
     pub(crate) nonce: Option<&'a Secret>,
 }
@@ -222,7 +224,9 @@ impl IdTokens {
         // Times are compared below with the time that was passed in.
         rules.validate_exp = false;
         rules.validate_nbf = false;
-        rules.set_required_spec_claims(&["aud", "iss", "sub", "exp"]);
+        let subject = expected.subject.then_some("sub");
+        let required: Vec<_> = ["aud", "iss", "exp"].into_iter().chain(subject).collect();
+        rules.set_required_spec_claims(&required);
         // A key serves only algorithms of its own kind.
         if key.rsa == (header.alg == Algorithm::ES256) {
             return Err(distrust("signed with a key of another kind"));

@@ -290,7 +290,8 @@ impl Identity {
             .ok_or_else(|| distrust("keys that are published at another host"))?;
         let client_id = self.client.id().unwrap_or_default();
         let issuer = &metadata.issuer;
-        let expected = Expected { issuer, formerly, jwks_uri, client_id, nonce };
+        let subject = formerly.is_none();
+        let expected = Expected { issuer, formerly, jwks_uri, client_id, subject, nonce };
         self.id_tokens.verify(http, now, &expected, token).await
     }
 
