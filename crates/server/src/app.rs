@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use evergrant::news::News;
 use evergrant::provider::{Connect, ProviderKey};
-use evergrant::{Clock, Entropy, Gateway, IntegrationId, UserId, Vault};
+use evergrant::{Clock, Entropy, Gateway, IntegrationId, Subscriptions, UserId, Vault};
 use evergrant_store::Store;
 use jiff::Timestamp;
 use url::Url;
@@ -31,6 +31,8 @@ pub struct Parts {
     pub vault: Vault,
     /// Users and access keys.
     pub store: Store,
+    /// Hears what changes at providers.
+    pub subscriptions: Subscriptions,
     /// What changed in other processes.
     pub news: Arc<News>,
     /// The time.
@@ -49,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) vault: Vault,
     pub(crate) gateway: Gateway,
     pub(crate) store: Store,
+    pub(crate) subscriptions: Subscriptions,
     pub(crate) keys: Keys,
     pub(crate) config: Config,
     pub(crate) clock: Arc<dyn Clock>,
@@ -71,6 +74,7 @@ impl App {
             gateway: Gateway::new(parts.vault.clone()),
             vault: parts.vault,
             store: parts.store,
+            subscriptions: parts.subscriptions,
             keys,
             config: parts.config,
             started: clock.now(),
