@@ -221,6 +221,8 @@ impl Settings {
                 client_secret_2_expires_at: ours.client_secret_2_expires_at,
                 certificate: ours.certificate,
                 certificate_key: filled(ours.certificate_key),
+                notification_certificate: ours.notification_certificate,
+                notification_certificate_key: filled(ours.notification_certificate_key),
                 tenant: ours.tenant.unwrap_or(theirs.tenant),
                 cloud: ours.cloud,
                 login_url: ours.login_url,
