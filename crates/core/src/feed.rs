@@ -109,7 +109,6 @@ pub struct Pulled<T> {
 
 /// What a page says.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "almost all are items")]
 pub enum Found<T> {
     /// An item of this part, as it is now.
     Item(T),

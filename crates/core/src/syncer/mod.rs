@@ -5,20 +5,43 @@
 //!                                                    ─► store.end_pass, again while something is missing ─► store.end_run
 //! ```
 
+mod failure;
+mod item;
+mod run;
+
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::capability::BodyFormat;
+use crate::clock::{later, until};
 use crate::feed::{FeedKind, Scope, Window};
 use crate::gateway::{CallError, Gateway};
+use crate::id::LeaseId;
 use crate::provider::Provider;
 use crate::repeat::Patience;
-use crate::store::{Asked, FeedStatus, SyncStore};
+use crate::store::{
+    Asked, Claim, Claimed, FeedId, FeedStatus, FeedStatusState, Lease, Stored, SyncStore,
+};
 use crate::vault::{TokenError, Vault};
 use crate::{IntegrationId, UserId};
+use failure::Stop;
+use run::{Run, SLICE};
+
+/// How long a lease lasts unless it is extended: so long others wait for one who died, where nobody
+/// knows that they did.
+const LEASE: Duration = Duration::from_secs(30);
+/// The longest sleep: another process may have asked for a run, or taken a hint.
+const TICK: Duration = Duration::from_secs(1);
+/// How often who waits for a run looks how far it is.
+const WATCH: Duration = Duration::from_millis(250);
+/// The sleep while the database is away, or is a copy.
+const AWAY: Duration = Duration::from_secs(15);
 
 /// What the operator decides about copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +118,10 @@ struct Inner {
     gateway: Gateway,
     store: Arc<dyn SyncStore>,
     settings: SyncSettings,
-    /// Rings when somebody asked for a run in this process.
+    /// Up to which revision integrations have their feeds.
+    enrolled: AtomicI64,
+    slots: Arc<Semaphore>,
+    /// Rings when somebody asked for a run in this process, or a slot is free.
     asked: Notify,
 }
 
@@ -105,7 +131,15 @@ impl Syncer {
         // Whoever waits holds a slot: what takes longer is tried again by the schedule.
         let patience = Patience { background: Duration::from_secs(20), ..Patience::default() };
         let gateway = Gateway::new(vault.clone()).with_patience(patience);
-        Self(Arc::new(Inner { vault, gateway, store, settings, asked: Notify::new() }))
+        Self(Arc::new(Inner {
+            vault,
+            gateway,
+            store,
+            slots: Arc::new(Semaphore::new(settings.at_once)),
+            settings,
+            enrolled: AtomicI64::new(0),
+            asked: Notify::new(),
+        }))
     }
 
     /// Asks for a run now of this feed of the owner's integration, or of all it has; joins one that is
@@ -117,6 +151,7 @@ impl Syncer {
         feed: Option<FeedKind>,
     ) -> Result<Vec<Asked>, CallError> {
         let feeds = self.offered(owner, id, feed).await?;
+        self.enrol().await.map_err(TokenError::from)?;
         let asked = self.0.store.ask(owner, id, &feeds).await.map_err(TokenError::from)?;
         self.0.asked.notify_one();
         Ok(asked)
@@ -130,6 +165,201 @@ impl Syncer {
     ) -> Result<Vec<FeedStatus>, CallError> {
         self.0.vault.integration(owner, id).await?;
         Ok(self.0.store.feeds(owner, Some(id)).await.map_err(TokenError::from)?)
+    }
+
+    /// Reads what is due for as long as the process runs. Start it with
+    /// [`Tasks::spawn_loop`](crate::Tasks::spawn_loop); runs that were begun are tasks of their own.
+    pub async fn run(self) {
+        let clock = &self.0.vault.parts().clock;
+        loop {
+            let rest = match self.begin_due().await {
+                Ok(rest) => rest,
+                Err(error) => {
+                    tracing::warn!(%error, "the feeds that are due could not be read");
+                    AWAY
+                }
+            };
+            tokio::select! {
+                () = clock.sleep(rest) => {}
+                () = self.0.asked.notified() => {}
+            }
+        }
+    }
+
+    /// Begins a run of everything that is due and has a slot; says how long there is nothing to do.
+    async fn begin_due(&self) -> Stored<Duration> {
+        if self.0.vault.is_copy().await? {
+            return Ok(AWAY);
+        }
+        self.enrol().await?;
+        let free = u32::try_from(self.0.slots.available_permits()).unwrap_or(u32::MAX);
+        if free > 0 {
+            for claimed in self.claim(free, None).await? {
+                let Ok(slot) = Arc::clone(&self.0.slots).acquire_owned().await else { break };
+                let syncer = self.clone();
+                self.0.vault.tasks().spawn(async move {
+                    syncer.carry_out(&claimed).await;
+                    drop(slot);
+                    syncer.0.asked.notify_one();
+                });
+            }
+        }
+        let next = self.0.store.next_feed().await?;
+        let now = self.0.now().await?;
+        Ok(next.map_or(TICK, |next| until(now, next).clamp(Duration::from_millis(100), TICK)))
+    }
+
+    /// Finishes everything that is due, and says how many runs that were.
+    pub async fn work_once(&self) -> Stored<usize> {
+        self.enrol().await?;
+        let claimed = self.claim(u32::MAX, None).await?;
+        join_all(claimed.iter().map(|claimed| self.carry_out(claimed))).await;
+        Ok(claimed.len())
+    }
+
+    /// Carries out a run of this feed of the owner's integration, or of all it has, in this process;
+    /// where another process has it, waits for that. `progress` is told from time to time where they
+    /// stand; the end is either their run's, or the first failure of each.
+    pub async fn work_on(
+        &self,
+        owner: UserId,
+        id: IntegrationId,
+        feed: Option<FeedKind>,
+        mut progress: impl FnMut(&[FeedStatus]) + Send,
+    ) -> Result<Vec<FeedStatus>, CallError> {
+        let asked = self.ask(owner, id, feed).await?;
+        let clock = &self.0.vault.parts().clock;
+        loop {
+            let mut status = self.status(owner, id).await?;
+            status.retain(|status| asked.iter().any(|asked| asked.feed == status.feed));
+            progress(&status);
+            let open: Vec<_> = asked
+                .iter()
+                .filter(|asked| status.iter().any(|status| status.is_open(**asked)))
+                .collect();
+            if open.is_empty() {
+                return Ok(status);
+            }
+            let work = join_all(open.iter().map(|asked| async {
+                let this = FeedId { integration: id, feed: asked.feed };
+                let claimed = self.claim(1, Some(this)).await.unwrap_or_default();
+                join_all(claimed.iter().map(|claimed| self.carry_out(claimed))).await;
+            }));
+            let mut work = std::pin::pin!(work);
+            loop {
+                tokio::select! {
+                    _ = &mut work => break,
+                    () = clock.sleep(WATCH) => {
+                        let mut status = self.status(owner, id).await?;
+                        status.retain(|status| asked.iter().any(|it| it.feed == status.feed));
+                        progress(&status);
+                    }
+                }
+            }
+            clock.sleep(WATCH).await;
+        }
+    }
+
+    /// Gives feeds to what was connected meanwhile, and takes them from what is gone.
+    async fn enrol(&self) -> Stored<()> {
+        let offers: Vec<_> = (self.0.vault.providers().iter())
+            .flat_map(|it| feeds_of(&**it).map(|feed| (it.manifest().key.clone(), feed)))
+            .collect();
+        loop {
+            let since = self.0.enrolled.load(Ordering::Acquire);
+            let reached = self.0.store.enrol(since, &offers).await?;
+            if reached == since {
+                return Ok(());
+            }
+            self.0.enrolled.fetch_max(reached, Ordering::AcqRel);
+        }
+    }
+
+    async fn claim(&self, limit: u32, this: Option<FeedId>) -> Stored<Vec<(Claimed, Lease)>> {
+        let parts = self.0.vault.parts();
+        let lease = LeaseId::new(&*parts.clock, &*parts.entropy);
+        let claim = Claim { lease, holder: parts.spool.holder(), life: LEASE };
+        let claimed = self.0.store.claim_feeds(claim, limit, this).await?;
+        let with = |claimed: Claimed| {
+            let lease = Lease { id: claimed.id, lease, life: LEASE };
+            (claimed, lease)
+        };
+        Ok(claimed.into_iter().map(with).collect())
+    }
+
+    /// Reads one feed until its run ends, it has had its time, or something stands in the way.
+    async fn carry_out(&self, (claimed, lease): &(Claimed, Lease)) {
+        let parts = self.0.vault.parts();
+        let ends = parts.clock.uptime() + SLICE;
+        let run = Run { syncer: &self.0, claimed, lease: *lease, ends };
+        let read = tokio::select! {
+            biased;
+            read = run.read() => read,
+            () = self.lost(lease) => Err(Stop::Lost),
+            // Another process goes on at once.
+            () = parts.tasks.stopped() => Err(Stop::Slice),
+        };
+        let (id, feed) = (claimed.id.integration, claimed.id.feed);
+        match read {
+            Err(Stop::Lost) => tracing::debug!(%id, %feed, "somebody else has the feed"),
+            Err(Stop::Store(error)) => tracing::warn!(%id, %feed, %error, "a run was interrupted"),
+            read => {
+                if let Err(error) = self.settle(claimed, lease, read).await {
+                    tracing::warn!(%id, %feed, %error, "a run's end could not be written");
+                }
+            }
+        }
+    }
+
+    /// Writes down how a run ended.
+    async fn settle(
+        &self,
+        claimed: &Claimed,
+        lease: &Lease,
+        read: Result<(), Stop>,
+    ) -> Stored<Option<()>> {
+        let store = &self.0.store;
+        let now = self.0.now().await?;
+        match read {
+            Ok(()) => {
+                let word = store.subscriptions(claimed.id.integration).await?;
+                let is_told = word.iter().any(|it| {
+                    it.id == claimed.id
+                        && it.subscription.is_some()
+                        && it.expires_at.is_some_and(|ends| ends > now)
+                });
+                let settings = &self.0.settings;
+                let every = if is_told { settings.every_notified } else { settings.every };
+                store.end_run(lease, later(now, self.spread(every))).await
+            }
+            Err(Stop::Failed(failed)) => {
+                let (id, feed) = (claimed.id.integration, claimed.id.feed);
+                tracing::info!(%id, %feed, code = failed.failure.code, "a feed could not be read");
+                let wait = failed.again.wait(claimed.attempts);
+                let next = wait.map(|wait| later(now, self.spread(wait)));
+                store.leave_run(lease, next, Some(&failed.failure)).await
+            }
+            Err(_) => store.leave_run(lease, Some(now), None).await,
+        }
+    }
+
+    /// Extends the lease for as long as it can be; returns once it is lost.
+    async fn lost(&self, lease: &Lease) {
+        let clock = &self.0.vault.parts().clock;
+        loop {
+            clock.sleep(LEASE / 3).await;
+            // What the database says later it says to whoever applies the next page.
+            if let Ok(false) = self.0.store.hold(lease).await {
+                return;
+            }
+        }
+    }
+
+    /// A time and up to a tenth more, so that what began together does not stay together.
+    fn spread(&self, time: Duration) -> Duration {
+        let random =
+            u32::from(u16::from_be_bytes(crate::entropy::random(&*self.0.vault.parts().entropy)));
+        time + time / 10 * random / u32::from(u16::MAX)
     }
 
     /// The feeds that are meant, if the integration has them.
@@ -154,6 +384,22 @@ impl Syncer {
             return Err(CallError::NotOffered { provider, capability });
         }
         Ok(meant)
+    }
+}
+
+impl Inner {
+    async fn now(&self) -> Stored<Timestamp> {
+        self.vault.parts().store.now().await
+    }
+}
+
+impl FeedStatus {
+    /// Whether the run that was asked for may still come to an end by itself, soon.
+    pub fn is_open(&self, asked: Asked) -> bool {
+        use FeedStatusState::{Queued, Running};
+        self.feed == asked.feed
+            && self.done_run < asked.run
+            && (matches!(self.state, Queued | Running) || self.run < asked.run)
     }
 }
 

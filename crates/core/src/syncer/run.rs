@@ -1,0 +1,201 @@
+//! One run of one feed: passes over its parts until nothing is missing.
+//!
+//! Invariants:
+//! - A page and the cursor behind it are stored together; a run that ends anywhere goes on there.
+//! - No more than two pages are in memory: while one is stored, the next is fetched.
+//! - Whatever is done is done with the lease; once it is lost the run ends.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::Inner;
+use super::failure::{Again, Failed, Stop};
+use super::item::Copied;
+use crate::Api;
+use crate::capability::Cursor;
+use crate::feed::{Feed, FeedKind, Found, Next, PullError, Pulled, Scope};
+use crate::provider::{Actor, Failure};
+use crate::store::{Batch, Claimed, Item, Lease, PartState};
+use crate::vault::TokenError;
+
+/// How often a run reads all parts at most; what is missing then is looked for in the next run.
+const MOST_PASSES: usize = 3;
+/// How often a part is begun anew in one pass.
+const MOST_RESTARTS: usize = 3;
+/// How long a run goes on while others may wait for its slot.
+pub(super) const SLICE: Duration = Duration::from_secs(30);
+
+/// A run under way.
+pub(super) struct Run<'a> {
+    pub(super) syncer: &'a Inner,
+    pub(super) claimed: &'a Claimed,
+    pub(super) lease: Lease,
+    /// The uptime at which it has had its time.
+    pub(super) ends: Duration,
+}
+
+impl Run<'_> {
+    /// Reads the feed to its end.
+    pub(super) async fn read(&self) -> Result<(), Stop> {
+        let id = self.claimed.id;
+        let api = self.syncer.gateway.open(self.claimed.owner, id.integration).await?.background();
+        let provider = api.provider().clone();
+        let done = match id.feed {
+            FeedKind::Calendar => match provider.calendar_feed() {
+                Some(feed) => Some(self.passes(&api, feed).await),
+                None => None,
+            },
+            FeedKind::Email => match provider.email_feed() {
+                Some(feed) => Some(self.passes(&api, feed).await),
+                None => None,
+            },
+        };
+        done.unwrap_or_else(|| {
+            let message = format!("{} has no {} to copy.", provider.manifest().label, id.feed);
+            let failure = Failure::new("not_offered", Actor::Operator, message);
+            Err(Stop::Failed(Box::new(Failed { failure, again: Again::Mended })))
+        })
+    }
+
+    async fn passes<T: Copied>(&self, api: &Api, feed: &dyn Feed<T>) -> Result<(), Stop> {
+        let store = &self.syncer.store;
+        for _ in 0..MOST_PASSES {
+            let now = self.syncer.now().await?;
+            let scope = self.syncer.settings.scope(self.claimed.id.feed, now);
+            let parts = feed.parts(api, &scope).await?;
+            let anew = scope.limit.is_some();
+            let pass = store.begin_pass(&self.lease, &scope.to_string(), &parts, anew).await?;
+            let pass = pass.ok_or(Stop::Lost)?;
+            let mut reading =
+                Reading { run: self, api, feed, scope, room: scope.limit, cut: false };
+            for part in pass.parts.iter().filter(|part| !part.is_done) {
+                reading.part(part).await?;
+                if reading.has_had_its_time() {
+                    return Err(Stop::Slice);
+                }
+            }
+            let cut = reading.cut;
+            let end = store.end_pass(&self.lease, cut, scope.window).await?.ok_or(Stop::Lost)?;
+            if end.missing == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A pass under way.
+struct Reading<'a, T> {
+    run: &'a Run<'a>,
+    api: &'a Api,
+    feed: &'a dyn Feed<T>,
+    scope: Scope,
+    /// How many items more the copy may hold.
+    room: Option<u32>,
+    /// Whether there was more.
+    cut: bool,
+}
+
+impl<T: Copied> Reading<'_, T> {
+    async fn part(&mut self, part: &PartState) -> Result<(), Stop> {
+        let (store, lease) = (&self.run.syncer.store, &self.run.lease);
+        let mut restarts = 0;
+        let mut pulled = self.pull(part, part.cursor.as_ref()).await;
+        loop {
+            let page = match pulled {
+                Ok(page) => page,
+                Err(PullError::Call(error)) => return Err(error.into()),
+                Err(PullError::Expired) if restarts < MOST_RESTARTS => {
+                    restarts += 1;
+                    store.restart(lease, &part.id).await?.ok_or(Stop::Lost)?;
+                    pulled = self.pull(part, None).await;
+                    continue;
+                }
+                Err(PullError::Expired) => return Err(never_ends()),
+            };
+            let batch = self.batch(&part.id, page);
+            let Next::More(cursor) = &batch.next else {
+                return store.apply(lease, &batch).await?.map(drop).ok_or(Stop::Lost);
+            };
+            if self.has_had_its_time() {
+                store.apply(lease, &batch).await?.ok_or(Stop::Lost)?;
+                return Err(Stop::Slice);
+            }
+            let (applied, next) =
+                tokio::join!(store.apply(lease, &batch), self.pull(part, Some(cursor)));
+            applied?.ok_or(Stop::Lost)?;
+            pulled = next;
+        }
+    }
+
+    /// A copy with a limit is read from its beginning each time, and so in one go.
+    fn has_had_its_time(&self) -> bool {
+        self.scope.limit.is_none() && self.run.syncer.vault.parts().clock.uptime() >= self.run.ends
+    }
+
+    async fn pull(&self, part: &PartState, at: Option<&Cursor>) -> Result<Pulled<T>, PullError> {
+        self.feed.pull(self.api, &self.scope, &part.id, at, self.room).await
+    }
+
+    /// A page as the copy takes it: each id once, by the last word about it, and no more than there is
+    /// room for.
+    fn batch(&mut self, part: &str, page: Pulled<T>) -> Batch {
+        let mut items: Vec<Option<Item>> = Vec::with_capacity(page.found.len());
+        let mut place: HashMap<String, usize> = HashMap::with_capacity(page.found.len());
+        let mut gone = HashSet::new();
+        let mut series: HashMap<String, Vec<String>> = HashMap::new();
+        for found in page.found {
+            match found {
+                Found::Item(item) => {
+                    gone.remove(item.id());
+                    if let Some(earlier) = place.insert(item.id().to_owned(), items.len()) {
+                        items[earlier] = None;
+                    }
+                    items.push(Some(item.into_item()));
+                }
+                Found::Gone(id) => {
+                    if let Some(earlier) = place.remove(&id) {
+                        items[earlier] = None;
+                    }
+                    series.remove(&id);
+                    gone.insert(id);
+                }
+                Found::Series { id, occurrences } => {
+                    series.insert(id, occurrences);
+                }
+            }
+        }
+        let mut items: Vec<_> = items.into_iter().flatten().collect();
+        let mut next = page.next;
+        if let Some(room) = &mut self.room {
+            let fits = usize::try_from(*room).unwrap_or(usize::MAX);
+            self.cut |= items.len() > fits;
+            items.truncate(fits);
+            *room -= u32::try_from(items.len()).unwrap_or(*room);
+            if *room == 0 && matches!(next, Next::More(_)) {
+                self.cut = true;
+                next = Next::Done(None);
+            }
+        }
+        let mut gone: Vec<_> = gone.into_iter().collect();
+        gone.sort_unstable();
+        let mut series: Vec<_> = series.into_iter().collect();
+        series.sort_unstable();
+        Batch { part: part.to_owned(), items, gone, series, next }
+    }
+}
+
+fn never_ends() -> Stop {
+    let failure = Failure::new(
+        "provider_unreadable",
+        Actor::Nobody,
+        "The provider forgets where the copy has got to before it can go on.",
+    );
+    Stop::Failed(Box::new(Failed { failure, again: Again::NoSooner(Duration::ZERO) }))
+}
+
+impl From<TokenError> for Stop {
+    fn from(error: TokenError) -> Self {
+        crate::CallError::from(error).into()
+    }
+}
