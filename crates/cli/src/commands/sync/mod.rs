@@ -104,7 +104,7 @@ fn error_of(feed: &FeedStatus) -> Option<FeedError> {
 }
 
 /// Where a feed stands, in one line.
-pub(super) fn line(feed: &FeedStatus) -> String {
+pub(crate) fn line(feed: &FeedStatus) -> String {
     let what = match (feed.feed, feed.items) {
         (FeedKind::Calendar, 1) => "event",
         (FeedKind::Calendar, _) => "events",
