@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram};
 
+use crate::feed::FeedKind;
 use crate::provider::{ProviderKey, Providers, Verdict};
 use crate::store::Outcome;
 pub use table::{Appears, Kind, Metric, Seconds, TABLE, WAITING};
@@ -228,6 +229,16 @@ pub(crate) fn paused(provider: &ProviderKey) {
 pub(crate) fn repeated(provider: &ProviderKey, cause: &'static str) {
     let provider = bounded("provider", provider.as_str());
     metrics::counter!(table::REPEATS, "provider" => provider, "cause" => cause).increment(1);
+}
+
+/// A feed was read, as far as it went.
+pub(crate) fn synced(feed: FeedKind, outcome: &'static str) {
+    metrics::counter!(table::SYNCS, "feed" => feed.name(), "outcome" => outcome).increment(1);
+}
+
+/// So many items of a copy changed in this way.
+pub(crate) fn copied(feed: FeedKind, change: &'static str, count: u64) {
+    metrics::counter!(table::COPIED, "feed" => feed.name(), "change" => change).increment(count);
 }
 
 /// So many accounts of a provider are connected with this status, one of [`STATUSES`].

@@ -79,6 +79,8 @@ pub(super) const BUDGET_WAITING: &str = "evergrant_budget_waiting";
 pub(super) const BUDGET_WAIT_SECONDS: &str = "evergrant_budget_wait_seconds";
 pub(super) const PAUSES: &str = "evergrant_pauses_total";
 pub(super) const REPEATS: &str = "evergrant_repeats_total";
+pub(super) const SYNCS: &str = "evergrant_syncs_total";
+pub(super) const COPIED: &str = "evergrant_copied_items_total";
 pub(super) const INTEGRATIONS: &str = "evergrant_integrations";
 pub(super) const DATABASE_UP: &str = "evergrant_database_up";
 
@@ -191,6 +193,20 @@ pub const TABLE: &[Metric] = &[
         &["provider", "cause"],
         "Calls sent again, by why: throttled, unavailable, unsent or unanswered.",
         Appears::Once("once a call was sent again"),
+    ),
+    row(
+        SYNCS,
+        Kind::Counter,
+        &["feed", "outcome"],
+        "Times that a feed was read, by how that ended: done, continued later, failed, or interrupted.",
+        Appears::Once("once a calendar or mailbox was copied"),
+    ),
+    row(
+        COPIED,
+        Kind::Counter,
+        &["feed", "change"],
+        "Items of local copies that were added, updated or deleted.",
+        Appears::Once("once a calendar or mailbox was copied"),
     ),
     row(
         INTEGRATIONS,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 
 use super::{LONGEST, MOST, OTHER, Outcome, TABLE};
+use crate::feed::FeedKind;
 use crate::provider::{ProviderKey, Verdict};
 use crate::{IntegrationId, SystemClock, SystemEntropy, UserId};
 
@@ -66,6 +67,8 @@ fn everything(provider: &ProviderKey, name: &str) {
     super::budget_wait("background", Duration::ZERO);
     super::paused(provider);
     super::repeated(provider, "throttled");
+    super::synced(FeedKind::Email, "done");
+    super::copied(FeedKind::Email, "added", 1);
     super::integrations(provider, "active", 1);
     super::database_up(true);
 }
@@ -125,7 +128,9 @@ fn labels_are_bounded_and_every_line_of_the_table_is_measured() {
                     "budget",
                     "class",
                     "cause",
-                    "status"
+                    "status",
+                    "feed",
+                    "change"
                 ]
                 .contains(label),
                 "{}: is {label} bounded?",

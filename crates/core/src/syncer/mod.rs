@@ -23,6 +23,7 @@ use crate::clock::{later, until};
 use crate::feed::{FeedKind, Scope, Window};
 use crate::gateway::{CallError, Gateway};
 use crate::id::LeaseId;
+use crate::measure;
 use crate::provider::Provider;
 use crate::repeat::Patience;
 use crate::store::{
@@ -300,6 +301,13 @@ impl Syncer {
             () = parts.tasks.stopped() => Err(Stop::Slice),
         };
         let (id, feed) = (claimed.id.integration, claimed.id.feed);
+        let outcome = match &read {
+            Ok(()) => "done",
+            Err(Stop::Slice) => "continued",
+            Err(Stop::Failed(_)) => "failed",
+            Err(Stop::Lost | Stop::Store(_)) => "interrupted",
+        };
+        measure::synced(feed, outcome);
         match read {
             Err(Stop::Lost) => tracing::debug!(%id, %feed, "somebody else has the feed"),
             Err(Stop::Store(error)) => tracing::warn!(%id, %feed, %error, "a run was interrupted"),
@@ -406,5 +414,34 @@ impl FeedStatus {
 impl std::fmt::Debug for Syncer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Syncer").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(feed: FeedKind, now: &str) -> Scope {
+        SyncSettings::default().scope(feed, now.parse().unwrap())
+    }
+
+    #[test]
+    fn the_window_slides_with_the_days_and_not_within_one() {
+        let morning = scope(FeedKind::Calendar, "2026-03-10T00:00:00Z");
+        assert_eq!(
+            morning.to_string(),
+            "2026-02-08T00:00:00Z/2026-04-10T00:00:00Z 100 bare",
+            "30 days before today, today, and 30 days after it"
+        );
+        assert_eq!(scope(FeedKind::Calendar, "2026-03-10T23:59:59Z"), morning);
+        let tomorrow = scope(FeedKind::Calendar, "2026-03-11T00:00:00Z");
+        assert_ne!(tomorrow.to_string(), morning.to_string());
+    }
+
+    #[test]
+    fn what_is_copied_of_a_mailbox_does_not_depend_on_the_day() {
+        let today = scope(FeedKind::Email, "2026-03-10T09:00:00Z");
+        assert_eq!(today.to_string(), "all 50 bare");
+        assert_eq!(scope(FeedKind::Email, "2027-01-01T00:00:00Z"), today);
     }
 }

@@ -14,8 +14,9 @@ use super::item::Copied;
 use crate::Api;
 use crate::capability::Cursor;
 use crate::feed::{Feed, FeedKind, Found, Next, PullError, Pulled, Scope};
+use crate::measure;
 use crate::provider::{Actor, Failure};
-use crate::store::{Batch, Claimed, Item, Lease, PartState};
+use crate::store::{Applied, Batch, Claimed, Item, Lease, PartState};
 use crate::vault::TokenError;
 
 /// How often a run reads all parts at most; what is missing then is looked for in the next run.
@@ -76,6 +77,7 @@ impl Run<'_> {
             }
             let cut = reading.cut;
             let end = store.end_pass(&self.lease, cut, scope.window).await?.ok_or(Stop::Lost)?;
+            measure::copied(self.claimed.id.feed, "deleted", end.deleted);
             if end.missing == 0 {
                 break;
             }
@@ -115,17 +117,25 @@ impl<T: Copied> Reading<'_, T> {
             };
             let batch = self.batch(&part.id, page);
             let Next::More(cursor) = &batch.next else {
-                return store.apply(lease, &batch).await?.map(drop).ok_or(Stop::Lost);
+                return self.note(store.apply(lease, &batch).await?);
             };
             if self.has_had_its_time() {
-                store.apply(lease, &batch).await?.ok_or(Stop::Lost)?;
+                self.note(store.apply(lease, &batch).await?)?;
                 return Err(Stop::Slice);
             }
             let (applied, next) =
                 tokio::join!(store.apply(lease, &batch), self.pull(part, Some(cursor)));
-            applied?.ok_or(Stop::Lost)?;
+            self.note(applied?)?;
             pulled = next;
         }
+    }
+
+    fn note(&self, applied: Option<Applied>) -> Result<(), Stop> {
+        let applied = applied.ok_or(Stop::Lost)?;
+        let feed = self.run.claimed.id.feed;
+        measure::copied(feed, "added", applied.added);
+        measure::copied(feed, "updated", applied.updated);
+        Ok(())
     }
 
     /// A copy with a limit is read from its beginning each time, and so in one go.

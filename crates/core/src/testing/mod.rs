@@ -7,5 +7,5 @@ mod spool;
 
 pub use clock::TestClock;
 pub use entropy::SeededEntropy;
-pub use memory_store::MemoryStore;
+pub use memory_store::{HeldItem, MemoryStore, Told, ToldKind};
 pub use spool::{MemoryDisk, MemorySpool};

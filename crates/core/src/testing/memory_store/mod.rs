@@ -5,6 +5,7 @@
 
 mod quota;
 mod state;
+mod sync;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,8 @@ use crate::store::{
 };
 
 use state::{Kept, Note, Row, State, account_key};
+
+pub use sync::{HeldItem, Told, ToldKind};
 
 /// A store in memory; clones share it, as replicas share a database.
 #[derive(Clone)]
@@ -341,6 +344,7 @@ impl GrantStore for MemoryStore {
                     note.intent.deadline = Timestamp::UNIX_EPOCH;
                 }
             }
+            state.copies.orphan(holder);
         })
     }
 
@@ -531,7 +535,10 @@ impl GrantStore for MemoryStore {
 
     async fn tidy(&self) -> Stored<()> {
         let now = self.now().await?;
-        self.call(|state| state.flows.retain(|_, flow| flow.expires_at > now))
+        self.call(|state| {
+            state.flows.retain(|_, flow| flow.expires_at > now);
+            state.copies.tidy(now);
+        })
     }
 
     async fn adopt(&self) -> Stored<()> {

@@ -29,6 +29,7 @@ pub(super) struct State {
     pub(super) notices: Vec<Notice>,
     pub(super) copied: bool,
     pub(super) quotas: HashMap<String, super::quota::Quota>,
+    pub(super) copies: super::sync::Copies,
 }
 
 pub(super) type AccountKey = (UserId, ProviderKey, String);

@@ -1,0 +1,160 @@
+//! Passes: what pages change, and what is missing at their end.
+
+use jiff::Timestamp;
+
+use super::copies::{Copies, Kept, Leaves, PartRow};
+use crate::feed::{Next, Part, Window};
+use crate::store::{Applied, Batch, FeedId, Item, PartState, Pass, PassEnd};
+
+impl Copies {
+    pub(super) fn begin_pass(
+        &mut self,
+        id: FeedId,
+        scope: &str,
+        parts: &[Part],
+        anew: bool,
+        now: Timestamp,
+    ) -> Option<Pass> {
+        let feed = self.feeds.get_mut(&id)?;
+        let begins = feed.pass_began.is_none();
+        if begins {
+            (feed.pass, feed.pass_began, feed.is_hinted) = (feed.pass + 1, Some(now), false);
+        }
+        let known = std::mem::take(&mut feed.parts);
+        feed.parts = parts
+            .iter()
+            .map(|part| {
+                let known = known.iter().find(|it| it.id == part.id).cloned();
+                let new = PartRow {
+                    id: part.id.clone(),
+                    expected: None,
+                    cursor: None,
+                    is_done: false,
+                    mark: None,
+                };
+                let row = known.unwrap_or(new);
+                PartRow { expected: part.expected, is_done: row.is_done && !begins, ..row }
+            })
+            .collect();
+        let all = anew || feed.scope.as_deref() != Some(scope);
+        feed.scope = Some(scope.to_owned());
+        feed.begin_anew(|part| {
+            all || (part.cursor.is_none() && part.mark.is_none() && !part.is_done)
+        });
+        let states = feed.parts.iter().map(|part| PartState {
+            id: part.id.clone(),
+            cursor: part.cursor.clone(),
+            is_done: part.is_done,
+        });
+        let pass = Pass { number: feed.pass, parts: states.collect() };
+        self.miss(id, |kept| !parts.iter().any(|part| part.id == kept.part));
+        Some(pass)
+    }
+
+    pub(super) fn apply(&mut self, id: FeedId, batch: &Batch, now: Timestamp) -> Option<Applied> {
+        let feed = self.feeds.get_mut(&id)?;
+        let part = feed.parts.iter_mut().find(|part| part.id == batch.part)?;
+        let mark = part.mark;
+        match &batch.next {
+            Next::More(cursor) => part.cursor = Some(cursor.clone()),
+            Next::Done(cursor) => {
+                (part.cursor, part.is_done, part.mark) = (cursor.clone(), true, None);
+            }
+        }
+        feed.seen += batch.items.len() as u64;
+
+        let mut applied = Applied::default();
+        for item in &batch.items {
+            self.take(id, &batch.part, mark, item, now, &mut applied);
+        }
+        self.miss(id, |kept| {
+            let is_gone =
+                |gone: &String| *gone == kept.item.id || kept.item.series.as_ref() == Some(gone);
+            let is_no_occurrence = |(series, occurrences): &(String, Vec<String>)| {
+                kept.item.series.as_ref() == Some(series) && !occurrences.contains(&kept.item.id)
+            };
+            kept.part == batch.part
+                && (batch.gone.iter().any(is_gone) || batch.series.iter().any(is_no_occurrence))
+        });
+        if mark.is_some() && matches!(batch.next, Next::Done(_)) {
+            self.miss(id, |kept| kept.part == batch.part && kept.mark != mark);
+        }
+        Some(applied)
+    }
+
+    pub(super) fn end_pass(
+        &mut self,
+        id: FeedId,
+        cut: bool,
+        window: Option<Window>,
+        now: Timestamp,
+    ) -> Option<PassEnd> {
+        let feed = self.feeds.get_mut(&id)?;
+        let pass = feed.pass;
+        feed.as_of = feed.pass_began.take().or(feed.as_of);
+        feed.truncated = cut;
+        let missing = self.of(id).filter(|kept| kept.missing.is_some());
+        let (gone, missing): (Vec<_>, Vec<_>) =
+            missing.partition(|kept| kept.missing.is_some_and(|since| since < pass));
+        let gone: Vec<_> = gone
+            .into_iter()
+            .map(|kept| (kept.item.id.clone(), Leaves::why(&kept.item, cut, window)))
+            .collect();
+        let end = PassEnd { deleted: gone.len() as u64, missing: missing.len() as u64 };
+        for (item, why) in gone {
+            self.leave(id, item, why, now);
+        }
+        Some(end)
+    }
+
+    /// An item was told of: it is in this part.
+    fn take(
+        &mut self,
+        feed: FeedId,
+        part: &str,
+        mark: Option<i64>,
+        item: &Item,
+        now: Timestamp,
+        applied: &mut Applied,
+    ) {
+        let key = (feed, item.id.clone());
+        let known = self.items.get(&key);
+        let is_here = known.is_some_and(|kept| kept.left.is_none());
+        let is_same = is_here && known.is_some_and(|kept| kept.item.digest == item.digest);
+        if is_same && let Some(kept) = self.items.get_mut(&key) {
+            (kept.missing, kept.mark) = (None, mark);
+            part.clone_into(&mut kept.part);
+            return;
+        }
+        let Some((owner, provider)) =
+            self.feeds.get(&feed).map(|feed| (feed.owner, feed.provider.clone()))
+        else {
+            return;
+        };
+        let revision = self.revise(owner);
+        let known = self.items.get(&key);
+        let kept = Kept {
+            owner,
+            provider,
+            item: item.clone(),
+            part: part.to_owned(),
+            mark,
+            missing: None,
+            revision,
+            changed_at: now,
+            added: known.filter(|kept| kept.left.is_none()).map_or(revision, |kept| kept.added),
+            first: known.map_or(revision, |kept| kept.first),
+            left: None,
+        };
+        *(if is_here { &mut applied.updated } else { &mut applied.added }) += 1;
+        self.items.insert(key, kept);
+    }
+
+    /// What is like this is missing, from this pass on unless it was before.
+    fn miss(&mut self, feed: FeedId, is_missing: impl Fn(&Kept) -> bool) {
+        let Some(pass) = self.feeds.get(&feed).map(|feed| feed.pass) else { return };
+        for kept in self.of(feed).filter(|kept| is_missing(kept)) {
+            kept.missing.get_or_insert(pass);
+        }
+    }
+}
