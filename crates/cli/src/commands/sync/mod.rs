@@ -62,6 +62,10 @@ pub(crate) async fn run(
         .await;
     progress.end();
     let mut feeds = done?;
+    if feeds.is_empty() {
+        // It was paused or disconnected in this very moment.
+        return Err(TokenError::Changed.into());
+    }
     for feed in &mut feeds {
         feed.failure = feed.failure.as_ref().map(Failure::shown);
     }
@@ -69,7 +73,7 @@ pub(crate) async fn run(
     let body = json!({
         "integration_id": args.id,
         "sync_type": args.kind,
-        "state": if error.is_none() { "done" } else { "failed" },
+        "state": state(&feeds),
         "feeds": feeds,
     });
     let lines: Vec<_> = feeds.iter().map(line).collect();
@@ -84,9 +88,22 @@ pub(crate) async fn run(
 /// Whoever has to do something first is told so at once.
 async fn may_be_copied(parts: &Parts, owner: UserId, id: IntegrationId) -> Result<(), TokenError> {
     match parts.vault.integration(owner, id).await?.status {
+        Status::Active if parts.vault.is_copy().await? => Err(TokenError::Copied),
         Status::Active => Ok(()),
         Status::Paused => Err(TokenError::Paused),
         Status::NeedsReconnect { why, since } => Err(TokenError::ReconnectRequired { why, since }),
+    }
+}
+
+/// Where the whole stands, in the REST API's words.
+fn state(feeds: &[FeedStatus]) -> &'static str {
+    let failed = |state| feeds.iter().any(|feed| feed.state == state);
+    if failed(FeedStatusState::Waiting) {
+        "waiting"
+    } else if failed(FeedStatusState::Stopped) {
+        "stopped"
+    } else {
+        "done"
     }
 }
 
