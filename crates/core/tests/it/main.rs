@@ -26,6 +26,7 @@ mod refusal;
 mod renewer;
 mod repeats;
 mod rules;
+mod schedule;
 mod seal;
 mod sessions;
 mod simulation;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use evergrant::capability::Message;
 use evergrant::clock::later;
+use evergrant::feed::Feed;
 use evergrant::provider::{
     Actor, AuthError, AuthorizeAsk, Connect, Credential, Evidence, Failure, FormField, Limits,
     Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
@@ -38,6 +40,8 @@ pub(crate) struct Adapter {
     says: Option<u32>,
     /// Whether a refresh asks for something else first.
     aside: bool,
+    /// Its mailbox as it changes.
+    feed: Option<Arc<dyn Feed<Message>>>,
 }
 
 impl Adapter {
@@ -66,7 +70,8 @@ impl Adapter {
             patience: Duration::ZERO,
         };
         let known = Arc::new(AtomicU32::new(0));
-        Self { manifest, ends: None, draws: |_, _| Vec::new(), known, says: None, aside: false }
+        let draws: Draws = |_, _| Vec::new();
+        Self { manifest, ends: None, draws, known, says: None, aside: false, feed: None }
     }
 
     /// The same provider, whose client secret ends.
@@ -96,6 +101,12 @@ impl Adapter {
     /// The same provider, where something is asked before each refresh.
     pub(crate) fn asking_aside(mut self) -> Self {
         self.aside = true;
+        self
+    }
+
+    /// The same provider, with a mailbox that can be followed.
+    pub(crate) fn fed(mut self, feed: Arc<dyn Feed<Message>>) -> Self {
+        self.feed = Some(feed);
         self
     }
 
@@ -285,6 +296,10 @@ impl Provider for Adapter {
             return Ok(());
         }
         Err(Failure::new("another_world", Actor::Operator, "Acme is not where it was."))
+    }
+
+    fn email_feed(&self) -> Option<&dyn Feed<Message>> {
+        self.feed.as_deref()
     }
 
     async fn learn(&self, api: &Api, _: bool) {

@@ -96,6 +96,8 @@ pub(crate) struct Ledger {
     pub(crate) api_status: Option<u16>,
     /// What comes of the API's next calls instead.
     pub(crate) api_next: VecDeque<Next>,
+    /// What comes of the API's calls to these paths instead, until it is cleared.
+    pub(crate) api_paths: BTreeMap<&'static str, Next>,
     /// Codes that were not redeemed yet: the account and the PKCE challenge.
     pub(crate) codes: BTreeMap<String, (String, String)>,
     pub(crate) families: Vec<Family>,
@@ -132,6 +134,7 @@ impl Ledger {
             api_refuses: false,
             api_status: None,
             api_next: VecDeque::new(),
+            api_paths: BTreeMap::new(),
             codes: BTreeMap::new(),
             families: Vec::new(),
             refresh_tokens: BTreeMap::new(),

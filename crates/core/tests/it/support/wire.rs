@@ -73,7 +73,8 @@ impl Wire {
             ledger.calls.push(request.clone());
             ledger.arrivals.push((uptime, request.uri().path().to_owned()));
             let lost = || ("api.test".to_owned(), "scripted".to_owned());
-            match ledger.api_next.pop_front() {
+            let path = ledger.api_paths.get(request.uri().path()).copied();
+            match path.or_else(|| ledger.api_next.pop_front()) {
                 None => Ok(respond(ledger.api_status.unwrap_or(status), &Value::Null)),
                 Some(Next::Status(status, wait)) => {
                     let mut response = respond(status, &Value::Null);
