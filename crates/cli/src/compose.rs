@@ -12,8 +12,8 @@ use evergrant::seal::{Ring, Seal};
 use evergrant::spool::DirSpool;
 use evergrant::store::GrantStore;
 use evergrant::{
-    Clock, Entropy, HttpLimits, HttpTransport, IntegrationId, Secret, SystemClock, SystemEntropy,
-    Syncer, Tasks, Transport, UserId, Vault,
+    Clock, Entropy, HttpLimits, HttpTransport, IntegrationId, Secret, Syncer, SystemClock,
+    SystemEntropy, Tasks, Transport, UserId, Vault,
 };
 use evergrant_providers::Registrations;
 use evergrant_store::Store;

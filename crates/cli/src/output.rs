@@ -76,9 +76,10 @@ impl FeedError {
             Actor::User => (Code::ReconnectRequired, RECONNECT),
             Actor::Administrator => (Code::ConsentRequired, CONSENT),
             Actor::Operator => (Code::RegistrationMisconfigured, "`evergrant doctor` says more."),
-            Actor::Nobody => {
-                (Code::ProviderUnavailable, "Run the command again in a while; it goes on from where it got to.")
-            }
+            Actor::Nobody => (
+                Code::ProviderUnavailable,
+                "Run the command again in a while; it goes on from where it got to.",
+            ),
         };
         let remedy = format!("{} {here}", self.failure.remedy).trim_start().to_owned();
         Verdict { exit: self.exit(), code: code.name(), remedy: Some(remedy) }

@@ -28,7 +28,8 @@ async fn demo_once_shows_every_step_and_leaves_nothing_behind() {
     assert_eq!(
         steps,
         [
-            "connect", "token", "refresh", "profile", "calendar", "mail", "meeting", "ig", "sync", "list"
+            "connect", "token", "refresh", "profile", "calendar", "mail", "meeting", "ig", "sync",
+            "list"
         ]
     );
     assert!(lines.iter().all(|line| line["ok"] == true && line["detail"].is_object()));

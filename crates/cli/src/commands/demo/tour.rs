@@ -120,9 +120,7 @@ impl Tour {
         let mut url =
             Url::parse(begun["authorization_url"].as_str().context("no address to sign in at")?)?;
         // What a person would do on the sign-in page.
-        url.query_pairs_mut()
-            .append_pair("prompt", "none")
-            .append_pair("login_hint", ACCOUNT);
+        url.query_pairs_mut().append_pair("prompt", "none").append_pair("login_hint", ACCOUNT);
         let mut redirects = 0;
         loop {
             let response =

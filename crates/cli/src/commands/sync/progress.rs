@@ -1,4 +1,4 @@
-//! How far a copy is: bars on a terminal, a line now and then elsewhere, nothing for programs.
+//! How far a copy is: bars on a terminal, a line for every thousand elsewhere, nothing for programs.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output::Output;
 
-/// How many items make another line where there is no terminal.
+/// How many items are worth a line where there is no terminal.
 const STEP: u64 = 1_000;
 /// Of a feed whose size is known, and of one whose is not.
 const KNOWN: &str = "{prefix:8} {wide_bar} {human_pos}/{human_len} {msg}";
@@ -18,7 +18,7 @@ const UNKNOWN: &str = "{prefix:8} {spinner} {human_pos} {msg}";
 /// Shows progress on stderr: stdout is the result's.
 pub(super) enum Progress {
     Bars { all: MultiProgress, bars: BTreeMap<FeedKind, ProgressBar> },
-    Lines { output: Output, told: BTreeMap<FeedKind, (FeedStatusState, u64)> },
+    Lines { output: Output, told: BTreeMap<FeedKind, u64> },
     Silent,
 }
 
@@ -46,8 +46,9 @@ impl Progress {
             }
             Self::Lines { output, told } => {
                 for feed in feeds {
-                    let now = (feed.state, feed.seen / STEP);
-                    if told.insert(feed.feed, now) != Some(now) {
+                    let told = told.entry(feed.feed).or_default();
+                    if feed.seen / STEP > *told {
+                        *told = feed.seen / STEP;
                         output.note(&words(feed));
                     }
                 }
@@ -80,10 +81,9 @@ fn draw(bar: &ProgressBar, feed: &FeedStatus) {
 }
 
 fn words(feed: &FeedStatus) -> String {
-    let (name, seen, state) = (feed.feed, feed.seen, state(feed.state));
-    match feed.expected {
-        Some(expected) if expected >= seen => format!("{name}: {state}, {seen} of {expected}"),
-        _ => format!("{name}: {state}, {seen}"),
+    match feed.expected.filter(|expected| *expected >= feed.seen) {
+        Some(expected) => format!("{}: {} of {expected} so far", feed.feed, feed.seen),
+        None => format!("{}: {} so far", feed.feed, feed.seen),
     }
 }
 
