@@ -7,6 +7,7 @@ mod applications;
 mod calendar;
 mod challenges;
 mod control;
+mod delta;
 mod devices;
 mod discovery;
 mod faults;

@@ -43,7 +43,7 @@ use evergrant_sandbox::{
 };
 use serde_json::{Value, json};
 
-use self::graph::{Agenda, Limits};
+use self::graph::{Agenda, Deltas, Limits};
 use self::mailbox::Mailboxes;
 use self::mint::Keys;
 use self::registration::Registration;
@@ -69,6 +69,7 @@ struct Inner {
     limits: Limits,
     agenda: Mutex<Agenda>,
     mailboxes: Mutex<Mailboxes>,
+    deltas: Mutex<Deltas>,
 }
 
 /// What is remembered of a sign-in.
@@ -95,6 +96,7 @@ impl MicrosoftAct {
             keys: Keys::new(),
             world: Mutex::new(world),
             limits: Limits::default(),
+            deltas: Mutex::new(Deltas::new(&backstage.secret())),
             mailboxes: Mutex::new(Mailboxes::new(backstage.seed(), backstage.now())),
         }))
     }
@@ -193,7 +195,7 @@ impl Act for MicrosoftAct {
     fn world(&self, origin: &Origin) -> Value {
         let world = self.stage_world();
         let registrations = world.registrations.iter().map(Registration::shown);
-        let changes = [changes::PATHS, mailbox_changes::PATHS, graph::CALENDAR_PATHS].concat();
+        let changes = changes::all_paths();
         json!({
             "tenant": { "id": TENANT_ID, "domain": TENANT_DOMAIN },
             "endpoints": {
@@ -241,6 +243,7 @@ impl Act for MicrosoftAct {
         self.devices().reset();
         self.0.sign_ins.reset();
         self.0.limits.reset();
+        *self.deltas() = Deltas::new(&self.backstage().secret());
         *self.mailboxes() = Mailboxes::new(self.backstage().seed(), self.backstage().now());
         let world = World::new(self.backstage().secret());
         *self.agenda() = Agenda::new(&world.users, self.backstage());

@@ -1,5 +1,6 @@
 //! Calendars and online meetings, as a client of Graph sees them.
 
+mod delta;
 mod events;
 mod examples;
 mod invitations;

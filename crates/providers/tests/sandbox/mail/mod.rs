@@ -2,6 +2,9 @@
 
 mod attachments;
 mod batch;
+mod delta;
+mod delta_ends;
+mod delta_folders;
 mod examples;
 mod folders;
 mod limits;

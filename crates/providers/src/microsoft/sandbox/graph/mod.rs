@@ -3,6 +3,7 @@
 mod batch;
 mod calendar;
 mod call;
+mod delta;
 mod denied;
 pub(super) mod ids;
 mod limits;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 pub(super) use self::calendar::{Agenda, PATHS as CALENDAR_PATHS};
 pub(super) use self::call::Call;
 use self::call::Caller;
+pub(super) use self::delta::{Deltas, PATHS as DELTA_PATHS, Refusal};
 pub(super) use self::denied::Denied;
 pub(super) use self::limits::{Limits, Rules};
 pub(super) use self::mail::upload;
@@ -152,9 +154,14 @@ impl MicrosoftAct {
     fn outlook(&self, owner: &Owner, rest: &[&str], call: &Call) -> Result<Answer, Denied> {
         let answer = match rest {
             rest if calendar::is_calendar(rest) => self.calendar(owner, rest, call),
-            ["messages" | "mailfolders" | "sendmail" | "mailboxsettings", ..] => {
-                self.mail(owner, rest, call)
-            }
+            [
+                "messages"
+                | "mailfolders"
+                | "sendmail"
+                | "mailboxsettings"
+                | "translateexchangeids",
+                ..,
+            ] => self.mail(owner, rest, call),
             [unknown, ..] => Err(Denied::segment(unknown)),
             [] => Err(Denied::segment("")),
         }?;

@@ -9,7 +9,10 @@ mod agenda;
 mod calendars;
 mod change;
 mod create;
+mod delta;
 mod expand;
+mod fill;
+mod history;
 mod item;
 mod key;
 mod mailbox;
@@ -167,6 +170,8 @@ impl Desk<'_> {
             ["calendars", id, rest @ ..] | ["calendargroups", _, "calendars", id, rest @ ..] => {
                 self.events(&self.place(Some(id))?, rest)
             }
+            // Without a calendar it is the default one (contract, 4.6).
+            ["calendarview", "delta"] => self.events(&self.place(None)?, rest),
             _ => self.events(&self.whole(), rest),
         }
     }
@@ -178,6 +183,8 @@ impl Desk<'_> {
             ("GET", ["events"]) => self.list(place),
             ("POST", ["events"]) => self.writable(place).and_then(|()| self.create(place)),
             ("GET", ["calendarview"]) => self.view(place),
+            ("GET", ["calendarview", "delta"]) => self.delta(place),
+            (_, ["calendarview", "delta"]) => Err(Denied::method()),
             ("GET", ["events" | "calendarview", id]) => self.show_one(place, id),
             ("PATCH", ["events" | "calendarview", id]) => {
                 self.writable(place).and_then(|()| self.update(place, id))
