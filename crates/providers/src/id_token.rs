@@ -146,6 +146,8 @@ impl Discovery {
 pub(crate) struct Expected<'a> {
     /// The issuer; may hold a place for the tenant.
     pub(crate) issuer: &'a str,
+    /// The name that the same issuer has in tokens of an older version, where those are taken, too.
+    pub(crate) formerly: Option<&'a str>,
     /// Where the keys are published.
     pub(crate) jwks_uri: &'a Url,
     pub(crate) client_id: &'a str,
@@ -267,8 +269,16 @@ fn check(
     if expected.issuer.contains(TENANT_PLACEHOLDER) && uuid::Uuid::try_parse(tid).is_err() {
         return Err(distrust("no tenant"));
     }
-    let issuer = text("iss").unwrap_or_default();
-    if issuer != filled(expected.issuer) {
+    let mut issuer = text("iss").unwrap_or_default().to_owned();
+    let of_tenant = filled(expected.issuer);
+    // The older name holds the tenant; the issuer, whose keys these are, must be of the same one.
+    if expected.formerly.is_some_and(|old| issuer == filled(old))
+        && uuid::Uuid::try_parse(tid).is_ok()
+        && of_tenant.contains(tid)
+    {
+        issuer.clone_from(&of_tenant);
+    }
+    if issuer != of_tenant {
         return Err(distrust("another issuer"));
     }
     if key.issuer.as_deref().is_some_and(|of_key| issuer != filled(of_key)) {
