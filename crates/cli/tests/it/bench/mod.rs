@@ -144,7 +144,8 @@ impl Bench {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// `evergrant …`, ready to start.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = binary(self.folder.path(), arguments);
         command.envs(&self.environment);
         command

@@ -1,5 +1,12 @@
 //! `evergrant sync`: what it prints, and what its exit codes say.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::Stdio;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::json;
 
 use super::{CALENDAR, MAIL, elsewhere};
@@ -77,4 +84,45 @@ async fn the_exit_code_of_a_sync_says_who_must_act() {
     transcript.run(&bench, 3, &["sync", &id, "--json"]).await;
     transcript.run(&bench, 3, &["sync", &id]).await;
     transcript.check("sync_exits");
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_sync_shows_how_far_it_is_and_leaves_it_clean() {
+    let mut bench = Bench::new().await;
+    let id = bench.connect_to(MAIL, &[]).await;
+    bench.set("EVERGRANT_SYNC_UNLIMITED", "true");
+    bench.set("TERM", "xterm");
+    let (mut screen, terminal) = terminal();
+    let mut command = bench.command(&["sync", &id]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(terminal);
+    let running = command.spawn().unwrap();
+    // Only the process has the terminal's other end now.
+    drop(command);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut shown = Vec::new();
+        // A terminal whose last program has ended answers with an error.
+        let _ = screen.read_to_end(&mut shown);
+        String::from_utf8(shown).unwrap()
+    });
+    let done = running.wait_with_output().await.unwrap();
+    let shown = reading.await.unwrap();
+    assert!(done.status.success(), "{shown}");
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert!(said.starts_with("email: ") && !said.contains('\u{1b}'), "{said}");
+    for part in ["email", "running", "\u{2588}"] {
+        assert!(shown.contains(part), "{part}: {shown:?}");
+    }
+    // The last thing done to the line of the bar is to empty it.
+    assert!(shown.trim_end().ends_with("\u{1b}[2K"), "{shown:?}");
+}
+
+/// Both ends of a terminal.
+fn terminal() -> (File, File) {
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let name = ptsname(&screen, Vec::new()).unwrap();
+    let path = OsStr::from_bytes(name.to_bytes());
+    let terminal = File::options().read(true).write(true).open(path).unwrap();
+    (File::from(screen), terminal)
 }
