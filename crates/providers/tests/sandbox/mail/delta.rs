@@ -59,10 +59,8 @@ async fn every_example_of_changes_of_messages_is_played() {
     let first = desk.get_preferring(&path, prefer).await;
     assert_like("graph/messages.delta.page1.response", &first);
     assert_eq!(first.header("preference-applied"), prefer);
-    let kept = example("page1.response")["response"]["body"]["@odata.nextLink"].clone();
-    let start = |link: &Value| link.as_str().unwrap().split("('").next().unwrap().to_owned();
-    let start_here = start(&first.json["@odata.nextLink"]);
-    assert_eq!(path_of(&start_here), start(&kept).replace("https://graph.microsoft.com", ""));
+    let kept = path_of(first.json["@odata.nextLink"].as_str().unwrap());
+    assert!(kept.starts_with("/v1.0/me/mailfolders(%27"), "the path as it was asked for: {kept}");
     let last = desk.get(first.json["@odata.nextLink"].as_str().unwrap()).await;
     assert_like("graph/messages.delta.last.response", &last);
     let gone = id(&last.json["value"][0]);

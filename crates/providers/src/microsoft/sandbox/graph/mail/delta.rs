@@ -16,7 +16,7 @@ use crate::microsoft::sandbox::graph::delta::{
 use crate::microsoft::sandbox::graph::ids::{Class, Id};
 use crate::microsoft::sandbox::graph::odata::{Options, Query};
 use crate::microsoft::sandbox::graph::reply::{Answer, Denied};
-use crate::microsoft::sandbox::mailbox::{Entry, Mailbox, Message, View};
+use crate::microsoft::sandbox::mailbox::{Entry, Mailbox, Message, View, web_link};
 
 /// The most messages of a first round with a filter (contract, 4.6).
 const MOST_FILTERED: usize = 5_000;
@@ -278,7 +278,7 @@ impl Serialize for Shown<'_> {
             }
         }
         if wants("webLink") {
-            map.serialize_entry("webLink", &self.message.link(self.id))?;
+            map.serialize_entry("webLink", &web_link(self.id))?;
         }
         if wants("body") || wants("uniqueBody") {
             let body = self.message.body(self.view);
