@@ -199,7 +199,8 @@ impl Bench {
         .as_object()
         .unwrap()
         .clone();
-        body.extend(changes.as_object().unwrap().clone());
+        let Value::Object(changes) = changes else { panic!("{changes} are no members") };
+        body.extend(changes);
         body.retain(|_, value| !value.is_null());
         Value::Object(body)
     }

@@ -46,8 +46,8 @@ impl Pair {
         let vector: [u8; 16] = key[..16].try_into().unwrap();
         let cipher = UnboundCipherKey::new(&AES_256, key).unwrap();
         let cipher = PaddedBlockDecryptingKey::cbc_pkcs7(cipher).unwrap();
-        let context = DecryptionContext::Iv128(FixedLength::from(vector));
-        serde_json::from_slice(cipher.decrypt(&mut data, context).unwrap()).unwrap()
+        let start = DecryptionContext::Iv128(FixedLength::from(vector));
+        serde_json::from_slice(cipher.decrypt(&mut data, start).unwrap()).unwrap()
     }
 }
 
