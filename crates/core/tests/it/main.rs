@@ -31,4 +31,5 @@ mod seal;
 mod sessions;
 mod simulation;
 mod spool;
+mod subscriptions;
 mod support;
