@@ -41,6 +41,7 @@ pub mod seal;
 mod secret;
 pub mod spool;
 pub mod store;
+pub mod subscriptions;
 mod syncer;
 mod tasks;
 #[cfg(feature = "testing")]
@@ -58,6 +59,7 @@ pub use integration::{Account, Integration, Status};
 pub use renewer::Renewer;
 pub use repeat::{Patience, Repeat, Repeated};
 pub use secret::Secret;
+pub use subscriptions::Subscriptions;
 pub use syncer::{SyncSettings, Syncer, feeds_of};
 pub use tasks::Tasks;
 pub use transport::{

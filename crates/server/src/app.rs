@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use evergrant::news::News;
 use evergrant::provider::{Connect, ProviderKey};
-use evergrant::{Clock, Entropy, Gateway, IntegrationId, Syncer, UserId, Vault};
+use evergrant::{Clock, Entropy, Gateway, IntegrationId, Subscriptions, Syncer, UserId, Vault};
 use evergrant_store::Store;
 use jiff::Timestamp;
 use url::Url;
@@ -33,6 +33,8 @@ pub struct Parts {
     pub syncer: Syncer,
     /// Users, access keys, and what copies hold.
     pub store: Store,
+    /// Hears what changes at providers.
+    pub subscriptions: Subscriptions,
     /// What changed in other processes.
     pub news: Arc<News>,
     /// The time.
@@ -52,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) gateway: Gateway,
     pub(crate) syncer: Syncer,
     pub(crate) store: Store,
+    pub(crate) subscriptions: Subscriptions,
     pub(crate) keys: Keys,
     pub(crate) config: Config,
     pub(crate) clock: Arc<dyn Clock>,
@@ -75,6 +78,7 @@ impl App {
             vault: parts.vault,
             syncer: parts.syncer,
             store: parts.store,
+            subscriptions: parts.subscriptions,
             keys,
             config: parts.config,
             started: clock.now(),

@@ -32,4 +32,5 @@ mod seal;
 mod sessions;
 mod simulation;
 mod spool;
+mod subscriptions;
 mod support;

@@ -25,6 +25,7 @@ mod mail_upload;
 mod mailbox;
 mod meetings;
 mod microsoft;
+mod notifications;
 mod reference;
 mod script;
 mod wire;

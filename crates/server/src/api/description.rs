@@ -90,6 +90,7 @@ const VERSION: &str = "If-Match";
         (name = "trading", description = "Trading accounts, positions, orders and their history, at the provider. To deal takes the \
             permission `markets:trade`, which a key has only if it was asked for by name"),
         (name = "token", description = "Access tokens that work"),
+        (name = "notifications", description = "What providers tell of changes"),
         (name = "operation", description = "Health, registrations and notices"),
     )
 )]

@@ -78,6 +78,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     operation("GET", "/api/integrations/{id}/doctor/", READ, None),
     operation("GET", "/api/registrations/", OPERATIONS_READ, None),
     operation("GET", "/api/notices/", OPERATIONS_READ, None),
+    operation("POST", "/api/notifications/{provider}/{secret}/", None, None),
     operation("GET", "/api/integrations/{id}/calendars/", CALENDAR_READ, None),
     operation("GET", "/api/integrations/{id}/calendar-events/", CALENDAR_READ, None),
     operation("POST", "/api/integrations/{id}/calendar-events/", CALENDAR_WRITE, Some("NewEvent")),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use evergrant::capability::{Event, Message};
 use evergrant::clock::later;
 use evergrant::feed::Feed;
+use evergrant::notification::Notifications;
 use evergrant::provider::{
     Actor, AuthError, AuthorizeAsk, Connect, Credential, Evidence, Failure, FormField, Limits,
     Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
@@ -44,6 +45,8 @@ pub(crate) struct Adapter {
     feed: Option<Arc<dyn Feed<Message>>>,
     /// Its calendar as it changes.
     schedule: Option<Arc<dyn Feed<Event>>>,
+    /// Its word of changes.
+    word: Option<Arc<dyn Notifications>>,
 }
 
 impl Adapter {
@@ -82,6 +85,7 @@ impl Adapter {
             aside: false,
             feed: None,
             schedule: None,
+            word: None,
         }
     }
 
@@ -124,6 +128,12 @@ impl Adapter {
     /// The same provider, with a calendar that can be followed.
     pub(crate) fn scheduled(mut self, feed: Arc<dyn Feed<Event>>) -> Self {
         self.schedule = Some(feed);
+        self
+    }
+
+    /// The same provider, which sends word of changes.
+    pub(crate) fn told(mut self, word: Arc<dyn Notifications>) -> Self {
+        self.word = Some(word);
         self
     }
 
@@ -321,6 +331,10 @@ impl Provider for Adapter {
 
     fn email_feed(&self) -> Option<&dyn Feed<Message>> {
         self.feed.as_deref()
+    }
+
+    fn notifications(&self) -> Option<&dyn Notifications> {
+        self.word.as_deref()
     }
 
     async fn learn(&self, api: &Api, _: bool) {
