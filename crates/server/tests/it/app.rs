@@ -8,7 +8,7 @@ use std::time::Duration;
 use evergrant::news::News;
 use evergrant::seal::{Ring, Seal};
 use evergrant::testing::{MemoryDisk, SeededEntropy, TestClock};
-use evergrant::{Clock, Entropy, SyncSettings, Syncer, Tasks, UserId, Vault};
+use evergrant::{Clock, Entropy, Subscriptions, SyncSettings, Syncer, Tasks, UserId, Vault};
 use evergrant_server::principal::{Permission, new_key};
 use evergrant_server::{App, Config, Parts, admin_router, router};
 use evergrant_store::{AccessKey, Holder, Store, User};
@@ -107,10 +107,12 @@ impl TestApp {
             tenant: "default".to_owned(),
         });
         let copies = Arc::new(store.clone());
+        let subscriptions = Subscriptions::new(vault.clone(), copies.clone(), None);
         let syncer = Syncer::new(vault.clone(), copies, SyncSettings::default());
         let app = App::new(Parts {
             vault,
             syncer: syncer.clone(),
+            subscriptions,
             store: store.clone(),
             news: Arc::clone(&news),
             clock: shared,
