@@ -262,7 +262,7 @@ async fn what_cannot_be_meant_is_refused() {
         (EVENTS, "start_date=2026-01-02&end_date=2026-01-01", "end_date"),
         (EVENTS, "cursor=x", "cursor"),
         (EVENTS, "cursor=", "cursor"),
-        (EVENTS, "calendar=x", "query"),
+        (EVENTS, "calendar=x", "calendar"),
         (MESSAGES, "since=2026-01-02&until=2026-01-01", "until"),
         (MESSAGES, "folder=inbox", "folder"),
         (MESSAGES, "folder=SentItems", "folder"),
