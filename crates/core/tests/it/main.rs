@@ -10,6 +10,7 @@
 mod account;
 mod backoff;
 mod connect;
+mod copy;
 mod fernet;
 mod flight;
 mod gateway;

@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use evergrant::capability::{Calendars, Mail, Meetings, Profile, Profiles};
+use evergrant::capability::{Calendars, Event, Mail, Meetings, Message, Profile, Profiles};
+use evergrant::feed::Feed;
 use evergrant::notification::Notifications;
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, ConsentAsk, Credential, DeviceAsk, Evidence, Failure, Limits,
@@ -64,13 +65,16 @@ const LIMITS: Limits = Limits {
     upload_window: Duration::from_mins(5),
 };
 
+/// The key that reads and writes calendars.
+const CALENDAR: &str = "microsoft_calendar";
+
 /// The key that reads and writes mail.
 const MAIL: &str = "microsoft_outlook";
 
 /// Key, label and permissions of each thing that can be connected.
 const KEYS: [(&str, &str, &[&str]); 3] = [
     (
-        "microsoft_calendar",
+        CALENDAR,
         "Microsoft Calendar",
         &[
             "Calendars.Read",
@@ -261,7 +265,7 @@ impl Provider for Microsoft {
 
     fn calendars(&self) -> Option<&dyn Calendars> {
         let key = self.manifest.key.as_str();
-        matches!(key, "microsoft_calendar" | "microsoft_teams").then_some(self as &dyn Calendars)
+        matches!(key, CALENDAR | "microsoft_teams").then_some(self as &dyn Calendars)
     }
 
     fn meetings(&self) -> Option<&dyn Meetings> {
@@ -273,6 +277,14 @@ impl Provider for Microsoft {
     }
 
     fn mail(&self) -> Option<&dyn Mail> {
+        (self.manifest.key.as_str() == MAIL).then_some(&mail::Mailbox)
+    }
+
+    fn calendar_feed(&self) -> Option<&dyn Feed<Event>> {
+        (self.manifest.key.as_str() == CALENDAR).then_some(self as &dyn Feed<Event>)
+    }
+
+    fn email_feed(&self) -> Option<&dyn Feed<Message>> {
         (self.manifest.key.as_str() == MAIL).then_some(&mail::Mailbox)
     }
 }

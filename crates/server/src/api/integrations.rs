@@ -49,7 +49,7 @@ pub(crate) struct IntegrationBody {
 }
 
 /// A provider's refusal.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct ReasonBody {
     /// Stable name of the cause.
     #[schema(example = "grant_revoked")]

@@ -3,10 +3,12 @@
 mod attachments;
 mod browser;
 mod calendar;
+mod changes;
 mod connect;
 mod consent;
 mod description;
 mod doctor;
+mod feeds;
 mod health;
 mod history;
 mod integrations;
@@ -21,6 +23,9 @@ mod operations;
 mod orders;
 mod positions;
 mod profile;
+mod progress;
+mod stored;
+mod sync;
 mod times;
 mod token;
 mod versions;
@@ -82,8 +87,13 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(browser::browser_callback))
         .routes(routes!(browser::done))
         .routes(routes!(browser::reconnect))
+        .routes(routes!(stored::events))
+        .routes(routes!(stored::messages))
+        .routes(routes!(changes::changes))
         .routes(routes!(integrations::list))
         .routes(routes!(integrations::show, integrations::edit, integrations::disconnect))
+        .routes(routes!(sync::feeds, sync::sync))
+        .routes(routes!(sync::progress))
         .routes(routes!(profile::profile))
         .routes(routes!(calendar::calendars))
         .routes(routes!(calendar::events, calendar::create))

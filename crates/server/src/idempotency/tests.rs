@@ -88,7 +88,10 @@ impl Bench {
         });
         let public_url = "https://grants.example.com".parse().unwrap();
         let config = Config { public_url, redirect_uris: Vec::new() };
-        let app = App::new(Parts { vault, store, news, clock: shared, entropy, config });
+        let copies = Arc::new(store.clone());
+        let syncer =
+            evergrant::Syncer::new(vault.clone(), copies, evergrant::SyncSettings::default());
+        let app = App::new(Parts { vault, syncer, store, news, clock: shared, entropy, config });
         let (had, door) = (Arc::default(), Arc::new(Semaphore::new(0)));
         Self { app, clock, tasks, had, door, folder }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use evergrant::news::News;
 use evergrant::seal::{Ring, Seal};
 use evergrant::testing::{MemoryDisk, SeededEntropy, TestClock};
-use evergrant::{Clock, Entropy, Tasks, UserId, Vault};
+use evergrant::{Clock, Entropy, SyncSettings, Syncer, Tasks, UserId, Vault};
 use evergrant_server::principal::{Permission, new_key};
 use evergrant_server::{App, Config, Parts, admin_router, router};
 use evergrant_store::{AccessKey, Holder, Store, User};
@@ -31,6 +31,7 @@ pub(crate) struct TestApp {
     pub(crate) clock: TestClock,
     pub(crate) store: Store,
     pub(crate) news: Arc<News>,
+    pub(crate) syncer: Syncer,
     pub(crate) alice: Caller,
     pub(crate) bob: Caller,
     pub(crate) anon: Caller,
@@ -39,7 +40,7 @@ pub(crate) struct TestApp {
     /// Nobody, on the operator's listener.
     pub(crate) operator: Caller,
     tasks: Tasks,
-    entropy: Arc<SeededEntropy>,
+    pub(crate) entropy: Arc<SeededEntropy>,
     record: Record,
     keys: Mutex<Vec<String>>,
     log: Log,
@@ -105,8 +106,11 @@ impl TestApp {
             news: Arc::clone(&news),
             tenant: "default".to_owned(),
         });
+        let copies = Arc::new(store.clone());
+        let syncer = Syncer::new(vault.clone(), copies, SyncSettings::default());
         let app = App::new(Parts {
             vault,
+            syncer: syncer.clone(),
             store: store.clone(),
             news: Arc::clone(&news),
             clock: shared,
@@ -123,6 +127,7 @@ impl TestApp {
             clock,
             store,
             news,
+            syncer,
             alice: anon.clone(),
             bob: anon.clone(),
             service: anon.clone(),

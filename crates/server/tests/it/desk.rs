@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use evergrant::capability::{Calendars, Mail, Markets, Meetings, Profile, Profiles, Trading};
+use evergrant::capability::{
+    Calendars, Event, Mail, Markets, Meetings, Message, Profile, Profiles, Trading,
+};
+use evergrant::feed::Feed;
 use evergrant::gateway::retry_after;
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, ConsentAsk, DeviceAsk, Evidence, Failure, Manifest, Provider,
@@ -171,6 +174,14 @@ impl Provider for Desk {
     }
 
     fn meetings(&self) -> Option<&dyn Meetings> {
+        matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
+    }
+
+    fn calendar_feed(&self) -> Option<&dyn Feed<Event>> {
+        matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
+    }
+
+    fn email_feed(&self) -> Option<&dyn Feed<Message>> {
         matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
     }
 

@@ -8,6 +8,7 @@
 
 mod acme;
 mod acme_calendar;
+mod acme_feeds;
 mod acme_mail;
 mod acme_markets;
 mod acme_meetings;
@@ -17,8 +18,10 @@ mod attachments;
 mod browser;
 mod calendar;
 mod caller;
+mod changes;
 mod connect;
 mod consent;
+mod copies;
 mod desk;
 mod doctor;
 mod hardening;
@@ -34,6 +37,8 @@ mod problems;
 mod reference;
 mod requests;
 mod shelf;
+mod stored;
+mod sync;
 mod token;
 mod trading;
 mod ways;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use evergrant::capability::Message;
+use evergrant::capability::{Event, Message};
 use evergrant::clock::later;
 use evergrant::feed::Feed;
 use evergrant::notification::Notifications;
@@ -43,6 +43,8 @@ pub(crate) struct Adapter {
     aside: bool,
     /// Its mailbox as it changes.
     feed: Option<Arc<dyn Feed<Message>>>,
+    /// Its calendar as it changes.
+    schedule: Option<Arc<dyn Feed<Event>>>,
     /// Its word of changes.
     word: Option<Arc<dyn Notifications>>,
 }
@@ -82,6 +84,7 @@ impl Adapter {
             says: None,
             aside: false,
             feed: None,
+            schedule: None,
             word: None,
         }
     }
@@ -119,6 +122,12 @@ impl Adapter {
     /// The same provider, with a mailbox that can be followed.
     pub(crate) fn fed(mut self, feed: Arc<dyn Feed<Message>>) -> Self {
         self.feed = Some(feed);
+        self
+    }
+
+    /// The same provider, with a calendar that can be followed.
+    pub(crate) fn scheduled(mut self, feed: Arc<dyn Feed<Event>>) -> Self {
+        self.schedule = Some(feed);
         self
     }
 
@@ -314,6 +323,10 @@ impl Provider for Adapter {
             return Ok(());
         }
         Err(Failure::new("another_world", Actor::Operator, "Acme is not where it was."))
+    }
+
+    fn calendar_feed(&self) -> Option<&dyn Feed<Event>> {
+        self.schedule.as_deref()
     }
 
     fn email_feed(&self) -> Option<&dyn Feed<Message>> {

@@ -13,7 +13,7 @@ use crate::microsoft::graph::{Call, id};
 const MARGIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// The longest span that is answered (contract, section 5.5), less the margins.
-const LONGEST: SignedDuration = SignedDuration::from_hours(1823 * 24);
+pub(super) const LONGEST: SignedDuration = SignedDuration::from_hours(1823 * 24);
 
 /// One page of it.
 pub(in crate::microsoft) async fn events(
@@ -50,7 +50,7 @@ pub(in crate::microsoft) async fn events(
 }
 
 /// The event, unless its times cannot be read: one must not cost the whole list.
-fn readable(theirs: wire::Event, shown_in: Option<&Zone>) -> Option<Event> {
+pub(super) fn readable(theirs: wire::Event, shown_in: Option<&Zone>) -> Option<Event> {
     let id = theirs.id.clone();
     let event = read::event(theirs, shown_in);
     event
@@ -60,7 +60,7 @@ fn readable(theirs: wire::Event, shown_in: Option<&Zone>) -> Option<Event> {
 
 /// Whether it ends after the span begins, and begins before the span ends. A whole day is one in the
 /// zone that was asked for, or in UTC.
-fn overlaps(event: &Event, query: &EventQuery) -> bool {
+pub(super) fn overlaps(event: &Event, query: &EventQuery) -> bool {
     let zone = query.zone.clone().unwrap_or_else(Zone::utc);
     let at = |moment: Moment| match moment {
         Moment::Day(day) => {

@@ -6,6 +6,7 @@
 mod act;
 mod change;
 mod effect;
+mod feed;
 mod list;
 mod online;
 mod read;

@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::microsoft::graph::wire::{
@@ -21,6 +22,9 @@ const NEVER: i16 = 1;
 pub(super) struct Event {
     #[serde(rename = "@odata.etag")]
     pub(super) etag: Option<String>,
+    /// Only among changes: there is none of this id any more, or none that was asked for.
+    #[serde(rename = "@removed")]
+    pub(super) removed: Option<IgnoredAny>,
     pub(super) change_key: Option<String>,
     #[serde(deserialize_with = "nullable")]
     pub(super) id: String,

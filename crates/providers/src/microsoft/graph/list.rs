@@ -12,7 +12,7 @@ use super::Call;
 use super::request::read;
 
 /// The most pages of one list; only a list that never ends is longer.
-const MOST_PAGES: usize = 10_000;
+pub(super) const MOST_PAGES: usize = 10_000;
 
 /// One answer of a list.
 #[derive(Deserialize)]
@@ -82,11 +82,11 @@ pub(crate) async fn all<'a, T: DeserializeOwned>(
     Err(CallError::Unreadable("a list without an end".to_owned()))
 }
 
-fn elsewhere() -> CallError {
+pub(super) fn elsewhere() -> CallError {
     CallError::Unreadable("a list that leads elsewhere".to_owned())
 }
 
-fn circular() -> CallError {
+pub(super) fn circular() -> CallError {
     CallError::Unreadable("a list that leads back into itself".to_owned())
 }
 
@@ -100,7 +100,7 @@ fn below(api: &Api, link: &str) -> Option<String> {
 }
 
 /// Whether `link` goes on with the list at `path`.
-fn leads_to(api: &Api, link: &str, path: &str) -> bool {
+pub(super) fn leads_to(api: &Api, link: &str, path: &str) -> bool {
     let account = api.account();
     let mine = |segment: &str| {
         account.id.to_ascii_lowercase().ends_with(&format!(".{segment}"))
@@ -109,8 +109,8 @@ fn leads_to(api: &Api, link: &str, path: &str) -> bool {
     below(api, link).is_some_and(|link| segments(&link, mine) == segments(path, mine))
 }
 
-/// A path's segments in one form: the provider writes `messages('a')` for `messages/a`, and
-/// `users/…` for `me`.
+/// A path's segments in one form: the provider writes `messages('a')` for `messages/a`, `users/…` for
+/// `me`, and a function with or without its parentheses and its namespace (contract, section 4.1).
 fn segments(path: &str, mine: impl Fn(&str) -> bool) -> Vec<String> {
     let mut segments = Vec::new();
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
@@ -119,6 +119,10 @@ fn segments(path: &str, mine: impl Fn(&str) -> bool) -> Vec<String> {
             Some((name, key)) => segments.extend([name.to_owned(), key.to_owned()]),
             None => segments.push(segment),
         }
+    }
+    if let Some(last) = segments.last_mut() {
+        let plain = last.strip_suffix("()").unwrap_or(last);
+        *last = plain.strip_prefix("microsoft.graph.").unwrap_or(plain).to_owned();
     }
     if segments.len() > 1 && segments[0] == "users" && mine(&segments[1]) {
         segments.splice(0..2, ["me".to_owned()]);
@@ -152,5 +156,9 @@ mod tests {
         assert_eq!(form("/users('O-1')/mailFolders('a%2Fb%3D')/messages"), list);
         assert_ne!(form("/users/o-2/mailFolders('a%2Fb%3D')/messages"), list);
         assert_ne!(form("/me/mailFolders/a/b%3D/messages"), list);
+        let delta = form("/me/calendarView/delta");
+        assert_eq!(form("/users('o-1')/calendarview/delta()"), delta);
+        assert_eq!(form("/me/calendarView/microsoft.graph.delta()"), delta);
+        assert_ne!(form("/me/calendarView"), delta);
     }
 }

@@ -1,8 +1,9 @@
 //! Calls to Graph: signing, judging, and the account's profile (contract, sections 4 and 5.1).
 //!
 //! [`Call`] puts a request together and reads its answer, [`refusal`] says what an answer that is no
-//! success means, [`list`] follows lists page by page.
+//! success means, [`list`] follows lists page by page, [`delta`] changes.
 
+pub(super) mod delta;
 pub(super) mod input;
 pub(super) mod list;
 pub(super) mod refusal;
@@ -19,7 +20,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 use url::Url;
 
-pub(super) use request::{Call, id, read, send_unsigned};
+pub(super) use request::{Call, body_as, id, read, send_unsigned};
 
 use super::claims;
 

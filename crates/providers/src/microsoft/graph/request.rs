@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
+use evergrant::capability::BodyFormat;
 use evergrant::{Allowance, Api, CallError, Repeat, Repeated, Request, Response};
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -184,7 +185,11 @@ impl<'a> Call<'a> {
         meaning.map(|()| response)
     }
 
-    async fn answer_from(self, url: &str) -> Result<(Response, Result<(), CallError>), CallError> {
+    /// The same, from an address below the root that the provider gave itself.
+    pub(super) async fn answer_from(
+        self,
+        url: &str,
+    ) -> Result<(Response, Result<(), CallError>), CallError> {
         let mut request = http::Request::builder()
             .method(self.method.clone())
             .uri(url)
@@ -232,6 +237,14 @@ impl<'a> Call<'a> {
         };
         let meaning = refusal::meaning(&response, &asked);
         Ok((response, meaning))
+    }
+}
+
+/// The preference for bodies in this format.
+pub(crate) fn body_as(format: BodyFormat) -> &'static str {
+    match format {
+        BodyFormat::Text => "outlook.body-content-type=\"text\"",
+        BodyFormat::Html => "outlook.body-content-type=\"html\"",
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod attachments;
 mod compose;
+mod feed;
 mod once;
 mod query;
 mod settings;
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 
 use super::graph::wire::within;
 use super::graph::words::Row;
-use super::graph::{Call, id, list, read};
+use super::graph::{Call, body_as, id, list, read};
 use wire::{WireFolder, WireMessage};
 
 /// Permissions that let a mailbox be read (contract, section 9); any one is enough.
@@ -101,10 +102,7 @@ impl Mail for Mailbox {
         format: BodyFormat,
     ) -> Result<Message, CallError> {
         let path = format!("/me/messages/{}", id(message)?);
-        let call = Call::get(api, READ, path).prefer(match format {
-            BodyFormat::Text => "outlook.body-content-type=\"text\"",
-            BodyFormat::Html => "outlook.body-content-type=\"html\"",
-        });
+        let call = Call::get(api, READ, path).prefer(body_as(format));
         let found: WireMessage = call.allowing(LARGE).read().await?;
         let attachments = attachments::list(api, message).await?;
         Ok(Message { attachments: Some(attachments), ..found.message() })

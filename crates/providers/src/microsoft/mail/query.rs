@@ -9,7 +9,7 @@ use crate::microsoft::graph::input::address;
 use crate::microsoft::graph::{Call, id};
 
 /// What lists are asked for: everything but bodies.
-const FIELDS: &str = "id,createdDateTime,lastModifiedDateTime,categories,receivedDateTime,\
+pub(super) const FIELDS: &str = "id,createdDateTime,lastModifiedDateTime,categories,receivedDateTime,\
     sentDateTime,hasAttachments,internetMessageId,subject,bodyPreview,importance,parentFolderId,\
     conversationId,isRead,isDraft,webLink,inferenceClassification,sender,from,toRecipients,\
     ccRecipients,bccRecipients,replyTo,flag";

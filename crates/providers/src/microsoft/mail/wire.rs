@@ -5,6 +5,7 @@ use evergrant::capability::{
     Person,
 };
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::microsoft::graph::wire::{
@@ -42,6 +43,9 @@ pub(super) struct WireMessage {
     pub(super) id: String,
     #[serde(default, rename = "@odata.etag")]
     etag: Option<String>,
+    /// Only among changes: it is not in the folder any more.
+    #[serde(default, rename = "@removed")]
+    removed: Option<IgnoredAny>,
     #[serde(default, rename = "@odata.type")]
     kind: Option<String>,
     #[serde(default)]
@@ -108,6 +112,20 @@ struct WireFlag {
 }
 
 impl WireMessage {
+    /// Whether it was removed from the folder whose changes it is among.
+    pub(super) fn is_removed(&self) -> bool {
+        self.removed.is_some()
+    }
+
+    /// Whether it has what every message has. What lacks something of it tells of a change and not of a
+    /// message: taken for one, it would be unread, and in no folder.
+    pub(super) fn is_whole(&self) -> bool {
+        self.parent_folder_id.is_some()
+            && self.received_date_time.is_some()
+            && self.importance.is_some()
+            && self.flag.flag_status.is_some()
+    }
+
     pub(super) fn message(self) -> Message {
         let from = self.from.person();
         let sender = self.sender.person().filter(|sender| Some(sender) != from.as_ref());
@@ -163,6 +181,32 @@ fn kind(odata: Option<&str>, meeting: Option<&str>) -> MessageKind {
 /// A type's name without its namespace.
 fn plain(odata: &str) -> &str {
     odata.rsplit('.').next().unwrap_or(odata)
+}
+
+/// A folder as changes tell of it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ToldFolder {
+    pub(super) id: String,
+    #[serde(default, rename = "@removed")]
+    pub(super) removed: Option<IgnoredAny>,
+    #[serde(default, rename = "@odata.type")]
+    kind: Option<String>,
+    #[serde(default)]
+    total_item_count: Option<i64>,
+}
+
+impl ToldFolder {
+    /// Whether messages lie in it. In a search folder lie those of others.
+    pub(super) fn holds_messages(&self) -> bool {
+        let search = |kind: &str| plain(kind).eq_ignore_ascii_case("mailSearchFolder");
+        self.removed.is_none() && !self.kind.as_deref().is_some_and(search)
+    }
+
+    /// How many messages lie in it.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.total_item_count.and_then(|total| u64::try_from(total).ok())
+    }
 }
 
 /// A folder.

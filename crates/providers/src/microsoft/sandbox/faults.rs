@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::aadsts::{Trace, Trouble};
 use super::client::basic;
-use super::graph::{Reply, bearer};
+use super::graph::{Refusal, Reply, bearer};
 use super::{MicrosoftAct, admin, given, pages, parameters};
 
 const AUTHORIZE: &str = "microsoft.authorize";
@@ -112,12 +112,19 @@ pub(super) fn accepts(site: &str, failure: &Failure) -> Result<(), String> {
                 return Err(format!("there is no error AADSTS{value}"));
             }
             ("aadsts", _) => {}
+            ("delta_reset", GRAPH) => {
+                if failure.status.is_some() || failure.body.is_some() || failure.vendor.len() > 1 {
+                    return Err("`delta_reset` brings its own status and body".to_owned());
+                }
+                Refusal::read(value)?;
+            }
             ("code" | "message", GRAPH) if value.is_string() && failure.body.is_none() => {}
             _ => return Err(format!("`{site}` cannot do `{name}`")),
         }
     }
-    if failure.status.is_none() && !failure.vendor.contains_key("aadsts") {
-        return Err("a `status` or an `aadsts` number is needed".to_owned());
+    let brings_status = |name: &str| failure.vendor.contains_key(name);
+    if failure.status.is_none() && !["aadsts", "delta_reset"].into_iter().any(brings_status) {
+        return Err("a `status`, an `aadsts` number or a `delta_reset` is needed".to_owned());
     }
     Ok(())
 }
@@ -173,6 +180,11 @@ fn fail_graph(act: &MicrosoftAct, failure: &Failure, request: &Request) -> everg
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
         response
     };
+    if let Some(Ok(reset)) = failure.vendor.get("delta_reset").map(Refusal::read) {
+        let mut response = act.reset_delta(request, &reset);
+        finish(&mut response, failure);
+        return response;
+    }
     let mut response = match &failure.body {
         Some(Value::String(text)) => scripted("text/plain; charset=utf-8", text.clone()),
         Some(body) => scripted("application/json", body.to_string()),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::MicrosoftAct;
 use super::graph::{Call, Denied, Owner, Rules};
 use super::mailbox::Mailbox;
+use super::world::User;
 
 /// What can be changed, for the page that lists it.
 pub(super) const PATHS: &[&str] = &[
@@ -18,7 +19,18 @@ pub(super) const PATHS: &[&str] = &[
     "users/{upn}/messages/{id}/change {message}",
     "users/{upn}/messages/{id}/move {\"folder\":id}",
     "users/{upn}/messages/{id}/delete",
+    "users/{upn}/messages/{id}/permanent-delete",
+    "users/{upn}/messages/fill {\"count\":number,\"size\"?:number,\"folder\"?:id}",
+    "users/{upn}/folders {\"name\":text,\"parent\"?:id}",
+    "users/{upn}/folders/{id}/rename {\"name\":text}",
+    "users/{upn}/folders/{id}/move {\"folder\":id}",
+    "users/{upn}/folders/{id}/delete",
+    "users/{upn}/folders/{id}/permanent-delete",
 ];
+/// The most messages that are put at once.
+const MOST: u32 = 500_000;
+/// The longest body of such a message.
+const LONGEST: usize = 1 << 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +48,33 @@ struct Since {
 #[serde(deny_unknown_fields)]
 struct Target {
     folder: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fill {
+    count: u32,
+    #[serde(default)]
+    size: usize,
+    #[serde(default = "inbox")]
+    folder: String,
+}
+
+fn inbox() -> String {
+    "inbox".to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewFolder {
+    name: String,
+    parent: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Name {
+    name: String,
 }
 
 impl MicrosoftAct {
@@ -80,15 +119,53 @@ impl MicrosoftAct {
                 let call = Call::on_behalf(&user, "POST", "me/messages", body);
                 self.receive(&owner, &call, message).map_err(|denied| refused(&denied))
             }
-            ["messages", id, "change"] => ask("PATCH", &format!("me/messages/{id}"), body),
-            ["messages", id, "move"] => {
+            ["messages", "fill"] => {
+                let fill = super::changes::read(body)?;
+                self.fill_folder(&user, &fill)
+            }
+            ["messages", id, "change"] => {
+                let call = Call::on_behalf(&user, "PATCH", "me/messages", body);
+                self.change_any_message(&owner, &call, id).map_err(|denied| refused(&denied))
+            }
+            [kind @ ("messages" | "folders"), id, "move"] => {
                 let Target { folder } = super::changes::read(body)?;
                 let body = json!({ "destinationId": folder });
-                ask("POST", &format!("me/messages/{id}/move"), &body)
+                ask("POST", &format!("me/{}/{id}/move", collection(kind)), &body)
             }
-            ["messages", id, "delete"] => ask("DELETE", &format!("me/messages/{id}"), &Value::Null),
+            [kind @ ("messages" | "folders"), id, "delete"] => {
+                ask("DELETE", &format!("me/{}/{id}", collection(kind)), &Value::Null)
+            }
+            [kind @ ("messages" | "folders"), id, "permanent-delete"] => {
+                let path = format!("me/{}/{id}/permanentDelete", collection(kind));
+                ask("POST", &path, &Value::Null)
+            }
+            ["folders"] => {
+                let NewFolder { name, parent } = super::changes::read(body)?;
+                let parent = parent.map(|parent| format!("/{parent}/childFolders"));
+                let path = format!("me/mailFolders{}", parent.unwrap_or_default());
+                ask("POST", &path, &json!({ "displayName": name }))
+            }
+            ["folders", id, "rename"] => {
+                let Name { name } = super::changes::read(body)?;
+                ask("PATCH", &format!("me/mailFolders/{id}"), &json!({ "displayName": name }))
+            }
             _ => Err(Problem::unknown(format!("there are: {}", PATHS.join(", ")))),
         }
+    }
+
+    /// Many messages arrive at once.
+    fn fill_folder(&self, user: &User, fill: &Fill) -> Result<Value, Problem> {
+        if fill.count > MOST || fill.size > LONGEST {
+            let detail = format!("`count` is at most {MOST}, `size` at most {LONGEST}");
+            return Err(Problem::unusable(detail));
+        }
+        let folder = self.folder_named(user, &fill.folder);
+        let folder = folder.map_err(|denied| refused(&denied))?;
+        let (seed, now) = (self.backstage().seed(), self.backstage().now());
+        let mut mailboxes = self.mailboxes();
+        let mailbox = mailboxes.of(user);
+        mailbox.fill(folder, fill.count, fill.size, seed, now);
+        Ok(json!({ "put": fill.count, "last": mailbox.change }))
     }
 
     /// A message arrives. Its members are those of Graph; with `folder` it is put somewhere else.
@@ -117,6 +194,11 @@ impl MicrosoftAct {
             }
         })
     }
+}
+
+/// What Graph calls it.
+fn collection(kind: &str) -> &'static str {
+    if kind == "folders" { "mailFolders" } else { "messages" }
 }
 
 fn refused(denied: &Denied) -> Problem {

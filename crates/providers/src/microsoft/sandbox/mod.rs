@@ -39,11 +39,12 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
 use evergrant::Request;
 use evergrant_sandbox::{
-    Act, Backstage, Credential, DeviceCodes, Failure, Grants, Origin, Pass, Problem, Scene, Site,
+    Act, Backstage, Credential, DeviceCodes, Errand, Failure, Grants, Origin, Pass, Problem, Scene,
+    Site,
 };
 use serde_json::{Value, json};
 
-use self::graph::{Agenda, Limits};
+use self::graph::{Agenda, Deltas, Limits, Mailroom};
 use self::mailbox::Mailboxes;
 use self::mint::Keys;
 use self::registration::Registration;
@@ -69,6 +70,8 @@ struct Inner {
     limits: Limits,
     agenda: Mutex<Agenda>,
     mailboxes: Mutex<Mailboxes>,
+    deltas: Mutex<Deltas>,
+    mailroom: Mailroom,
 }
 
 /// What is remembered of a sign-in.
@@ -95,7 +98,9 @@ impl MicrosoftAct {
             keys: Keys::new(),
             world: Mutex::new(world),
             limits: Limits::default(),
+            deltas: Mutex::new(Deltas::new(&backstage.secret())),
             mailboxes: Mutex::new(Mailboxes::new(backstage.seed(), backstage.now())),
+            mailroom: Mailroom::default(),
         }))
     }
 
@@ -191,9 +196,10 @@ impl Act for MicrosoftAct {
     }
 
     fn world(&self, origin: &Origin) -> Value {
+        let subscriptions = self.subscriptions_shown();
         let world = self.stage_world();
         let registrations = world.registrations.iter().map(Registration::shown);
-        let changes = [changes::PATHS, mailbox_changes::PATHS, graph::CALENDAR_PATHS].concat();
+        let changes = changes::all_paths();
         json!({
             "tenant": { "id": TENANT_ID, "domain": TENANT_DOMAIN },
             "endpoints": {
@@ -210,6 +216,7 @@ impl Act for MicrosoftAct {
             "registrations": registrations.collect::<Vec<_>>(),
             "users": world.users,
             "calendars": self.calendars_shown(),
+            "notifications": subscriptions,
             "users_may_consent": world.users_may_consent,
             "changes": changes,
             "limits": self.0.limits.rules(),
@@ -236,11 +243,21 @@ impl Act for MicrosoftAct {
         changes::change(self, path, body)
     }
 
+    fn errand(&self, path: &str, body: &Value) -> Option<Errand> {
+        self.subscription_errand(path, body)
+    }
+
+    fn settle(&self) {
+        self.settle_subscriptions();
+    }
+
     fn reset(&self) {
+        self.subscriptions().reset();
         self.grants().reset();
         self.devices().reset();
         self.0.sign_ins.reset();
         self.0.limits.reset();
+        *self.deltas() = Deltas::new(&self.backstage().secret());
         *self.mailboxes() = Mailboxes::new(self.backstage().seed(), self.backstage().now());
         let world = World::new(self.backstage().secret());
         *self.agenda() = Agenda::new(&world.users, self.backstage());

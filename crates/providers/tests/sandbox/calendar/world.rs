@@ -107,3 +107,16 @@ async fn the_director_is_told_what_is_wrong() {
         assert_eq!(answer.status, status, "{path}: {}", answer.text);
     }
 }
+
+#[tokio::test]
+async fn many_events_come_at_once() {
+    let play = Play::new();
+    let adele = adele(&play).await;
+    let before = everything(&adele).await.len();
+    direct(&play, ADELE, "events/fill", json!({ "count": 500 })).await;
+    assert_eq!(everything(&adele).await.len(), before + 500);
+    let path = format!("world/microsoft/users/{ADELE}/events/fill");
+    for wrong in [json!({}), json!({ "count": 1_000_000 })] {
+        assert_eq!(play.control("POST", &path, &wrong).await.status, 422, "{wrong}");
+    }
+}

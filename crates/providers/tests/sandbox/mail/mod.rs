@@ -2,6 +2,10 @@
 
 mod attachments;
 mod batch;
+mod delta;
+mod delta_ends;
+mod delta_folders;
+mod delta_options;
 mod examples;
 mod folders;
 mod limits;

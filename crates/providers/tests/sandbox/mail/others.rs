@@ -77,3 +77,88 @@ async fn a_reset_makes_the_mailboxes_new() {
     let again = Desk { play: desk.play, token };
     assert_eq!(id(&again.newest("inbox").await), before);
 }
+
+#[tokio::test]
+async fn others_change_what_no_client_may_and_delete_for_good() {
+    let desk = Desk::new().await;
+    let at = |what: &str| format!("microsoft/users/{ADELE}/{what}");
+    let given = id(&desk.play.direct(&at("messages"), json!({ "subject": "Before" })).await);
+    let change = format!("messages/{given}/change");
+    desk.play.direct(&at(&change), json!({ "subject": "After", "isRead": true })).await;
+    let newest = desk.newest("inbox").await;
+    assert_eq!((&newest["subject"], &newest["isRead"]), (&json!("After"), &json!(true)));
+    let unread = desk.folder("inbox").await["unreadItemCount"].as_u64().unwrap();
+    desk.play.direct(&at(&change), json!({ "isRead": false })).await;
+    assert_eq!(desk.folder("inbox").await["unreadItemCount"], unread + 1);
+    desk.play.direct(&at(&format!("messages/{given}/permanent-delete")), json!({})).await;
+    assert_eq!(desk.get(&format!("/me/messages/{given}")).await.status, 404);
+    assert_eq!(desk.folder("inbox").await["unreadItemCount"], unread);
+}
+
+#[tokio::test]
+async fn others_make_rename_move_and_delete_folders() {
+    let desk = Desk::new().await;
+    let at = |what: &str| format!("microsoft/users/{ADELE}/{what}");
+    let body = json!({ "name": "Plans", "parent": "archive" });
+    let folder = id(&desk.play.direct(&at("folders"), body).await);
+    assert_eq!(desk.folder(&folder).await["displayName"], "Plans");
+    let path = format!("folders/{folder}");
+    desk.play.direct(&at(&format!("{path}/rename")), json!({ "name": "Dreams" })).await;
+    desk.play.direct(&at(&format!("{path}/move")), json!({ "folder": "inbox" })).await;
+    let shown = desk.folder(&folder).await;
+    let inbox = desk.folder("inbox").await;
+    assert_eq!((&shown["displayName"], &shown["parentFolderId"]), (&json!("Dreams"), &inbox["id"]));
+    desk.play.direct(&at(&format!("{path}/delete")), json!({})).await;
+    assert_eq!(
+        desk.folder(&folder).await["parentFolderId"],
+        desk.folder("deleteditems").await["id"]
+    );
+    desk.play.direct(&at(&format!("{path}/permanent-delete")), json!({})).await;
+    assert_eq!(desk.get(&format!("/me/mailFolders/{folder}")).await.status, 404);
+    let wrong = format!("world/{}", at("folders/inbox/delete"));
+    assert_eq!(desk.play.control("POST", &wrong, &json!({})).await.status, 422);
+}
+
+#[tokio::test]
+async fn many_messages_arrive_at_once_and_are_the_same_with_each_seed() {
+    let desk = Desk::new().await;
+    let at = |what: &str| format!("microsoft/users/{ADELE}/{what}");
+    let clock = evergrant::SystemClock::default();
+    let began = evergrant::Clock::uptime(&clock);
+    let fill = json!({ "count": 20_000, "size": 2_048, "folder": "archive" });
+    desk.play.direct(&at("messages/fill"), fill.clone()).await;
+    let took = evergrant::Clock::uptime(&clock).saturating_sub(began);
+    assert!(took.as_secs() < 5, "{took:?} in a build that is not optimised");
+    let list = async |desk: &Desk| {
+        let path = "/me/mailFolders/archive/messages?$top=200";
+        desk.get(path).await.ok()["value"].as_array().unwrap().clone()
+    };
+    let newest = list(&desk).await;
+    let different = |member: &str| {
+        let all: std::collections::BTreeSet<_> =
+            newest.iter().map(|it| it[member].to_string()).collect();
+        all.len()
+    };
+    assert!(different("subject") > 5 && different("from") > 3 && different("isRead") == 2);
+    assert_eq!(different("internetMessageId"), 200);
+    let time = |it: &Value| it["receivedDateTime"].as_str().unwrap().parse().unwrap();
+    for pair in newest.windows(2) {
+        let (one, other): (jiff::Timestamp, jiff::Timestamp) = (time(&pair[0]), time(&pair[1]));
+        assert_eq!(one.as_second() - other.as_second(), 1);
+    }
+    let body = newest[0]["body"]["content"].as_str().unwrap().len();
+    assert!((2_048..2_300).contains(&body), "{body}");
+    let unread = newest.iter().filter(|it| it["isRead"] == false).count();
+    assert!((40..100).contains(&unread), "{unread}");
+
+    let again = Desk::new().await;
+    again.play.direct(&at("messages/fill"), fill).await;
+    let told = |all: &[Value]| {
+        all.iter().map(|it| (it["id"].clone(), it["subject"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&newest), told(&list(&again).await));
+    for wrong in [json!({}), json!({ "count": 1_000_000 }), json!({ "count": 1, "folder": "x" })] {
+        let path = format!("world/{}", at("messages/fill"));
+        assert_eq!(desk.play.control("POST", &path, &wrong).await.status, 422, "{wrong}");
+    }
+}

@@ -15,6 +15,8 @@ pub(in super::super) struct Denied {
     pub(super) retry_after: Option<u64>,
     /// A further member of the error.
     pub(super) extra: Option<(&'static str, String)>,
+    /// Where to begin again.
+    pub(super) location: Option<String>,
 }
 
 impl Denied {
@@ -26,7 +28,13 @@ impl Denied {
             claims: None,
             retry_after: None,
             extra: None,
+            location: None,
         }
+    }
+
+    /// With the address at which to begin again, if it is told.
+    pub(super) fn beginning(self, location: Option<String>) -> Self {
+        Self { location, ..self }
     }
 
     /// With a further member of the error.

@@ -3,6 +3,7 @@
 mod batch;
 mod calendar;
 mod call;
+mod delta;
 mod denied;
 pub(super) mod ids;
 mod limits;
@@ -11,6 +12,7 @@ mod meetings;
 mod odata;
 mod prefer;
 mod reply;
+mod subscriptions;
 mod users;
 
 use axum::body::{Body, Bytes};
@@ -23,11 +25,13 @@ use serde_json::{Value, json};
 pub(super) use self::calendar::{Agenda, PATHS as CALENDAR_PATHS};
 pub(super) use self::call::Call;
 use self::call::Caller;
+pub(super) use self::delta::{Deltas, PATHS as DELTA_PATHS, Refusal};
 pub(super) use self::denied::Denied;
 pub(super) use self::limits::{Limits, Rules};
 pub(super) use self::mail::upload;
 pub(super) use self::reply::Answer;
 pub(super) use self::reply::Reply;
+pub(super) use self::subscriptions::{Mailroom, PATHS as SUBSCRIPTION_PATHS};
 use super::MicrosoftAct;
 use super::mint::{GRAPH_ID, GRAPH_RESOURCE};
 use super::world::User;
@@ -81,7 +85,9 @@ pub(super) async fn call(
     head: Parts,
     body: Bytes,
 ) -> axum::response::Response {
-    act.call_graph(&Request::from_parts(head, body)).map(Body::from)
+    // Whoever is to be notified is asked before the call is carried out, which waits for nobody.
+    let request = act.reach(Request::from_parts(head, body)).await;
+    act.call_graph(&request).map(Body::from)
 }
 
 impl MicrosoftAct {
@@ -120,6 +126,7 @@ impl MicrosoftAct {
             ("POST", ["users", key, "revokesigninsessions"]) if self.is_caller(key, call) => {
                 self.revoke(call).map(Answer::ok)
             }
+            (_, ["subscriptions", rest @ ..]) => self.subscriptions_call(rest, call),
             (_, ["me", rest @ ..]) if is_outlook(rest) => {
                 self.outlook(&self.owner(&call.caller.oid, call)?, rest, call)
             }
@@ -152,9 +159,14 @@ impl MicrosoftAct {
     fn outlook(&self, owner: &Owner, rest: &[&str], call: &Call) -> Result<Answer, Denied> {
         let answer = match rest {
             rest if calendar::is_calendar(rest) => self.calendar(owner, rest, call),
-            ["messages" | "mailfolders" | "sendmail" | "mailboxsettings", ..] => {
-                self.mail(owner, rest, call)
-            }
+            [
+                "messages"
+                | "mailfolders"
+                | "sendmail"
+                | "mailboxsettings"
+                | "translateexchangeids",
+                ..,
+            ] => self.mail(owner, rest, call),
             [unknown, ..] => Err(Denied::segment(unknown)),
             [] => Err(Denied::segment("")),
         }?;
@@ -236,7 +248,14 @@ impl MicrosoftAct {
             let roles = listed.into_iter().flatten().filter_map(Value::as_str);
             let permissions = roles.map(str::to_owned).collect();
             let (oid, client_id) = (text("oid").to_owned(), text("appid").to_owned());
-            return Ok(Caller { oid, client_id, permissions, is_app: true });
+            return Ok(Caller {
+                oid,
+                client_id,
+                permissions,
+                is_app: true,
+                issued: time("iat"),
+                expires: time("exp"),
+            });
         }
         let user = world.user(text("oid")).filter(|user| user.enabled).ok_or_else(stale)?;
         let (epoch, met) = text("aio").split_once('.').unwrap_or_default();
@@ -253,6 +272,8 @@ impl MicrosoftAct {
             client_id: text("appid").to_owned(),
             permissions: text("scp").split(' ').map(str::to_owned).collect(),
             is_app: false,
+            issued: time("iat"),
+            expires: time("exp"),
         })
     }
 

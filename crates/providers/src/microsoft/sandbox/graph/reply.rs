@@ -29,6 +29,8 @@ pub(in super::super) struct Answer {
 enum Content {
     Nothing,
     Json(Value),
+    /// JSON that is written already.
+    Written(String),
     /// Something of another media type.
     Other(String, Vec<u8>),
 }
@@ -43,7 +45,12 @@ impl Answer {
         Self::new(StatusCode::OK, Content::Json(body))
     }
 
-    /// The body, if it is JSON.
+    /// 200 with JSON that is written already.
+    pub(super) fn written(body: String) -> Self {
+        Self::new(StatusCode::OK, Content::Written(body))
+    }
+
+    /// The body, if it is JSON that is not written yet.
     pub(in super::super) fn json(&self) -> Option<&Value> {
         match &self.content {
             Content::Json(body) => Some(body),
@@ -115,11 +122,8 @@ impl Reply {
                 set(&mut response, "content-length", "0");
             }
             Content::Nothing => {}
-            Content::Json(body) => {
-                set(&mut response, "content-type", JSON);
-                set(&mut response, "odata-version", "4.0");
-                *response.body_mut() = Bytes::from(body.to_string());
-            }
+            Content::Json(body) => put_json(&mut response, body.to_string()),
+            Content::Written(body) => put_json(&mut response, body),
             Content::Other(media_type, body) => {
                 set(&mut response, "content-type", &media_type);
                 *response.body_mut() = Bytes::from(body);
@@ -149,6 +153,9 @@ impl Reply {
         let mut response = self.give(Answer::new(denied.status, Content::Json(body)));
         if let Some(seconds) = denied.retry_after {
             set(&mut response, "retry-after", &seconds.to_string());
+        }
+        if let Some(location) = &denied.location {
+            set(&mut response, "location", location);
         }
         if denied.status == StatusCode::UNAUTHORIZED {
             let mut challenge = format!(
@@ -200,6 +207,12 @@ impl Reply {
         });
         set(response, "x-ms-ags-diagnostic", &server.to_string());
     }
+}
+
+fn put_json(response: &mut Response, body: String) {
+    set(response, "content-type", JSON);
+    set(response, "odata-version", "4.0");
+    *response.body_mut() = Bytes::from(body);
 }
 
 /// Sets a header; a client's id that cannot stand in one is left out.

@@ -166,7 +166,7 @@ impl Mailbox {
 
     /// A folder as clients see it.
     pub(in super::super) fn show_folder(&self, folder: &Folder) -> Value {
-        let unread = self.in_folder(folder.serial).filter(|message| !message.is_read()).count();
+        let (total, unread) = self.counts(folder.serial);
         // The roots hang together as in the real service: their parent is the one above the mailbox.
         let parent = folder.parent.unwrap_or_default();
         json!({
@@ -175,7 +175,7 @@ impl Mailbox {
             "parentFolderId": self.folder_id(parent),
             "childFolderCount": self.children(folder.serial).len(),
             "unreadItemCount": unread,
-            "totalItemCount": self.in_folder(folder.serial).count(),
+            "totalItemCount": total,
             "sizeInBytes": 0,
             "isHidden": folder.hidden,
         })

@@ -51,6 +51,13 @@ pub(in super::super) struct View {
     pub(in super::super) basic: bool,
 }
 
+impl View {
+    /// Whether it shows this member.
+    pub(in super::super) fn covers(self, name: &str) -> bool {
+        !self.basic || !["body", "uniqueBody", "bodyPreview"].contains(&name)
+    }
+}
+
 impl Message {
     /// The id, in one of its two forms.
     pub(in super::super) fn id(&self, immutable: bool) -> String {
@@ -71,7 +78,7 @@ impl Message {
                 Some(seeded) => seed::write(self.mailbox, seeded, self.received, self.is_read),
                 None => json!({}),
             };
-            content["hasAttachments"] = json!(self.has_attachments());
+            content["hasAttachments"] = json!(has_attachments(&self.attachments));
             content["parentFolderId"] = json!(folder_id(self.mailbox, self.folder));
             content["changeKey"] = json!(change_key(self.mailbox, self.serial, self.changed));
             content
@@ -86,32 +93,50 @@ impl Message {
         self.content().get("isDraft").and_then(Value::as_bool).unwrap_or_default()
     }
 
-    /// Inline attachments do not count.
-    fn has_attachments(&self) -> bool {
-        let is_inline = |it: &Attachment| it.about.get("isInline") == Some(&Value::Bool(true));
-        self.attachments.iter().any(|attachment| !is_inline(attachment))
-    }
-
     /// The message as clients see it.
     pub(in super::super) fn show(&self, view: View) -> Value {
         let mut shown = self.content().clone();
         let id = self.id(view.immutable_ids);
-        let link: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
         shown["@odata.etag"] = json!(self.etag());
-        shown["webLink"] = json!(format!(
-            "https://outlook.office365.com/owa/?ItemID={link}&exvsurl=1&viewmodel=ReadMessageItem"
-        ));
+        shown["webLink"] = json!(web_link(&id));
         shown["id"] = json!(id);
-        let body = shown.get("body").cloned().unwrap_or_default();
-        let body = if view.text_body { as_text(&body) } else { as_html(&body) };
+        let body = self.body(view);
         shown["uniqueBody"] = body.clone();
         shown["body"] = body;
-        if let Some(shown) = shown.as_object_mut()
-            && view.basic
-        {
-            shown.retain(|name, _| !["body", "uniqueBody", "bodyPreview"].contains(&name.as_str()));
+        if let Some(shown) = shown.as_object_mut() {
+            shown.retain(|name, _| view.covers(name));
         }
         shown
+    }
+
+    /// The body, as it was asked for.
+    pub(in super::super) fn body(&self, view: View) -> Value {
+        let body = self.content().get("body").unwrap_or(&Value::Null);
+        if view.text_body { as_text(body) } else { as_html(body) }
+    }
+
+    /// Changes members and attachments, and puts right what follows from them.
+    fn rewrite(
+        &mut self,
+        change: u64,
+        now: Timestamp,
+        edit: impl FnOnce(&mut Map<String, Value>, &mut Vec<Attachment>),
+    ) {
+        self.content();
+        let Some(Value::Object(content)) = self.content.get_mut() else { return };
+        edit(content, &mut self.attachments);
+        let body = as_text(content.get("body").unwrap_or(&Value::Null));
+        let text = body.get("content").and_then(Value::as_str).unwrap_or_default();
+        let key = change_key(self.mailbox, self.serial, change);
+        content.insert("bodyPreview".to_owned(), json!(preview(text)));
+        content.insert("lastModifiedDateTime".to_owned(), json!(seconds(now)));
+        content.insert("changeKey".to_owned(), json!(key));
+        let folder = folder_id(self.mailbox, self.folder);
+        content.insert("parentFolderId".to_owned(), json!(folder));
+        let has = has_attachments(&self.attachments);
+        content.insert("hasAttachments".to_owned(), json!(has));
+        self.changed = change;
+        self.is_read = content.get("isRead").and_then(Value::as_bool).unwrap_or_default();
     }
 
     /// An attachment, if this is its id.
@@ -141,11 +166,6 @@ impl Message {
 }
 
 impl Mailbox {
-    /// The messages of a folder.
-    pub(in super::super) fn in_folder(&self, folder: u64) -> impl Iterator<Item = &Message> {
-        self.messages.values().filter(move |message| message.folder == folder)
-    }
-
     /// Adds a message of the seed, which is written down later.
     pub(super) fn add_seeded(
         &mut self,
@@ -169,7 +189,7 @@ impl Mailbox {
             seeded: Some(seeded),
             attachments,
         };
-        self.messages.insert(serial, message);
+        self.insert(message);
     }
 
     /// Adds a message whose members are all there, but for those that follow from others.
@@ -194,14 +214,13 @@ impl Mailbox {
             seeded: None,
             attachments,
         };
-        self.messages.insert(serial, message);
+        self.insert(message);
         self.edit(serial, now, |_, _| {});
         self.touch_folder(Some(folder));
         serial
     }
 
-    /// Changes a message: `edit` may do what it likes to its members and attachments, and what
-    /// follows from them is put right.
+    /// Changes a message; what follows from its members and attachments is put right.
     pub(in super::super) fn edit(
         &mut self,
         serial: u64,
@@ -209,38 +228,18 @@ impl Mailbox {
         edit: impl FnOnce(&mut Map<String, Value>, &mut Vec<Attachment>),
     ) {
         let change = self.changed();
-        let Some(message) = self.messages.get_mut(&serial) else {
-            return;
-        };
-        message.content();
-        let Some(Value::Object(content)) = message.content.get_mut() else {
-            return;
-        };
-        edit(content, &mut message.attachments);
-        let was_read = message.is_read;
-        message.changed = change;
-        message.is_read = content.get("isRead").and_then(Value::as_bool).unwrap_or_default();
-        let body = as_text(content.get("body").unwrap_or(&Value::Null));
-        let text = body.get("content").and_then(Value::as_str).unwrap_or_default();
-        content.insert("bodyPreview".to_owned(), json!(preview(text)));
-        content.insert("lastModifiedDateTime".to_owned(), json!(seconds(now)));
-        let key = change_key(message.mailbox, serial, change);
-        content.insert("changeKey".to_owned(), json!(key));
-        content.insert("parentFolderId".to_owned(), json!(folder_id(self.number, message.folder)));
-        let (is_read, folder, has) = (message.is_read, message.folder, message.has_attachments());
-        if let Some(Value::Object(content)) = message.content.get_mut() {
-            content.insert("hasAttachments".to_owned(), json!(has));
-        }
-        if was_read != is_read {
-            self.touch_folder(Some(folder));
-        }
+        let counts = self.relist(serial, |message| {
+            let was_read = message.is_read;
+            message.rewrite(change, now, edit);
+            (was_read != message.is_read).then_some(message.folder)
+        });
+        // The folder says how much in it is unread.
+        self.touch_folder(counts.flatten());
     }
 
     /// Gives a message the time at which it was sent.
     pub(in super::super) fn stamp(&mut self, serial: u64, now: Timestamp) {
-        if let Some(message) = self.messages.get_mut(&serial) {
-            message.received = now;
-        }
+        self.relist(serial, |message| message.received = now);
     }
 
     /// Moves a message; its default id becomes another one.
@@ -251,13 +250,14 @@ impl Mailbox {
             return;
         };
         self.bury(Class::Message, serial, place, before, true);
-        if let Some(message) = self.messages.get_mut(&serial) {
+        let born = self.change + 1;
+        self.relist(serial, |message| {
             // Written down before it moves, since what is written says where it is.
             message.content();
             message.folder = target;
             message.place += 1;
-            message.born = self.change + 1;
-        }
+            message.born = born;
+        });
         self.edit(serial, now, |_, _| {});
         self.touch_folder(Some(before));
         self.touch_folder(Some(target));
@@ -274,17 +274,27 @@ impl Mailbox {
         let content = message.content().as_object()?.clone();
         let (attachments, received) = (message.attachments.clone(), message.received);
         let copy = self.add_message(target, content, attachments, now);
-        if let Some(copy) = self.messages.get_mut(&copy) {
-            copy.received = received;
-        }
+        self.relist(copy, |copy| copy.received = received);
         Some(copy)
     }
 
     /// Removes a message for good.
     pub(in super::super) fn remove_message(&mut self, serial: u64) {
-        if let Some(message) = self.messages.remove(&serial) {
+        if let Some(message) = self.extract(serial) {
             self.bury(Class::Message, serial, message.place, message.folder, false);
             self.touch_folder(Some(message.folder));
         }
     }
+}
+
+/// Inline attachments do not count.
+fn has_attachments(all: &[Attachment]) -> bool {
+    let is_inline = |it: &Attachment| it.about.get("isInline") == Some(&Value::Bool(true));
+    all.iter().any(|attachment| !is_inline(attachment))
+}
+
+/// Where a person reads the message with this id in a browser.
+pub(in super::super) fn web_link(id: &str) -> String {
+    let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    format!("https://outlook.office365.com/owa/?ItemID={id}&exvsurl=1&viewmodel=ReadMessageItem")
 }

@@ -4,6 +4,8 @@
 //! ceases to be leaves a tombstone with a number of its own. From both, everything that happened
 //! since a number can be told.
 
+mod contents;
+mod fill;
 mod folder;
 mod message;
 mod mime;
@@ -16,8 +18,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use self::contents::Contents;
+pub(super) use self::contents::Entry;
 pub(super) use self::folder::Folder;
-pub(super) use self::message::{Attachment, Message, View};
+pub(super) use self::message::{Attachment, Message, View, web_link};
 pub(super) use self::mime::{
     parse as parse_mime, write as write_mime, write_item as write_item_mime,
 };
@@ -46,6 +50,8 @@ pub(super) struct Mailbox {
     pub(super) name: &'static str,
     pub(super) folders: BTreeMap<u64, Folder>,
     pub(super) messages: BTreeMap<u64, Message>,
+    /// By folder.
+    contents: BTreeMap<u64, Contents>,
     pub(super) settings: Map<String, Value>,
     /// What is no longer where it was, oldest first.
     pub(super) gone: Vec<Gone>,
@@ -96,6 +102,7 @@ impl Mailbox {
             name,
             folders: BTreeMap::new(),
             messages: BTreeMap::new(),
+            contents: BTreeMap::new(),
             settings: Map::new(),
             gone: Vec::new(),
             change: 0,
@@ -141,7 +148,7 @@ impl Mailbox {
             let is_new = folder.born > since;
             json!({ "change": folder.changed, "id": self.folder_id(folder.serial), "new": is_new })
         });
-        let gone = self.gone.iter().filter(|gone| gone.change > since).map(|gone| {
+        let gone = self.gone_since(since).map(|gone| {
             let id = Id {
                 class: gone.class,
                 mailbox: self.number,
@@ -163,6 +170,12 @@ impl Mailbox {
         })
     }
 
+    /// What left its place after a change, in that order.
+    pub(super) fn gone_since(&self, since: u64) -> impl Iterator<Item = &Gone> {
+        let first = self.gone.partition_point(|gone| gone.change <= since);
+        self.gone.iter().skip(first)
+    }
+
     /// Leaves a tombstone; returns the number of the change.
     pub(super) fn bury(
         &mut self,
@@ -173,7 +186,9 @@ impl Mailbox {
         moved: bool,
     ) -> u64 {
         let change = self.changed();
-        self.gone.push(Gone { change, class, serial, place, folder, moved });
+        let gone = Gone { change, class, serial, place, folder, moved };
+        self.note_gone(&gone);
+        self.gone.push(gone);
         change
     }
 }

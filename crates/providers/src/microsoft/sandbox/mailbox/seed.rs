@@ -17,6 +17,8 @@ use super::{Attachment, Mailbox, preview};
 const SIZES: &[(&str, u64)] = &[("adele@contoso.example", 3_000), ("alex@contoso.example", 40)];
 /// Between two messages, about.
 const GAP: Duration = Duration::from_mins(37);
+/// No body is cut to less.
+const LEAST: usize = 200;
 /// A transparent point.
 const PIXEL: &str = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
 /// The newest messages of a big mailbox that are something special.
@@ -62,8 +64,19 @@ pub(super) struct Seeded {
     /// Counts from the newest, from 0.
     age: u64,
     kind: Kind,
+    /// How many bytes its body has at least.
+    size: usize,
     /// Whose mailbox it is in.
     me: (&'static str, &'static str),
+}
+
+impl Seeded {
+    /// A message of many: `age` tells it from the others, its body has `size` bytes.
+    pub(super) fn filler(mailbox: &Mailbox, seed: u64, age: u64, size: usize) -> (Self, bool) {
+        let me = (mailbox.name, mailbox.address);
+        let is_read = !roll(seed, age).is_multiple_of(3);
+        (Self { seed, age, kind: Kind::Received, size, me }, is_read)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,14 +116,14 @@ pub(super) fn fill(mailbox: &mut Mailbox, seed: u64, began: Timestamp) {
         let is_read = kind == Kind::Sent || (age > 20 && !dice.is_multiple_of(7));
         let attachments = attachments(age, dice, received);
         let me = (mailbox.name, mailbox.address);
-        let seeded = Seeded { seed, age, kind, me };
+        let seeded = Seeded { seed, age, kind, size: 0, me };
         mailbox.add_seeded(folder, seeded, received, is_read, attachments);
     }
 }
 
 /// Writes a message down.
 pub(super) fn write(mailbox: u32, seeded: Seeded, received: Timestamp, is_read: bool) -> Value {
-    let Seeded { seed, age, kind, me } = seeded;
+    let Seeded { seed, age, kind, size, me } = seeded;
     // Three messages in a row are one conversation.
     let thread = age / 3;
     let talk = roll(seed ^ u64::from(mailbox), thread);
@@ -122,7 +135,15 @@ pub(super) fn write(mailbox: u32, seeded: Seeded, received: Timestamp, is_read: 
     let subject = if age % 3 == 2 { topic.to_owned() } else { format!("RE: {topic}") };
     let start = usize::try_from(dice % 8).unwrap_or_default();
     let sentences: Vec<_> = SENTENCES.iter().cycle().skip(start).take(3).copied().collect();
-    let text = format!("{} (No. {age})", sentences.join(" "));
+    let mut text = format!("{} (No. {age})", sentences.join(" "));
+    for sentence in SENTENCES.iter().cycle().skip(start) {
+        if text.len() >= size {
+            break;
+        }
+        text.push(' ');
+        text.push_str(sentence);
+    }
+    text.truncate(text.len().min(size.max(LEAST)));
     let conversation = conversation_id(mailbox, thread);
     let at = seconds(received);
     let sent = seconds(back(received, 2));

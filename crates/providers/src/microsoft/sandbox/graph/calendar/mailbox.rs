@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use super::history::Entry;
 use super::item::{Form, Item, Late};
 use super::key::{Key, NoKey, tag};
 use crate::microsoft::sandbox::world::User;
@@ -27,6 +28,8 @@ pub(in super::super) struct Mailbox {
     pub(in super::super) items: BTreeMap<u64, Item>,
     /// Grows with every change of an item or a calendar; delta queries count by it.
     pub(in super::super) change: u64,
+    /// The last change of everything, and what is no longer as it was.
+    pub(super) history: BTreeMap<u64, Entry>,
     /// What is gone, in the order it went.
     pub(in super::super) tombstones: Vec<Tombstone>,
     /// What the user has besides the mailbox.
@@ -115,6 +118,7 @@ impl Mailbox {
             shared: Vec::new(),
             items: BTreeMap::new(),
             change: 0,
+            history: BTreeMap::new(),
             tombstones: Vec::new(),
             licence: Licence { teams: true, dial_in: false, passcodes: true },
             late: LateLink::default(),
@@ -186,12 +190,14 @@ impl Mailbox {
 
     /// Puts an item in, new or in the place of the one with its number.
     pub(in super::super) fn put(&mut self, mut item: Item, now: Timestamp) {
+        self.remember(&item);
         self.change += 1;
         item.change = self.change;
         item.modified = now;
         for exception in item.exceptions.values_mut().filter(|one| one.modified == now) {
             exception.change = self.change;
         }
+        self.history.insert(self.change, Entry::Now(item.number));
         self.items.insert(item.number, item);
     }
 
@@ -213,6 +219,7 @@ impl Mailbox {
         let item = self.items.remove(&number)?;
         let id = self.id(&item, Form::Whole);
         self.bury(id, item.calendar);
+        self.remember_gone(&item);
         Some(item)
     }
 

@@ -9,7 +9,10 @@ mod agenda;
 mod calendars;
 mod change;
 mod create;
+mod delta;
 mod expand;
+mod fill;
+mod history;
 mod item;
 mod key;
 mod mailbox;
@@ -22,6 +25,7 @@ mod respond;
 mod schedule;
 mod seed;
 mod show;
+mod told;
 mod view;
 pub(super) mod when;
 pub(super) mod zones;
@@ -38,6 +42,7 @@ pub(super) use self::mailbox::Licence;
 use self::mailbox::Mailbox;
 pub(in crate::microsoft::sandbox) use self::plot::PATHS;
 use self::show::Look;
+pub(super) use self::view::EVENT;
 use self::zones::Zone;
 use super::Owner;
 use super::call::Call;
@@ -45,14 +50,14 @@ use super::reply::{Answer, Denied};
 use crate::microsoft::sandbox::MicrosoftAct;
 
 /// What only reads.
-const READ: &[&str] = &[
+pub(super) const READ: &[&str] = &[
     "Calendars.Read",
     "Calendars.ReadWrite",
     "Calendars.Read.Shared",
     "Calendars.ReadWrite.Shared",
 ];
 /// What reads everything but bodies and attachments.
-const BASIC: &[&str] = &["Calendars.ReadBasic", "Calendars.ReadBasic.All"];
+pub(super) const BASIC: &[&str] = &["Calendars.ReadBasic", "Calendars.ReadBasic.All"];
 const WRITE: &[&str] = &["Calendars.ReadWrite", "Calendars.ReadWrite.Shared"];
 const READ_SHARED: &[&str] = &["Calendars.Read.Shared", "Calendars.ReadWrite.Shared"];
 const WRITE_SHARED: &[&str] = &["Calendars.ReadWrite.Shared"];
@@ -167,6 +172,8 @@ impl Desk<'_> {
             ["calendars", id, rest @ ..] | ["calendargroups", _, "calendars", id, rest @ ..] => {
                 self.events(&self.place(Some(id))?, rest)
             }
+            // Without a calendar it is the default one (contract, 4.6).
+            ["calendarview", "delta"] => self.events(&self.place(None)?, rest),
             _ => self.events(&self.whole(), rest),
         }
     }
@@ -178,6 +185,7 @@ impl Desk<'_> {
             ("GET", ["events"]) => self.list(place),
             ("POST", ["events"]) => self.writable(place).and_then(|()| self.create(place)),
             ("GET", ["calendarview"]) => self.view(place),
+            ("GET", ["calendarview", "delta"]) => self.delta(place),
             ("GET", ["events" | "calendarview", id]) => self.show_one(place, id),
             ("PATCH", ["events" | "calendarview", id]) => {
                 self.writable(place).and_then(|()| self.update(place, id))

@@ -14,6 +14,7 @@ use crate::microsoft::sandbox::graph::reply::Denied;
 /// What can be changed, for the page that lists it.
 pub(in crate::microsoft::sandbox) const PATHS: &[&str] = &[
     "users/{upn}/events {event}",
+    "users/{upn}/events/fill {\"count\":number}",
     "users/{upn}/events/{id}/change {event}",
     "users/{upn}/events/{id}/delete",
     "users/{upn}/share-calendar {\"with\":upn,\"can_edit\"?:bool}",
@@ -23,6 +24,15 @@ pub(in crate::microsoft::sandbox) const PATHS: &[&str] = &[
     "users/{upn}/meeting-passcodes {\"required\":bool}",
     "users/{upn}/late-join-link {\"reads\"?:number,\"seconds\"?:number}",
 ];
+
+/// The most events that are put at once.
+const MOST: u32 = 50_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Count {
+    count: u32,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +98,7 @@ impl MicrosoftAct {
     ) -> Option<Result<Value, Problem>> {
         let outcome = match change {
             ["events"] => self.plot_event(user, body),
+            ["events", "fill"] => self.plot_many(user, body),
             // An id may have a slash in it.
             ["events", id @ .., "change"] => self.plot_change(user, &id.join("/"), body),
             ["events", id @ .., "delete"] => self.plot_deletion(user, &id.join("/")),
@@ -160,6 +171,18 @@ impl MicrosoftAct {
         }
         let item = mailbox.items.get(&number);
         Ok(json!({ "id": item.map(|item| mailbox.id(item, Form::Whole)) }))
+    }
+
+    fn plot_many(&self, user: &str, body: &Value) -> Result<Value, Problem> {
+        let Count { count } = read(body)?;
+        if count > MOST {
+            return Err(Problem::unusable(format!("`count` is at most {MOST}")));
+        }
+        let now = self.backstage().now();
+        let mut agenda = self.agenda();
+        agenda.mailbox(user).ok_or_else(|| no_user(user))?;
+        agenda.fill_up(user, count, now).map_err(|denied| unusable(&denied))?;
+        Ok(json!({ "put": count }))
     }
 
     fn plot_change(&self, user: &str, id: &str, event: &Value) -> Result<Value, Problem> {

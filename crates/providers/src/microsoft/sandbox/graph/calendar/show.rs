@@ -50,9 +50,7 @@ impl Mailbox {
         let master = (!is_series).then(|| self.id(item, Form::Whole));
         let recurrence = item.recurrence.as_ref().filter(|_| is_series);
         let span = &content.span;
-        let shown = |moment: &super::when::Moment| {
-            if span.is_all_day { moment.show_floating(&look.zone) } else { moment.show(&look.zone) }
-        };
+        let (start, end) = span.shown(&look.zone);
         let rest = json!({
             "@odata.etag": format!("W/\"{change_key}\""),
             "id": id,
@@ -71,8 +69,8 @@ impl Mailbox {
             "seriesMasterId": master,
             "type": kind,
             "webLink": web_link(&id),
-            "start": shown(&span.start),
-            "end": shown(&span.end),
+            "start": start,
+            "end": end,
             "recurrence": recurrence.map(super::recurrence::Recurrence::show),
             "organizer": { "emailAddress": item.organizer },
             "isOnlineMeeting": item.online.is_some(),

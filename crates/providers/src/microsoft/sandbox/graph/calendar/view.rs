@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::odata::{Kind, list};
+use super::super::odata::{Kind, Options, list};
 use super::super::reply::{Answer, Denied};
 use super::item::{Form, Item};
 use super::mailbox::Mailbox;
@@ -15,7 +15,7 @@ const LONGEST: i64 = 1825;
 const UNSELECTABLE: &[&str] = &["createdDateTime", "lastModifiedDateTime"];
 
 /// Events, as queries know them.
-pub(super) static EVENT: Kind = Kind {
+pub(in super::super) static EVENT: Kind = Kind {
     name: "microsoft.graph.event",
     usual: &[
         "createdDateTime",
@@ -153,31 +153,8 @@ impl Desk<'_> {
         list(self.call, &EVENT, set, &shown)
     }
 
-    /// The window of the query. Offsets in it are honoured; without one it is UTC.
     fn window(&self) -> Result<(Timestamp, Timestamp), Denied> {
-        let needed = "This request requires a time window specified by the query string parameters StartDateTime \
-                      and EndDateTime.";
-        let bound = |name: &str| {
-            let text = self.call.options.get(name).filter(|text| !text.is_empty());
-            let text = text.ok_or_else(|| Denied::bad("ErrorInvalidParameter", needed))?;
-            instant(text).ok_or_else(|| {
-                Denied::bad(
-                    "ErrorInvalidParameter",
-                    format!("The value '{text}' of parameter '{name}' is invalid."),
-                )
-            })
-        };
-        let (from, to) = (bound("startDateTime")?, bound("endDateTime")?);
-        if to < from {
-            let message = "The EndDateTime must be later than the StartDateTime.";
-            return Err(Denied::bad("ErrorInvalidParameter", message));
-        }
-        if to.duration_since(from) > SignedDuration::from_hours(LONGEST * 24) {
-            let message =
-                format!("The requested date range is too long: the most is {LONGEST} days.");
-            return Err(Denied::bad("ErrorInvalidRequest", message));
-        }
-        Ok((from, to))
+        window(&self.call.options)
     }
 
     fn refuse_search(&self) -> Result<(), Denied> {
@@ -191,4 +168,30 @@ impl Desk<'_> {
 
 fn is_in(item: &Item, place: &Place) -> bool {
     place.calendar.is_none_or(|calendar| calendar == item.calendar)
+}
+
+/// The window of the query. Offsets in it are honoured; without one it is UTC.
+pub(super) fn window(options: &Options) -> Result<(Timestamp, Timestamp), Denied> {
+    let needed = "This request requires a time window specified by the query string parameters StartDateTime \
+                  and EndDateTime.";
+    let bound = |name: &str| {
+        let text = options.get(name).filter(|text| !text.is_empty());
+        let text = text.ok_or_else(|| Denied::bad("ErrorInvalidParameter", needed))?;
+        instant(text).ok_or_else(|| {
+            Denied::bad(
+                "ErrorInvalidParameter",
+                format!("The value '{text}' of parameter '{name}' is invalid."),
+            )
+        })
+    };
+    let (from, to) = (bound("startDateTime")?, bound("endDateTime")?);
+    if to < from {
+        let message = "The EndDateTime must be later than the StartDateTime.";
+        return Err(Denied::bad("ErrorInvalidParameter", message));
+    }
+    if to.duration_since(from) > SignedDuration::from_hours(LONGEST * 24) {
+        let message = format!("The requested date range is too long: the most is {LONGEST} days.");
+        return Err(Denied::bad("ErrorInvalidRequest", message));
+    }
+    Ok((from, to))
 }

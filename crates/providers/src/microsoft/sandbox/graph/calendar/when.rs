@@ -81,6 +81,14 @@ pub(in super::super) struct Span {
 }
 
 impl Span {
+    /// Start and end in `zone`; whole days begin at midnight in every zone.
+    pub(in super::super) fn shown(&self, zone: &Zone) -> (Value, Value) {
+        let show = |moment: &Moment| {
+            if self.is_all_day { moment.show_floating(zone) } else { moment.show(zone) }
+        };
+        (show(&self.start), show(&self.end))
+    }
+
     /// The span on another day: both ends keep their time on the wall.
     pub(in super::super) fn on(&self, date: Date) -> Self {
         let days = date.duration_since(self.start.wall.date());

@@ -17,6 +17,7 @@ impl Mail<'_> {
             ("GET", []) => self.list_folders(None),
             ("POST", []) => self.create_folder(ROOT),
             ("GET", ["$count"]) => self.count_folders(ROOT),
+            ("GET", ["delta"]) => self.folders_delta(),
             ("GET", [id]) => self.folder(id),
             ("PATCH", [id]) => self.rename_folder(id),
             ("DELETE", [id]) => self.delete_folder(id, false),
@@ -27,9 +28,12 @@ impl Mail<'_> {
             ("POST", [id, "childfolders"]) => self.create_folder(id),
             ("GET", [id, "childfolders", "$count"]) => self.count_folders(id),
             ("GET", [id, "messages"]) => self.list_messages(Some(id)),
+            ("GET", [id, "messages", "delta"]) => self.messages_delta(id),
             ("POST", [id, "messages"]) => self.create_draft(id),
             ("GET", [id, "messages", "$count"]) => self.count_messages(Some(id)),
-            (_, [] | [_] | [_, "childfolders" | "messages"]) => Err(Denied::method()),
+            (_, [] | [_] | [_, "childfolders" | "messages"] | [_, "messages", "delta"]) => {
+                Err(Denied::method())
+            }
             (_, [.., unknown]) => Err(Denied::segment(unknown)),
         }
     }

@@ -2,12 +2,14 @@
 
 mod attachments;
 mod compose;
+mod delta;
 mod folders;
 mod messages;
 mod reply;
 mod search;
 mod send;
 mod settings;
+mod translate;
 mod upload;
 
 use axum::http::StatusCode;
@@ -22,18 +24,19 @@ use super::odata::Kind;
 use super::reply::{Answer, Denied};
 use crate::microsoft::sandbox::MicrosoftAct;
 use crate::microsoft::sandbox::mailbox::{Mailbox, View};
+use crate::microsoft::sandbox::world::User;
 
 /// What reads messages without their bodies (contract, 9).
-const READ_BASIC: &[&str] =
+pub(super) const READ_BASIC: &[&str] =
     &["Mail.ReadBasic", "Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"];
 /// What reads all of a message.
-const READ: &[&str] = &["Mail.Read", "Mail.ReadWrite"];
+pub(super) const READ: &[&str] = &["Mail.Read", "Mail.ReadWrite"];
 /// What changes messages and folders.
 const WRITE: &[&str] = &["Mail.ReadWrite"];
 /// What sends.
 const SEND: &[&str] = &["Mail.Send"];
 
-static MESSAGE: Kind = Kind {
+pub(super) static MESSAGE: Kind = Kind {
     name: "microsoft.graph.message",
     usual: &[
         "createdDateTime",
@@ -128,6 +131,28 @@ impl MicrosoftAct {
 }
 
 impl MicrosoftAct {
+    /// The folder that an id or a well-known name stands for in a user's mailbox.
+    pub(in super::super) fn folder_named(&self, user: &User, name: &str) -> Result<u64, Denied> {
+        Mail::find_folder(self.mailboxes().of(user), name)
+    }
+
+    /// Changes any member of a message, draft or not, as somebody can who is no client of Graph.
+    pub(in super::super) fn change_any_message(
+        &self,
+        owner: &Owner,
+        call: &Call,
+        id: &str,
+    ) -> Result<Value, Denied> {
+        let mail = Mail { act: self, owner, call, now: self.backstage().now() };
+        let changes = call.object()?;
+        mail.mailbox(|mailbox| {
+            let serial = Mail::find(mailbox, id)?;
+            let changes = mail.read_changes(changes, true)?;
+            mailbox.edit(serial, mail.now, |content, _| content.extend(changes));
+            Ok(messages::get(mailbox, serial)?.show(mail.view()))
+        })
+    }
+
     /// Puts a message into a folder, as `finish` makes it; the answer is the message.
     pub(in super::super) fn put_message(
         &self,
@@ -156,6 +181,7 @@ impl Mail<'_> {
     fn dispatch(&self, rest: &[&str]) -> Result<Answer, Denied> {
         match (self.call.method.as_str(), rest) {
             ("POST", ["sendmail"]) => self.send_mail(),
+            ("POST", ["translateexchangeids"]) => self.translate_ids(),
             ("GET", ["mailboxsettings"]) => self.settings(),
             ("PATCH", ["mailboxsettings"]) => self.change_settings(),
             ("GET", ["mailboxsettings", name]) => self.setting(name),
@@ -174,7 +200,7 @@ impl Mail<'_> {
             (_, ["mailfolders", tail @ ..]) => self.folders(tail),
             (_, ["messages", id, "attachments", tail @ ..]) => self.attachments(id, tail),
             (_, ["messages", tail @ ..]) => self.messages(tail),
-            (_, ["sendmail" | "mailboxsettings"]) => Err(Denied::method()),
+            (_, ["sendmail" | "mailboxsettings" | "translateexchangeids"]) => Err(Denied::method()),
             (_, [.., unknown]) => Err(Denied::segment(unknown)),
             (_, []) => Err(Denied::segment("")),
         }

@@ -68,6 +68,18 @@ impl Options {
         query.append_pair(&format!("${name}"), value).finish()
     }
 
+    /// The names of all options, in lower case and without their dollar signs.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(key, _)| bare(key).to_ascii_lowercase())
+    }
+
+    /// The options but for these.
+    pub(super) fn without(&self, names: &[&str]) -> String {
+        let is_one = |key: &str| names.iter().any(|name| bare(key).eq_ignore_ascii_case(name));
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.0.iter().filter(|(key, _)| !is_one(key))).finish()
+    }
+
     /// The options as `kind` understands them.
     pub(super) fn query(&self, kind: &'static Kind) -> Result<Query, Denied> {
         let names = |option: &str| {
@@ -164,15 +176,19 @@ impl Query {
         let Value::Object(entity) = entity else {
             return entity;
         };
-        let wanted = |name: &str| match &self.select {
+        Value::Object(entity.into_iter().filter(|(name, _)| self.wants(kind, name)).collect())
+    }
+
+    /// Whether a member was asked for.
+    pub(super) fn wants(&self, kind: &Kind, name: &str) -> bool {
+        match &self.select {
             _ if name.contains('@') || name == "id" => true,
             Some(select) => select.contains(&name) || self.expand.contains(&name),
             None => {
                 let only_expanded = kind.expandable.contains(&name) && !self.expand.contains(&name);
                 !kind.on_request.contains(&name) && !only_expanded
             }
-        };
-        Value::Object(entity.into_iter().filter(|(name, _)| wanted(name)).collect())
+        }
     }
 
     /// The selection as a context repeats it.
