@@ -91,7 +91,9 @@ async fn every_example_of_changes_of_events_is_played() {
             covers(item, found.unwrap_or_else(|| panic!("{name}: {item}")));
         }
     };
-    let december = |day: u8| at("x", &format!("2026-12-{day:02}T08:00:00"), &format!("2026-12-{day:02}T09:00:00"), "UTC");
+    let december = |day: u8| {
+        at("x", &format!("2026-12-{day:02}T08:00:00"), &format!("2026-12-{day:02}T09:00:00"), "UTC")
+    };
     let mut made = Vec::new();
     for day in [9, 10, 12] {
         made.push(adele.create(december(day)).await["id"].as_str().unwrap().to_owned());
@@ -114,7 +116,8 @@ async fn every_example_of_changes_of_events_is_played() {
     adele.delete(&format!("events/{}", escape(&made[0]))).await;
     adele.create(december(25)).await;
     like("nextround.response", &ask(&mirror.link.clone()).await);
-    let mut lunch = at("Lunch", "2026-10-05T12:00:00", "2026-10-05T14:00:00", "Pacific Standard Time");
+    let mut lunch =
+        at("Lunch", "2026-10-05T12:00:00", "2026-10-05T14:00:00", "Pacific Standard Time");
     lunch["recurrence"] = json!({
         "pattern": { "type": "weekly", "interval": 1, "daysOfWeek": ["monday"] },
         "range": { "type": "endDate", "startDate": "2026-10-05", "endDate": "2026-12-31" },
@@ -194,7 +197,11 @@ async fn a_series_is_told_whole_with_slim_occurrences_and_full_exceptions() {
     assert_eq!(adele.patch(&path, later).await.status, 200);
     round(&adele, &mut mirror, 2).await;
     let now = of(&mirror, "occurrence");
-    assert_eq!((now.len(), of(&mirror, "exception").len()), (4, 0), "another time drops exceptions");
+    assert_eq!(
+        (now.len(), of(&mirror, "exception").len()),
+        (4, 0),
+        "another time drops exceptions"
+    );
     assert!(now.iter().all(|day| super::start(day).contains("T15:00")));
     adele.delete(&path).await;
     round(&adele, &mut mirror, 2).await;

@@ -114,8 +114,12 @@ async fn the_next_round_tells_what_changed_and_no_more() {
     direct(&desk, "messages", json!({ "subject": "New", "folder": folder })).await;
     direct(&desk, "messages", json!({ "subject": "Not here" })).await;
     let page = desk.get(&mirror.link).await.ok();
-    let subjects: Vec<_> =
-        page["value"].as_array().unwrap().iter().map(|it| it["subject"].as_str().unwrap()).collect();
+    let subjects: Vec<_> = page["value"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["subject"].as_str().unwrap())
+        .collect();
     assert_eq!(subjects, ["Another", "New"]);
     let again = desk.get(&mirror.link).await.ok();
     assert_eq!(again["value"], page["value"], "a replay after an old link is legal");

@@ -102,9 +102,7 @@ async fn disturb(desk: &Desk, folder: &str, dice: &mut Dice) {
     let here = any(folder, dice).await;
     let (what, body) = match (dice.roll(8), here) {
         (0 | 1, _) | (_, None) => ("messages".to_owned(), json!({ "folder": folder })),
-        (2, Some(id)) => {
-            (format!("messages/{id}/change"), json!({ "isRead": dice.roll(2) == 0 }))
-        }
+        (2, Some(id)) => (format!("messages/{id}/change"), json!({ "isRead": dice.roll(2) == 0 })),
         (3, Some(id)) => (format!("messages/{id}/change"), json!({ "subject": "x" })),
         (4, Some(id)) => (format!("messages/{id}/move"), json!({ "folder": "drafts" })),
         (5, Some(id)) => (format!("messages/{id}/delete"), json!({})),
@@ -167,9 +165,7 @@ async fn a_scripted_reset_strikes_at_any_page() {
     let path = format!("/me/mailFolders/{folder}/messages/delta?$select=subject");
     let first = page(&desk, &path, 2).await;
     let link = first["@odata.nextLink"].as_str().unwrap();
-    let fault = |reset: Value| {
-        json!({ "where": "graph", "match": { "path": "*/messages/delta" }, "do": { "delta_reset": reset } })
-    };
+    let fault = |reset: Value| json!({ "where": "graph", "match": { "path": "*/messages/delta" }, "do": { "delta_reset": reset } });
     desk.play.fault(fault(json!({ "location": true, "code": "resyncRequired" }))).await;
     for _ in 0..2 {
         let struck = desk.get(link).await;
@@ -179,7 +175,8 @@ async fn a_scripted_reset_strikes_at_any_page() {
     assert_eq!(page(&desk, &path, 2).await["value"].as_array().unwrap().len(), 2);
     desk.play.fault(fault(json!(true))).await;
     assert_eq!(code(&desk.get(&path).await), refusal(410, "SyncStateNotFound"), "a first one, too");
-    for wrong in [json!(false), json!({ "status": 500 }), json!({ "code": "x" }), json!({ "a": 1 })] {
+    for wrong in [json!(false), json!({ "status": 500 }), json!({ "code": "x" }), json!({ "a": 1 })]
+    {
         let answer = desk.play.control("POST", "faults", &fault(wrong.clone())).await;
         assert_eq!(answer.status, 422, "{wrong}");
     }

@@ -10,27 +10,27 @@ use crate::play::{ALEX, Answer, Play, assert_like, assert_same_shape, fixture};
 
 /// Examples that other tests compare, by the file of the test.
 const ELSEWHERE: &[&str] = &[
-    "batch.malformed.response",      // batch
-    "error.400.inefficient_filter",  // queries
-    "error.400.invalid_recipients",  // sending
-    "error.400.malformed_json",      // writing
-    "error.400.property_validation", // writing
-    "error.400.search_with_orderby", // queries
-    "error.403.access_denied",       // limits
-    "error.403.send_as_denied",      // sending
-    "error.404.item_not_found",      // writing
-    "error.409.conflict",            // limits
-    "error.412.precondition",        // writing
-    "error.413.too_large",           // writing
-    "error.429",                     // limits
-    "error.504",                     // limits
-    "error.410.sync_state_not_found", // delta_ends
-    "mailfolders.delta.request",     // delta_folders
-    "mailfolders.delta.response",    // delta_folders
-    "messages.delta.initial.request", // delta
-    "messages.delta.last.response",  // delta
+    "batch.malformed.response",          // batch
+    "error.400.inefficient_filter",      // queries
+    "error.400.invalid_recipients",      // sending
+    "error.400.malformed_json",          // writing
+    "error.400.property_validation",     // writing
+    "error.400.search_with_orderby",     // queries
+    "error.403.access_denied",           // limits
+    "error.403.send_as_denied",          // sending
+    "error.404.item_not_found",          // writing
+    "error.409.conflict",                // limits
+    "error.412.precondition",            // writing
+    "error.413.too_large",               // writing
+    "error.429",                         // limits
+    "error.504",                         // limits
+    "error.410.sync_state_not_found",    // delta_ends
+    "mailfolders.delta.request",         // delta_folders
+    "mailfolders.delta.response",        // delta_folders
+    "messages.delta.initial.request",    // delta
+    "messages.delta.last.response",      // delta
     "messages.delta.nextround.response", // delta
-    "messages.delta.page1.response", // delta
+    "messages.delta.page1.response",     // delta
 ];
 /// A desk where the ids of the examples stand for something.
 struct Bench {

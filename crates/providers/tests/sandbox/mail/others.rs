@@ -109,7 +109,10 @@ async fn others_make_rename_move_and_delete_folders() {
     let inbox = desk.folder("inbox").await;
     assert_eq!((&shown["displayName"], &shown["parentFolderId"]), (&json!("Dreams"), &inbox["id"]));
     desk.play.direct(&at(&format!("{path}/delete")), json!({})).await;
-    assert_eq!(desk.folder(&folder).await["parentFolderId"], desk.folder("deleteditems").await["id"]);
+    assert_eq!(
+        desk.folder(&folder).await["parentFolderId"],
+        desk.folder("deleteditems").await["id"]
+    );
     desk.play.direct(&at(&format!("{path}/permanent-delete")), json!({})).await;
     assert_eq!(desk.get(&format!("/me/mailFolders/{folder}")).await.status, 404);
     let wrong = format!("world/{}", at("folders/inbox/delete"));

@@ -71,7 +71,8 @@ impl Copies {
             let is_gone =
                 |gone: &String| *gone == kept.item.id || kept.item.series.as_ref() == Some(gone);
             let is_no_occurrence = |(series, occurrences): &(String, Vec<String>)| {
-                kept.item.series.as_ref() == Some(series) && !occurrences.contains(&kept.item.id)
+                let belongs = kept.item.series.as_ref() == Some(series) || kept.item.id == *series;
+                belongs && !occurrences.contains(&kept.item.id)
             };
             kept.part == batch.part
                 && (batch.gone.iter().any(is_gone) || batch.series.iter().any(is_no_occurrence))
