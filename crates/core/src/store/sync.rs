@@ -120,7 +120,8 @@ pub struct Batch {
     pub items: Vec<Item>,
     /// What is not in the part, nor any occurrence of it but for those in `items`.
     pub gone: Vec<String>,
-    /// Series, and the occurrences that there are of each, beside those in `items`.
+    /// Series, and the occurrences that there are of each, beside those in `items`. An item that has the
+    /// series' own id belongs to it, too.
     pub series: Vec<(String, Vec<String>)>,
     /// How the part goes on.
     pub next: crate::feed::Next,

@@ -69,7 +69,9 @@ impl Copies {
             let its = |series: &String| kept.item.series.as_ref() == Some(series);
             let is_gone = batch.gone.iter().any(|gone| *gone == kept.item.id || its(gone));
             let mut lists = batch.series.iter();
-            let is_out = lists.any(|(series, all)| its(series) && !all.contains(&kept.item.id));
+            let is_out = lists.any(|(series, all)| {
+                (its(series) || kept.item.id == *series) && !all.contains(&kept.item.id)
+            });
             // Whoever hears that it is gone from elsewhere, too, hears that it was there meanwhile.
             if (is_gone || is_out) && (kept.part == batch.part || kept.missing.is_some()) {
                 kept.missing = Some(pass);
