@@ -1,6 +1,7 @@
 //! Calendars and online meetings, as a client of Graph sees them.
 
 mod delta;
+mod delta_storm;
 mod events;
 mod examples;
 mod invitations;

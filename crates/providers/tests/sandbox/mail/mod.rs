@@ -5,6 +5,7 @@ mod batch;
 mod delta;
 mod delta_ends;
 mod delta_folders;
+mod delta_options;
 mod examples;
 mod folders;
 mod limits;

@@ -98,7 +98,7 @@ impl Message {
         let mut shown = self.content().clone();
         let id = self.id(view.immutable_ids);
         shown["@odata.etag"] = json!(self.etag());
-        shown["webLink"] = json!(self.link(&id));
+        shown["webLink"] = json!(web_link(&id));
         shown["id"] = json!(id);
         let body = self.body(view);
         shown["uniqueBody"] = body.clone();
@@ -113,14 +113,6 @@ impl Message {
     pub(in super::super) fn body(&self, view: View) -> Value {
         let body = self.content().get("body").unwrap_or(&Value::Null);
         if view.text_body { as_text(body) } else { as_html(body) }
-    }
-
-    /// Where a person reads it in a browser.
-    pub(in super::super) fn link(&self, id: &str) -> String {
-        let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
-        format!(
-            "https://outlook.office365.com/owa/?ItemID={id}&exvsurl=1&viewmodel=ReadMessageItem"
-        )
     }
 
     /// Changes members and attachments, and puts right what follows from them.
@@ -228,8 +220,7 @@ impl Mailbox {
         serial
     }
 
-    /// Changes a message: `edit` may do what it likes to its members and attachments, and what
-    /// follows from them is put right.
+    /// Changes a message; what follows from its members and attachments is put right.
     pub(in super::super) fn edit(
         &mut self,
         serial: u64,
@@ -300,4 +291,10 @@ impl Mailbox {
 fn has_attachments(all: &[Attachment]) -> bool {
     let is_inline = |it: &Attachment| it.about.get("isInline") == Some(&Value::Bool(true));
     all.iter().any(|attachment| !is_inline(attachment))
+}
+
+/// Where a person reads the message with this id in a browser.
+pub(in super::super) fn web_link(id: &str) -> String {
+    let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    format!("https://outlook.office365.com/owa/?ItemID={id}&exvsurl=1&viewmodel=ReadMessageItem")
 }

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use self::contents::Contents;
 pub(super) use self::contents::Entry;
 pub(super) use self::folder::Folder;
-pub(super) use self::message::{Attachment, Message, View};
+pub(super) use self::message::{Attachment, Message, View, web_link};
 pub(super) use self::mime::{
     parse as parse_mime, write as write_mime, write_item as write_item_mime,
 };

@@ -184,7 +184,6 @@ impl Desk<'_> {
             ("POST", ["events"]) => self.writable(place).and_then(|()| self.create(place)),
             ("GET", ["calendarview"]) => self.view(place),
             ("GET", ["calendarview", "delta"]) => self.delta(place),
-            (_, ["calendarview", "delta"]) => Err(Denied::method()),
             ("GET", ["events" | "calendarview", id]) => self.show_one(place, id),
             ("PATCH", ["events" | "calendarview", id]) => {
                 self.writable(place).and_then(|()| self.update(place, id))

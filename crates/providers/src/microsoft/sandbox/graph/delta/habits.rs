@@ -73,7 +73,9 @@ fn shuffle(rows: Vec<Row>, dice: &mut Dice) -> Vec<Row> {
         let other = dice.roll() % (u64::try_from(last).unwrap_or_default() + 1);
         order.swap(last, usize::try_from(other).unwrap_or_default());
     }
-    by_id.values_mut().for_each(|rows| rows.reverse());
+    for rows in by_id.values_mut() {
+        rows.reverse();
+    }
     order.iter().filter_map(|id| by_id.get_mut(id)?.pop()).collect()
 }
 

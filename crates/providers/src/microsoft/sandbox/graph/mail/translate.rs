@@ -32,14 +32,16 @@ impl Mail<'_> {
         self.mailbox(|mailbox| {
             let translated = ids.iter().map(|given| {
                 let id = given.as_str().and_then(|text| read(text, source));
-                match id.and_then(|id| current(mailbox, id, target)) {
-                    Some(id) => json!({ "sourceId": given, "targetId": write(id, target) }),
-                    None => {
-                        let denied = Denied::not_found();
-                        let error = json!({ "code": denied.code, "message": denied.message });
-                        json!({ "sourceId": given, "targetId": null, "errorDetails": error })
-                    }
+                let id = id.and_then(|id| current(mailbox, id, target));
+                let mut result = json!({ "sourceId": given });
+                if let Some(id) = id {
+                    result["targetId"] = json!(write(id, target));
+                } else {
+                    let denied = Denied::not_found();
+                    result["errorDetails"] =
+                        json!({ "code": denied.code, "message": denied.message });
                 }
+                result
             });
             let context = self.call.context("Collection(microsoft.graph.convertIdResult)");
             let all: Vec<_> = translated.collect();
