@@ -253,7 +253,8 @@ async fn who_follows_the_changes_of_a_mailbox_has_what_the_lists_have() {
         follower.pass(&play, api, &scope, async || {}).await;
         let (has, mut listed) = (follower.has(), messages(&play, &adele).await);
         let visible = folders(&play, api).await;
-        listed.retain(|_, message| message.folder_id.as_ref().is_some_and(|it| visible.contains(it)));
+        listed
+            .retain(|_, message| message.folder_id.as_ref().is_some_and(|it| visible.contains(it)));
         assert!(!listed.is_empty());
         same(seed, &has, &listed);
         for (part, message) in follower.items.values() {
