@@ -32,6 +32,7 @@ pub(crate) struct TestApp {
     pub(crate) store: Store,
     pub(crate) news: Arc<News>,
     pub(crate) syncer: Syncer,
+    pub(crate) subscriptions: Subscriptions,
     pub(crate) alice: Caller,
     pub(crate) bob: Caller,
     pub(crate) anon: Caller,
@@ -107,12 +108,13 @@ impl TestApp {
             tenant: "default".to_owned(),
         });
         let copies = Arc::new(store.clone());
-        let subscriptions = Subscriptions::new(vault.clone(), copies.clone(), None);
-        let syncer = Syncer::new(vault.clone(), copies, SyncSettings::default());
+        let syncer = Syncer::new(vault.clone(), copies.clone(), SyncSettings::default());
+        let told_at = url("https://grants.example.com/api/notifications/");
+        let subscriptions = Subscriptions::new(vault.clone(), copies, Some(told_at));
         let app = App::new(Parts {
             vault,
             syncer: syncer.clone(),
-            subscriptions,
+            subscriptions: subscriptions.clone(),
             store: store.clone(),
             news: Arc::clone(&news),
             clock: shared,
@@ -130,6 +132,7 @@ impl TestApp {
             store,
             news,
             syncer,
+            subscriptions,
             alice: anon.clone(),
             bob: anon.clone(),
             service: anon.clone(),
@@ -201,6 +204,11 @@ impl TestApp {
     /// Hears what changed in other processes; what is in memory then counts as fresh for a second.
     pub(crate) async fn poll(&self) {
         self.news.poll().await.unwrap();
+    }
+
+    /// Has the providers asked for word of changes, from now on.
+    pub(crate) fn subscribe(&self) {
+        self.tasks.spawn_loop(self.subscriptions.clone().run());
     }
 
     /// Waits for work that outlives its request, such as a revocation.
