@@ -12,7 +12,7 @@ use evergrant::store::Way;
 use evergrant::vault::{Begin, Next, Parts, Proof};
 use evergrant::{SystemClock, SystemEntropy, Transport, UserId, Vault};
 use evergrant_providers::{Settings, all, microsoft, sandbox};
-use evergrant_sandbox::{Listen, Listening, Stage, StageConfig};
+use evergrant_sandbox::{Courier, Listen, Listening, Stage, StageConfig};
 use evergrant_store::Store;
 use url::Url;
 
@@ -36,6 +36,7 @@ async fn world() -> World {
         access_ttl: None,
         clock: clock.clone(),
         entropy: entropy.clone(),
+        courier: Courier::default(),
     });
     let http = Some("127.0.0.1:0".parse().unwrap());
     let listening = Listening::bind(stage.clone(), &Listen { http, ..Listen::default() }).unwrap();

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use evergrant::seal::Ring;
 use evergrant::{HttpLimits, HttpTransport, SystemClock, SystemEntropy, Transport, UserId};
 use evergrant_providers::sandbox;
-use evergrant_sandbox::{Listen, Listening, Stage, StageConfig};
+use evergrant_sandbox::{Courier, Listen, Listening, Stage, StageConfig};
 use evergrant_store::Store;
 
 const REFRESHED: &str = "Token refreshed successfully";
@@ -45,6 +45,7 @@ async fn world() -> World {
         access_ttl: Some(Duration::from_secs(4)),
         clock: clock.clone(),
         entropy: entropy.clone(),
+        courier: Courier::default(),
     });
     let http = Some("127.0.0.1:0".parse().unwrap());
     let listening = Listening::bind(stage.clone(), &Listen { http, ..Listen::default() }).unwrap();

@@ -75,7 +75,7 @@ def files(guide):
 class Folder:
     """Where a guide is followed: a folder, ports, an environment, and what runs there."""
 
-    def __init__(self, path, evergrant):
+    def __init__(self, path, evergrant, copies=False):
         self.path, self.groups = path, []
         self.ports = dict(zip(PORTS, free_ports(len(PORTS))))
         ours = ("EVERGRANT_", "MICROSOFT_", "IG_", "EVG_", "GRAPH_URL")
@@ -85,6 +85,9 @@ class Folder:
             if not name.startswith(ours) and "proxy" not in name.lower()
         }
         self.env |= {PORTS[port]: f"127.0.0.1:{free}" for port, free in self.ports.items()}
+        if not copies:
+            # Faults and ledgers are about the calls of the guide alone.
+            self.env["EVERGRANT_SYNC_ENABLED"] = "false"
         self.env["PATH"] = f"{Path(evergrant).resolve().parent}{os.pathsep}{self.env['PATH']}"
 
     def here(self, text):
@@ -123,12 +126,12 @@ class Folder:
 
 
 @contextmanager
-def folder(evergrant):
+def folder(evergrant, copies=False):
     """A folder in which this process stands, with its environment and its modules."""
     before = (os.getcwd(), dict(os.environ), set(sys.modules))
     with tempfile.TemporaryDirectory(prefix="evergrant-guide-", ignore_cleanup_errors=True) as path:
         path = Path(path)
-        place = Folder(path, evergrant)
+        place = Folder(path, evergrant, copies)
         os.chdir(path)
         sys.path.insert(0, str(path))
         sys.dont_write_bytecode = True
@@ -188,7 +191,7 @@ def main():
     names = sorted(guide.name for guide in GUIDES.glob("*.md"))
     check("there are guides", set(after) <= set(names), names)
     for name in chosen.guides or names:
-        with folder(chosen.evergrant) as place:
+        with folder(chosen.evergrant, copies=name == "sync.md") as place:
             known = follow(GUIDES / name, place)
             os.environ.update(place.env)
             if name in after:

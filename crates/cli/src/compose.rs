@@ -12,8 +12,8 @@ use evergrant::seal::{Ring, Seal};
 use evergrant::spool::DirSpool;
 use evergrant::store::GrantStore;
 use evergrant::{
-    Clock, Entropy, HttpLimits, HttpTransport, IntegrationId, Secret, SystemClock, SystemEntropy,
-    Tasks, Transport, UserId, Vault,
+    Clock, Entropy, HttpLimits, HttpTransport, IntegrationId, Secret, Syncer, SystemClock,
+    SystemEntropy, Tasks, Transport, UserId, Vault,
 };
 use evergrant_providers::Registrations;
 use evergrant_store::Store;
@@ -37,6 +37,7 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) news: Arc<News>,
     pub(crate) vault: Vault,
+    pub(crate) syncer: Syncer,
     pub(crate) tasks: Tasks,
 }
 
@@ -110,6 +111,7 @@ impl Parts {
         if let Err(error) = vault.recover_dead().await {
             tracing::error!(%error, "what dead processes left waits");
         }
+        let syncer = Syncer::new(vault.clone(), Arc::new(store.clone()), settings.sync.settings());
         Ok(Self {
             settings,
             clock,
@@ -120,6 +122,7 @@ impl Parts {
             store,
             news,
             vault,
+            syncer,
             tasks,
         })
     }

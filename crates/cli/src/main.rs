@@ -61,6 +61,8 @@ enum Command {
     Token(commands::token::Args),
     /// Make one call to the provider, with a valid token
     Call(commands::call::Args),
+    /// Copy a connected account's calendar and mailbox now
+    Sync(commands::sync::Args),
     /// Read and write a connected account's calendar
     Calendar(commands::calendar::Args),
     /// Read and write a connected account's mail
@@ -144,6 +146,7 @@ async fn perform(command: Command, settings: Settings, output: Output) -> anyhow
         Command::Doctor(args) => return commands::doctor::run(settings, output, args).await,
         Command::Call(args) => return commands::call::run(settings, args).await,
         Command::Ig(args) => return commands::ig::run(settings, output, args).await,
+        Command::Sync(args) => return commands::sync::run(settings, output, args).await,
         Command::Serve(args) => commands::serve::run(settings, output, args).await?,
         Command::Sandbox(args) => commands::sandbox::run(settings, output, args).await?,
         Command::Connect(args) => commands::connect::run(settings, output, args).await?,

@@ -5,6 +5,8 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use evergrant::feed::FeedKind;
+use evergrant::provider::{Actor, Failure};
 use evergrant::store::StoreError;
 use evergrant::{CallError, ConnectError, TokenError};
 use evergrant_server::problem::{Code, Problem};
@@ -42,6 +44,47 @@ pub(crate) struct UsageError(pub(crate) String);
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct OperatorError(pub(crate) String);
+
+/// A calendar or mailbox was not copied to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("the {feed} could not be copied: {}", failure.message)]
+pub(crate) struct FeedError {
+    pub(crate) feed: FeedKind,
+    pub(crate) failure: Failure,
+}
+
+impl FeedError {
+    fn exit(&self) -> Exit {
+        match self.failure.actor {
+            Actor::User | Actor::Administrator => Exit::Reconnect,
+            Actor::Operator => Exit::Operator,
+            Actor::Nobody => Exit::TryLater,
+        }
+    }
+
+    /// Of several the one that needs the most doing.
+    pub(crate) fn weight(&self) -> u8 {
+        match self.exit() {
+            Exit::Operator => 2,
+            Exit::Reconnect => 1,
+            _ => 0,
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        let (code, here) = match self.failure.actor {
+            Actor::User => (Code::ReconnectRequired, RECONNECT),
+            Actor::Administrator => (Code::ConsentRequired, CONSENT),
+            Actor::Operator => (Code::RegistrationMisconfigured, "`evergrant doctor` says more."),
+            Actor::Nobody => (
+                Code::ProviderUnavailable,
+                "Run the command again in a while; it goes on from where it got to.",
+            ),
+        };
+        let remedy = format!("{} {here}", self.failure.remedy).trim_start().to_owned();
+        Verdict { exit: self.exit(), code: code.name(), remedy: Some(remedy) }
+    }
+}
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -155,6 +198,9 @@ impl Verdict {
         }
         if error.is::<OperatorError>() {
             return of(Exit::Operator, "operator", None);
+        }
+        if let Some(error) = error.downcast_ref::<FeedError>() {
+            return error.verdict();
         }
         if let Some(error) = error.downcast_ref::<OpenError>() {
             // The text says what to do; only a server that is down comes back by itself.
@@ -335,8 +381,6 @@ pub(crate) fn log_to_stderr(log: &Log, run: Run, traces: &Traces) {
 
 #[cfg(test)]
 mod tests {
-    use evergrant::provider::{Actor, Failure};
-
     use super::*;
 
     /// The exit code and the words for a provider's refusal.

@@ -14,6 +14,7 @@
 //!   [`Vault::token`] hands out a valid token, [`Vault::disconnect`] ends it.
 //! - [`Gateway`] makes calls with those tokens.
 //! - [`Renewer`], [`news::News`] and [`Upkeep`] are the three loops that run beside them.
+//! - [`Syncer`] keeps copies of calendars and mailboxes, and [`Subscriptions`] has providers say when they change.
 //! - [`provider::Provider`] is the port a vendor implements, [`store::GrantStore`] the one a database
 //!   implements; [`Clock`], [`Entropy`] and [`Transport`] make time, randomness and HTTP parameters.
 //!
@@ -41,6 +42,7 @@ pub mod seal;
 mod secret;
 pub mod spool;
 pub mod store;
+pub mod subscriptions;
 mod syncer;
 mod tasks;
 #[cfg(feature = "testing")]
@@ -58,6 +60,7 @@ pub use integration::{Account, Integration, Status};
 pub use renewer::Renewer;
 pub use repeat::{Patience, Repeat, Repeated};
 pub use secret::Secret;
+pub use subscriptions::Subscriptions;
 pub use syncer::{SyncSettings, Syncer, feeds_of};
 pub use tasks::Tasks;
 pub use transport::{

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::feed::FeedKind;
 use crate::gateway::{Api, CallError};
+use crate::integration::Account;
 use crate::{Secret, Transport};
 
 /// Sends word when something changes. Implemented by vendors.
@@ -24,6 +25,9 @@ pub trait Notifications: Send + Sync {
 
     /// Ends a subscription; one that is gone is as good.
     async fn unsubscribe(&self, api: &Api, id: &str) -> Result<(), CallError>;
+
+    /// The organisation of an account as [`Note::tenant`] names it, where that is known.
+    fn tenant<'a>(&self, account: &'a Account) -> Option<&'a str>;
 
     /// Reads what came to the address of a subscription; whoever sent it.
     ///
@@ -45,6 +49,9 @@ pub struct Subscribe<'a> {
     pub feed: FeedKind,
     /// Where to; nobody else knows it.
     pub url: &'a Url,
+    /// What the addresses of all subscriptions that were ever made for this feed of this integration begin
+    /// with, and no others. Whatever the provider still has of them is known to nobody any more.
+    pub ours: &'a str,
     /// Comes along with every notification.
     pub state: &'a Secret,
 }

@@ -146,9 +146,13 @@ impl Discovery {
 pub(crate) struct Expected<'a> {
     /// The issuer; may hold a place for the tenant.
     pub(crate) issuer: &'a str,
+    /// The name that the same issuer has in tokens of an older version, where those are taken, too.
+    pub(crate) formerly: Option<&'a str>,
     /// Where the keys are published.
     pub(crate) jwks_uri: &'a Url,
     pub(crate) client_id: &'a str,
+    /// Whether it has to say whom it is about; what an application presents is about nobody.
+    pub(crate) subject: bool,
     /// The sign-in it belongs to; a token that came without one has none.
     pub(crate) nonce: Option<&'a Secret>,
 }
@@ -220,7 +224,9 @@ impl IdTokens {
         // Times are compared below with the time that was passed in.
         rules.validate_exp = false;
         rules.validate_nbf = false;
-        rules.set_required_spec_claims(&["aud", "iss", "sub", "exp"]);
+        let subject = expected.subject.then_some("sub");
+        let required: Vec<_> = ["aud", "iss", "exp"].into_iter().chain(subject).collect();
+        rules.set_required_spec_claims(&required);
         // A key serves only algorithms of its own kind.
         if key.rsa == (header.alg == Algorithm::ES256) {
             return Err(distrust("signed with a key of another kind"));
@@ -267,8 +273,16 @@ fn check(
     if expected.issuer.contains(TENANT_PLACEHOLDER) && uuid::Uuid::try_parse(tid).is_err() {
         return Err(distrust("no tenant"));
     }
-    let issuer = text("iss").unwrap_or_default();
-    if issuer != filled(expected.issuer) {
+    let mut issuer = text("iss").unwrap_or_default().to_owned();
+    let of_tenant = filled(expected.issuer);
+    // The older name holds the tenant; the issuer, whose keys these are, must be of the same one.
+    if expected.formerly.is_some_and(|old| issuer == filled(old))
+        && uuid::Uuid::try_parse(tid).is_ok()
+        && of_tenant.contains(tid)
+    {
+        issuer.clone_from(&of_tenant);
+    }
+    if issuer != of_tenant {
         return Err(distrust("another issuer"));
     }
     if key.issuer.as_deref().is_some_and(|of_key| issuer != filled(of_key)) {

@@ -6,6 +6,7 @@ use std::fmt;
 use axum::Router;
 use axum::response::Response;
 use evergrant::Request;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -56,9 +57,23 @@ pub trait Act: Send + Sync + 'static {
     /// Changes the world behind everybody's back; `path` is what follows the act's name.
     fn change(&self, path: &str, body: &Value) -> Result<Value, Problem>;
 
+    /// The same for a change that has to wait for others, such as a delivery; none, if `path` names no such
+    /// change.
+    fn errand(&self, path: &str, body: &Value) -> Option<Errand> {
+        let _ = (path, body);
+        None
+    }
+
+    /// Called after every request, every change of the world and every step of the clock: whatever follows from
+    /// them, such as telling somebody, begins here and goes on [in the background](crate::Backstage::spawn).
+    fn settle(&self) {}
+
     /// Makes the world new.
     fn reset(&self);
 }
+
+/// A change under way.
+pub type Errand = BoxFuture<'static, Result<Value, Problem>>;
 
 /// The right of a request to go on; what it holds is dropped once the answer is ready.
 #[derive(Default)]

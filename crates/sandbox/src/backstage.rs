@@ -8,12 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evergrant::clock::later;
 use evergrant::entropy::random;
-use evergrant::{Clock, Entropy, Request};
+use evergrant::{Clock, Entropy, Request, Response, Tasks, TransportError};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::faults::Faults;
-use crate::{Failure, Ledger, Scene};
+use crate::{Courier, Failure, Ledger, Scene};
 
 /// How a stage is set up.
 #[derive(Clone)]
@@ -29,6 +29,8 @@ pub struct StageConfig {
     /// Where codes and tokens come from. They are not seeded: a second sandbox must not accept
     /// what the first one issued.
     pub entropy: Arc<dyn Entropy>,
+    /// What carries notifications to whoever subscribed.
+    pub courier: Courier,
 }
 
 impl fmt::Debug for StageConfig {
@@ -51,6 +53,7 @@ struct Inner {
     turn: Mutex<Turn>,
     ledger: Ledger,
     faults: Faults,
+    tasks: Tasks,
 }
 
 /// What a reset makes new.
@@ -67,7 +70,8 @@ impl Backstage {
     pub fn new(config: StageConfig) -> Self {
         let turn = Turn::new(config.seed, config.access_ttl);
         let turn = Mutex::new(turn);
-        Self(Arc::new(Inner { config, turn, ledger: Ledger::default(), faults: Faults::default() }))
+        let (ledger, faults, tasks) = (Ledger::default(), Faults::default(), Tasks::default());
+        Self(Arc::new(Inner { config, turn, ledger, faults, tasks }))
     }
 
     /// The time on the stage.
@@ -105,6 +109,30 @@ impl Backstage {
         URL_SAFE_NO_PAD.encode(random::<48>(self.0.config.entropy.as_ref()))
     }
 
+    /// Bytes that nobody can guess, for keys.
+    pub fn key<const N: usize>(&self) -> [u8; N] {
+        random::<N>(self.0.config.entropy.as_ref())
+    }
+
+    /// Sends a request of the act's own by the stage's courier, and waits for the answer as long as `patience`
+    /// on the base clock; `None` is that it did not come in time.
+    pub async fn post(
+        &self,
+        request: Request,
+        patience: Duration,
+    ) -> Option<Result<Response, TransportError>> {
+        tokio::select! {
+            biased;
+            answer = self.0.config.courier.send(request) => Some(answer),
+            () = self.delay(patience) => None,
+        }
+    }
+
+    /// Starts work that goes on when the request is answered.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.tasks.spawn_loop(work);
+    }
+
     /// What was asked for and handed out.
     pub fn ledger(&self) -> &Ledger {
         &self.0.ledger
@@ -139,7 +167,7 @@ impl Backstage {
     }
 
     /// Waits on the base clock: a delayed answer is late for the client, whatever the stage's time.
-    pub(crate) async fn delay(&self, wait: Duration) {
+    pub async fn delay(&self, wait: Duration) {
         self.0.config.clock.sleep(wait).await;
     }
 

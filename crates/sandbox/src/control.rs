@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Fault, Origin, Page, Problem, Seen, Stage, Summary, TokenEntry, escape};
+use crate::{Delivery, Fault, Origin, Page, Problem, Seen, Stage, Summary, TokenEntry, escape};
 
 pub(crate) fn routes(stage: Stage) -> Router {
     Router::new()
@@ -32,6 +32,7 @@ pub(crate) fn routes(stage: Stage) -> Router {
 struct LedgerView {
     requests: Vec<Seen>,
     tokens: Vec<TokenEntry>,
+    deliveries: Vec<Delivery>,
     summary: Summary,
 }
 
@@ -40,6 +41,7 @@ async fn ledger(State(stage): State<Stage>) -> Response {
     let view = LedgerView {
         requests: ledger.requests(),
         tokens: ledger.tokens(),
+        deliveries: ledger.deliveries(),
         summary: ledger.summary(),
     };
     Json(view).into_response()
@@ -126,7 +128,7 @@ async fn change(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let body: Value = if body.is_empty() { json!({}) } else { read(&body)? };
-    let changed = stage.change(&act, &path, &body)?;
+    let changed = stage.direct(&act, &path, &body).await?;
     Ok(Json(changed).into_response())
 }
 

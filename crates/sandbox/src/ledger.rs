@@ -20,6 +20,7 @@ pub struct Ledger(Mutex<Book>);
 struct Book {
     requests: VecDeque<Seen>,
     tokens: VecDeque<TokenEntry>,
+    deliveries: VecDeque<Delivery>,
     summary: Summary,
 }
 
@@ -68,6 +69,27 @@ pub struct TokenEntry {
     pub why: Option<String>,
 }
 
+/// What an act has sent to somebody, or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Delivery {
+    /// When, on the stage's clock.
+    pub at: Timestamp,
+    /// What was sent, in the vendor's words.
+    pub kind: &'static str,
+    /// Where to, without the query.
+    pub to: String,
+    /// The subscriptions it was about; none if there was none yet.
+    pub subscriptions: Vec<String>,
+    /// How many things it told.
+    pub items: usize,
+    /// Which attempt it was, from 1; 0 if there was none.
+    pub tries: u32,
+    /// The status of the answer; none if there was no answer in time.
+    pub status: Option<u16>,
+    /// What becomes of it.
+    pub outcome: &'static str,
+}
+
 /// What can happen to a code or a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -105,6 +127,8 @@ pub struct Summary {
     pub requests: u64,
     /// Scripted faults that struck.
     pub faults: u64,
+    /// What was sent to others, or got lost on purpose.
+    pub deliveries: u64,
     /// Codes and tokens of all accounts, and those of nobody known.
     #[serde(flatten)]
     pub total: Counts,
@@ -183,6 +207,19 @@ impl Ledger {
     /// The events of codes and tokens that are still kept, oldest first.
     pub fn tokens(&self) -> Vec<TokenEntry> {
         self.book(|book| book.tokens.iter().cloned().collect())
+    }
+
+    /// What was sent that is still kept, oldest first.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.book(|book| book.deliveries.iter().cloned().collect())
+    }
+
+    /// Writes down what was sent.
+    pub fn delivered(&self, delivery: Delivery) {
+        self.book(|book| {
+            book.summary.deliveries += 1;
+            keep(&mut book.deliveries, delivery);
+        });
     }
 
     /// All counts since the last reset.

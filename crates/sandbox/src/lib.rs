@@ -18,6 +18,7 @@ mod authority;
 mod backstage;
 mod client_key;
 mod control;
+mod courier;
 mod devices;
 mod faults;
 mod grants;
@@ -28,12 +29,14 @@ mod ledger;
 mod listen;
 mod origin;
 mod problem;
+mod recipient;
 mod stage;
 
-pub use act::{Act, Credential, Pass, Scene, Site};
+pub use act::{Act, Credential, Errand, Pass, Scene, Site};
 pub use authority::AuthorityError;
 pub use backstage::{Backstage, StageConfig};
 pub use client_key::{Assertion, ClientKey, ClientKeyError};
+pub use courier::Courier;
 pub use devices::{DeviceCodes, DeviceRefusal, Started};
 pub use faults::{Deed, Failure, Fault};
 pub use grants::{
@@ -43,8 +46,9 @@ pub use grants::{
 pub use html::{Page, escape};
 pub use inprocess::InProcess;
 pub use jwt::{SigningKey, TokenRefusal};
-pub use ledger::{Counts, Event, Kind, Ledger, Seen, Summary, TokenEntry, Traffic, Used};
+pub use ledger::{Counts, Delivery, Event, Kind, Ledger, Seen, Summary, TokenEntry, Traffic, Used};
 pub use listen::{Listen, ListenError, Listening};
 pub use origin::{Origin, Scheme};
 pub use problem::Problem;
+pub use recipient::{Recipient, RecipientError};
 pub use stage::Stage;

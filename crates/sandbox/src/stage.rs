@@ -69,6 +69,7 @@ impl Stage {
     /// Moves the stage's time forward.
     pub fn advance(&self, by: std::time::Duration) {
         self.0.backstage.advance(by);
+        self.settle();
     }
 
     /// The lifetime that access tokens have instead of the vendor's.
@@ -111,10 +112,30 @@ impl Stage {
 
     /// Changes the world of `act` behind everybody's back.
     pub fn change(&self, act: &str, path: &str, body: &Value) -> Result<Value, Problem> {
-        let found = self.0.acts.iter().find(|candidate| candidate.name() == act);
-        found
-            .ok_or_else(|| Problem::unknown(format!("there is no act `{act}`")))?
-            .change(path, body)
+        let changed = self.act(act)?.change(path, body);
+        self.settle();
+        changed
+    }
+
+    /// The same, and waits for those changes that wait for others.
+    pub async fn direct(&self, act: &str, path: &str, body: &Value) -> Result<Value, Problem> {
+        match self.act(act)?.errand(path, body) {
+            Some(errand) => errand.await,
+            None => self.change(act, path, body),
+        }
+    }
+
+    fn act(&self, name: &str) -> Result<&dyn Act, Problem> {
+        let found = self.0.acts.iter().find(|candidate| candidate.name() == name);
+        let found = found.ok_or_else(|| Problem::unknown(format!("there is no act `{name}`")))?;
+        Ok(found.as_ref())
+    }
+
+    /// Lets every act begin what follows from what has just happened.
+    fn settle(&self) {
+        for act in &self.0.acts {
+            act.settle();
+        }
     }
 
     /// What somebody needs to sign in, by act.
@@ -209,6 +230,7 @@ async fn perform(State(stage): State<Stage>, request: Request, next: Next) -> Re
         }
         _ => next.run(request.map(Body::from)).await,
     };
+    stage.settle();
     drop(pass);
     if let Some(wait) = deed.hold() {
         stage.0.backstage.delay(wait).await;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use evergrant::news::News;
 use evergrant::provider::{Connect, ProviderKey};
-use evergrant::{Clock, Entropy, Gateway, IntegrationId, UserId, Vault};
+use evergrant::{Clock, Entropy, Gateway, IntegrationId, Subscriptions, Syncer, UserId, Vault};
 use evergrant_store::Store;
 use jiff::Timestamp;
 use url::Url;
@@ -29,8 +29,12 @@ pub struct Config {
 pub struct Parts {
     /// Hands out tokens.
     pub vault: Vault,
-    /// Users and access keys.
+    /// Keeps the copies.
+    pub syncer: Syncer,
+    /// Users, access keys, and what copies hold.
     pub store: Store,
+    /// Hears what changes at providers.
+    pub subscriptions: Subscriptions,
     /// What changed in other processes.
     pub news: Arc<News>,
     /// The time.
@@ -48,7 +52,9 @@ pub struct App(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) vault: Vault,
     pub(crate) gateway: Gateway,
+    pub(crate) syncer: Syncer,
     pub(crate) store: Store,
+    pub(crate) subscriptions: Subscriptions,
     pub(crate) keys: Keys,
     pub(crate) config: Config,
     pub(crate) clock: Arc<dyn Clock>,
@@ -70,7 +76,9 @@ impl App {
         Self(Arc::new(Inner {
             gateway: Gateway::new(parts.vault.clone()),
             vault: parts.vault,
+            syncer: parts.syncer,
             store: parts.store,
+            subscriptions: parts.subscriptions,
             keys,
             config: parts.config,
             started: clock.now(),

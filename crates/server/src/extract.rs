@@ -32,6 +32,23 @@ impl<T: DeserializeOwned> FromRequest<App> for ApiJson<T> {
     }
 }
 
+/// The same, where no body at all stands for the default.
+pub(crate) struct OptionalJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        body::length(&request, LONGEST_BODY)?;
+        let (parts, body) = request.into_parts();
+        let bytes = body::read(&*app.0.clock, body, LONGEST_BODY).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        json(parts, bytes).await.map(Self)
+    }
+}
+
 /// What a body that was read has as JSON.
 pub(crate) async fn json<T: DeserializeOwned>(parts: Parts, bytes: Bytes) -> Result<T, Problem> {
     let mut request = Request::from_parts(parts, Body::from(bytes));

@@ -173,6 +173,11 @@ impl Principal {
         Self { user, permissions }
     }
 
+    /// The user, whatever the key may do.
+    pub(crate) fn user(self) -> UserId {
+        self.user
+    }
+
     /// The user, if the key has this permission.
     pub(crate) fn may(self, permission: Permission) -> Result<UserId, Problem> {
         holds(self.permissions, permission).map(|()| self.user)

@@ -74,6 +74,12 @@ problems! {
     /// Unknown, foreign and disconnected look the same.
     IntegrationNotFound = "integration_not_found", NOT_FOUND, "There is no such integration",
         "`GET /api/integrations/` lists the user's integrations.";
+    /// No such sync was asked for.
+    SyncNotFound = "sync_not_found", NOT_FOUND, "There is no such sync",
+        "`POST /api/integrations/{id}/sync/` asks for one, and its `Location` says where it is.";
+    /// What has changed since the cursor is not known any more.
+    CursorExpired = "cursor_expired", GONE, "The changes since this cursor are not kept any more",
+        "Begin again without `cursor`: all there is comes as `added`, and what you have and does not come is gone.";
     /// The integration is paused.
     IntegrationPaused = "integration_paused", CONFLICT, "The integration is paused",
         "Resume it with `PATCH /api/integrations/{id}/` and `{\"paused\": false}`.";

@@ -1,11 +1,11 @@
 //! The whole of the dialect question: one SQL text with `$1` parameters, run by either driver.
 //!
-//! What stands here knows both databases; nothing else in this crate does, the migrations and
-//! `open.rs` excepted. sqlx binds `$N` by its number on SQLite too (a test holds it to that).
+//! What stands here and in `dialect.rs` knows both databases; nothing else in this crate does, the
+//! migrations and `open.rs` excepted. sqlx binds `$N` by its number on SQLite too (a test holds it to that).
 
 use evergrant::store::{StoreError, Stored};
 use jiff::Timestamp;
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, Postgres, SqlSafeStr, Sqlite, SqlitePool, Transaction};
 
 use crate::row::Row;
 
@@ -27,7 +27,7 @@ pub(crate) enum Tx {
 pub(crate) enum Arg {
     Int(Option<i64>),
     Text(Option<String>),
-    Bytes(Vec<u8>),
+    Bytes(Option<Vec<u8>>),
 }
 
 /// The parameters `$1`, `$2`, … of a statement.
@@ -63,7 +63,7 @@ macro_rules! bind {
 
 impl Db {
     /// Every row.
-    pub(crate) async fn all(&self, sql: &'static str, args: &[Arg]) -> Stored<Vec<Row>> {
+    pub(crate) async fn all(&self, sql: impl SqlSafeStr, args: &[Arg]) -> Stored<Vec<Row>> {
         run!(self, pool => pool, sql, args, fetch_all, |rows| rows
             .into_iter()
             .map(Row::from)
@@ -71,12 +71,12 @@ impl Db {
     }
 
     /// The first row.
-    pub(crate) async fn one(&self, sql: &'static str, args: &[Arg]) -> Stored<Option<Row>> {
+    pub(crate) async fn one(&self, sql: impl SqlSafeStr, args: &[Arg]) -> Stored<Option<Row>> {
         run!(self, pool => pool, sql, args, fetch_optional, |row| row.map(Row::from))
     }
 
     /// How many rows it changed.
-    pub(crate) async fn run(&self, sql: &'static str, args: &[Arg]) -> Stored<u64> {
+    pub(crate) async fn run(&self, sql: impl SqlSafeStr, args: &[Arg]) -> Stored<u64> {
         run!(self, pool => pool, sql, args, execute, |done| done.rows_affected())
     }
 
@@ -94,11 +94,18 @@ impl Db {
 }
 
 impl Tx {
-    pub(crate) async fn one(&mut self, sql: &'static str, args: &[Arg]) -> Stored<Option<Row>> {
+    pub(crate) async fn all(&mut self, sql: impl SqlSafeStr, args: &[Arg]) -> Stored<Vec<Row>> {
+        run!(self, tx => &mut **tx, sql, args, fetch_all, |rows| rows
+            .into_iter()
+            .map(Row::from)
+            .collect())
+    }
+
+    pub(crate) async fn one(&mut self, sql: impl SqlSafeStr, args: &[Arg]) -> Stored<Option<Row>> {
         run!(self, tx => &mut **tx, sql, args, fetch_optional, |row| row.map(Row::from))
     }
 
-    pub(crate) async fn run(&mut self, sql: &'static str, args: &[Arg]) -> Stored<u64> {
+    pub(crate) async fn run(&mut self, sql: impl SqlSafeStr, args: &[Arg]) -> Stored<u64> {
         run!(self, tx => &mut **tx, sql, args, execute, |done| done.rows_affected())
     }
 
@@ -163,6 +170,12 @@ impl From<i64> for Arg {
     }
 }
 
+impl From<u64> for Arg {
+    fn from(value: u64) -> Self {
+        i64::try_from(value).unwrap_or(i64::MAX).into()
+    }
+}
+
 impl From<Option<i64>> for Arg {
     fn from(value: Option<i64>) -> Self {
         Self::Int(value)
@@ -201,7 +214,13 @@ impl From<Option<String>> for Arg {
 
 impl From<&[u8; 32]> for Arg {
     fn from(bytes: &[u8; 32]) -> Self {
-        Self::Bytes(bytes.to_vec())
+        Self::Bytes(Some(bytes.to_vec()))
+    }
+}
+
+impl From<Option<[u8; 32]>> for Arg {
+    fn from(bytes: Option<[u8; 32]>) -> Self {
+        Self::Bytes(bytes.map(|bytes| bytes.to_vec()))
     }
 }
 
@@ -229,6 +248,7 @@ id_args!(
     evergrant::Lineage,
     evergrant::id::HolderId,
     evergrant::id::DebtId,
+    evergrant::id::LeaseId,
     evergrant::id::TurnId,
     crate::AccessKeyId,
     crate::ClaimId

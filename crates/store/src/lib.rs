@@ -1,13 +1,15 @@
 //! SQLite and PostgreSQL behind one door; SQL written once.
 //!
 //! [`Store::open`] takes a URL and hides which of the two it is. Everything the vault asks for is
-//! the port [`GrantStore`](evergrant::store::GrantStore); what only the server and the command line need, users, access keys
-//! and effects, are methods of [`Store`] itself.
+//! the port [`GrantStore`](evergrant::store::GrantStore), what the syncer asks for is
+//! [`SyncStore`](evergrant::store::SyncStore); what only the server and the command line need, users,
+//! access keys, effects and lists of stored items, are methods of [`Store`] itself.
 //!
 //! Invariants:
 //! - A revision becomes visible only after every smaller one (`changes.rs`).
 //! - Of two who want to spend the same refresh token, one gets the intent (`intents.rs`).
 //! - Of all who claim an effect, one has it at a time (`effects.rs`).
+//! - A page of a feed is stored with the cursor behind it, by whoever has the feed (`items/apply.rs`).
 //! - A commit compares epoch and lineage and nothing else; grants have their own table for that.
 //! - A value that cannot be read is [`StoreError::Inconsistent`](evergrant::store::StoreError) with
 //!   table, row and column; whatever may pass is `Unavailable`.
@@ -17,12 +19,15 @@ mod attempts;
 mod changes;
 mod db;
 mod debts;
+mod dialect;
 mod effects;
+mod feeds;
 mod flows;
 mod grants;
 mod home;
 mod integrations;
 mod intents;
+mod items;
 mod notices;
 mod open;
 mod port;
@@ -31,6 +36,8 @@ mod quotas;
 mod row;
 mod schema;
 mod sealed;
+mod subscriptions;
+mod sync;
 
 use std::sync::Arc;
 
@@ -39,6 +46,10 @@ use evergrant::provider::ProviderKey;
 use evergrant::store::Stored;
 
 pub use effects::{ClaimId, Claimed, Effect, EffectAnswer};
+pub use items::{
+    InvalidCursor, ItemChange, ItemChangeKind, ItemChanges, ItemCursor, ItemPage, ItemQuery,
+    LeftReason, StoredItem,
+};
 pub use open::OpenError;
 pub use principals::{AccessKey, AccessKeyId, Holder, User};
 pub use schema::Schema;

@@ -13,8 +13,8 @@ use evergrant::store::{
 use jiff::Timestamp;
 
 use crate::{
-    Store, attempts, changes, debts, effects, flows, grants, home, integrations, intents, notices,
-    quotas, schema, sealed,
+    Store, attempts, changes, debts, effects, feeds, flows, grants, home, integrations, intents,
+    items, notices, quotas, schema, sealed, subscriptions,
 };
 
 #[async_trait]
@@ -124,7 +124,8 @@ impl GrantStore for Store {
     }
 
     async fn orphan(&self, holder: HolderId) -> Stored<()> {
-        intents::orphan(&self.db, holder).await
+        intents::orphan(&self.db, holder).await?;
+        feeds::orphan(&self.db, holder).await
     }
 
     async fn commit(&self, commit: &Commit) -> Stored<Committed> {
@@ -204,6 +205,8 @@ impl GrantStore for Store {
         flows::tidy(&self.db, self.clock.now()).await?;
         let now = self.now().await?;
         quotas::tidy(&self.db, now).await?;
+        items::tidy(&self.db, now).await?;
+        subscriptions::tidy(&self.db, now).await?;
         effects::tidy(&self.db, now).await
     }
 

@@ -79,9 +79,27 @@ impl Fields<'_> {
 
     pub(crate) fn bytes32(&self, column: &str) -> Stored<[u8; 32]> {
         let bytes: Vec<u8> = self.row.get(column).map_err(|e| self.unreadable(column, e))?;
+        self.exactly(column, bytes)
+    }
+
+    pub(crate) fn bytes32_or_null(&self, column: &str) -> Stored<Option<[u8; 32]>> {
+        let bytes: Option<Vec<u8>> =
+            self.row.get(column).map_err(|e| self.unreadable(column, e))?;
+        bytes.map(|bytes| self.exactly(column, bytes)).transpose()
+    }
+
+    fn exactly(&self, column: &str, bytes: Vec<u8>) -> Stored<[u8; 32]> {
         let length = bytes.len();
         <[u8; 32]>::try_from(bytes)
             .map_err(|_| self.unreadable(column, format_args!("{length} bytes where 32 should be")))
+    }
+
+    pub(crate) fn count(&self, column: &str) -> Stored<u64> {
+        u64::try_from(self.int(column)?).map_err(|e| self.unreadable(column, e))
+    }
+
+    pub(crate) fn flag(&self, column: &str) -> Stored<bool> {
+        Ok(self.int(column)? != 0)
     }
 
     pub(crate) fn time(&self, column: &str) -> Stored<Timestamp> {

@@ -1,4 +1,6 @@
-use evergrant::IntegrationId;
+use std::sync::Arc;
+
+use evergrant::{IntegrationId, Subscriptions};
 use serde_json::json;
 
 use crate::compose::Parts;
@@ -15,6 +17,9 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
     let parts = Parts::of(settings).await?;
     let owner = parts.owner_of(args.id).await?;
     let integration = parts.vault.integration(owner, args.id).await?;
+    // While there is a token for it.
+    let store = Arc::new(parts.store.clone());
+    Subscriptions::new(parts.vault.clone(), store, None).end(owner, args.id).await;
     parts.vault.disconnect(owner, args.id).await?;
     let manage_url = parts
         .providers

@@ -20,6 +20,7 @@ pub(crate) mod meetings;
 pub(crate) mod migrate;
 pub(crate) mod sandbox;
 pub(crate) mod serve;
+pub(crate) mod sync;
 pub(crate) mod token;
 pub(crate) mod users;
 

@@ -1,10 +1,11 @@
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use evergrant::{Clock, Entropy, SystemClock, SystemEntropy};
-use evergrant_sandbox::{Listen, ListenError, Listening, Stage, StageConfig};
+use evergrant_sandbox::{Courier, Listen, ListenError, Listening, Stage, StageConfig};
 
 use crate::commands::serve;
 use crate::output::Output;
@@ -30,6 +31,21 @@ pub(crate) struct Args {
     /// How long every access token lives, instead of the provider's own lifetimes
     #[arg(long, value_name = "SECONDS")]
     access_ttl: Option<u64>,
+    /// Certificates to trust, besides the system's, where notifications are sent
+    #[arg(long, value_name = "FILE")]
+    notify_ca: Option<PathBuf>,
+}
+
+/// How long a receiver of notifications may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Carries notifications over the network.
+fn courier(extra_roots: Option<&Path>) -> anyhow::Result<Courier> {
+    let read = |path: &Path| {
+        std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let pem = extra_roots.map(read).transpose()?;
+    Ok(Courier::over_http(PATIENCE, pem.as_deref())?)
 }
 
 pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyhow::Result<()> {
@@ -39,6 +55,7 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
         access_ttl: args.access_ttl.map(Duration::from_secs),
         clock: Arc::new(SystemClock::default()),
         entropy: Arc::new(SystemEntropy::default()),
+        courier: courier(args.notify_ca.as_deref())?,
     });
     let listen = Listen {
         http: Some(args.http.unwrap_or(settings.sandbox.http)),
@@ -72,8 +89,11 @@ pub(crate) fn stage(config: StageConfig) -> Stage {
 }
 
 /// A stage with everything at its default.
-pub(crate) fn plain(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Stage {
-    stage(StageConfig { seed: 1, strict_rotation: false, access_ttl: None, clock, entropy })
+pub(crate) fn plain(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Stage> {
+    let courier = courier(None)?;
+    let config =
+        StageConfig { seed: 1, strict_rotation: false, access_ttl: None, clock, entropy, courier };
+    Ok(stage(config))
 }
 
 fn announce(

@@ -2,7 +2,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use anyhow::Context;
-use evergrant::{Clock, Entropy, Renewer, Upkeep};
+use evergrant::{Clock, Entropy, Renewer, Subscriptions, Upkeep};
 use evergrant_providers::ig::Environment;
 use evergrant_sandbox::{Listen, Listening, Stage};
 use evergrant_server::{App, Config};
@@ -83,7 +83,7 @@ impl Played {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
-        let stage = sandbox::plain(clock, entropy);
+        let stage = sandbox::plain(clock, entropy)?;
         let listen = Listen { http: Some(http), https, ca: None };
         let listening = sandbox::bind(&stage, &listen)?;
         let address = listening.http().context("the sandbox has no address")?;
@@ -141,9 +141,20 @@ pub(crate) fn start(parts: &Parts) -> anyhow::Result<Up> {
     parts.tasks.spawn_loop(Renewer::new(parts.vault.clone()).run());
     parts.tasks.spawn_loop(Upkeep::new(parts.vault.clone()).run());
     parts.tasks.spawn_loop(credentials::watch(parts));
+    let subscriptions = Subscriptions::new(
+        parts.vault.clone(),
+        Arc::new(parts.store.clone()),
+        settings.notification_url(&public_url)?,
+    );
+    if settings.sync.enabled {
+        parts.tasks.spawn_loop(parts.syncer.clone().run());
+        parts.tasks.spawn_loop(subscriptions.clone().run());
+    }
     let app = App::new(evergrant_server::Parts {
         vault: parts.vault.clone(),
         store: parts.store.clone(),
+        syncer: parts.syncer.clone(),
+        subscriptions,
         news: Arc::clone(&parts.news),
         clock: Arc::clone(&parts.clock),
         entropy: Arc::clone(&parts.entropy),

@@ -22,7 +22,7 @@ use evergrant::{
 };
 use evergrant_providers::declared::{self, Declaration};
 use evergrant_providers::{ClientCredential, CredentialKind, Settings, ig, microsoft};
-use evergrant_sandbox::{InProcess, Stage, StageConfig};
+use evergrant_sandbox::{Courier, InProcess, Stage, StageConfig};
 use futures_util::poll;
 use serde_json::Value;
 use url::Url;
@@ -128,6 +128,7 @@ impl Play {
             access_ttl: None,
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SeededEntropy::new(1)),
+            courier: Courier::default(),
         })
     }
 

@@ -15,13 +15,14 @@ use serde::Deserialize;
 use toml::{Table, Value};
 use url::Url;
 
+mod copies;
 mod sections;
 
 use crate::output::OperatorError;
 use crate::registrations::{self, Registration};
 pub(crate) use sections::{
-    Admin, Database, Encryption, Ig, Log, LogFormat, Microsoft, Sandbox, Server, Spool, Telemetry,
-    Tls,
+    Admin, Database, Encryption, Ig, Log, LogFormat, Microsoft, Sandbox, Server, Spool, Sync,
+    Telemetry, Tls,
 };
 
 /// Variables that other documents and tools use, and the settings they stand for.
@@ -37,13 +38,15 @@ const ALIASES: [(&str, &str, &str); 9] = [
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry", "otlp_endpoint"),
 ];
 /// Secrets, which can also be given as a file.
-const SECRETS: [(&str, &str); 8] = [
+const SECRETS: [(&str, &str); 10] = [
     ("database", "url"),
     ("encryption", "keys"),
     ("microsoft", "client_secret"),
     ("microsoft", "client_secret_2"),
     ("microsoft", "certificate"),
     ("microsoft", "certificate_key"),
+    ("microsoft", "notification_certificate"),
+    ("microsoft", "notification_certificate_key"),
     ("ig", "api_key"),
     ("ig", "password"),
 ];
@@ -62,6 +65,7 @@ pub(crate) struct Settings {
     pub(crate) microsoft: Microsoft,
     pub(crate) ig: Ig,
     pub(crate) providers: BTreeMap<String, Registration>,
+    pub(crate) sync: Sync,
     pub(crate) sandbox: Sandbox,
     pub(crate) tls: Tls,
     pub(crate) log: Log,
@@ -169,17 +173,11 @@ impl Settings {
             ("ig.url", &self.ig.url),
         ] {
             let Some(url) = url else { continue };
-            let loopback = match url.host() {
-                Some(url::Host::Domain(host)) => host == "localhost",
-                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-                None => false,
-            };
-            if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+            if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(url)) {
                 bail!("{name} must begin with https:// (http:// is for this machine alone)");
             }
         }
-        Ok(())
+        self.sync.check()
     }
 
     /// Where callers reach the server, which listens at `bound`. On this machine it is called
@@ -223,6 +221,8 @@ impl Settings {
                 client_secret_2_expires_at: ours.client_secret_2_expires_at,
                 certificate: ours.certificate,
                 certificate_key: filled(ours.certificate_key),
+                notification_certificate: ours.notification_certificate,
+                notification_certificate_key: filled(ours.notification_certificate_key),
                 tenant: ours.tenant.unwrap_or(theirs.tenant),
                 cloud: ours.cloud,
                 login_url: ours.login_url,
@@ -239,6 +239,15 @@ impl Settings {
                 .map(|(name, registration)| (name.clone(), registration.clone().settings()))
                 .collect(),
         }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(host)) => host == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
     }
 }
 

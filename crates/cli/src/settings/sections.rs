@@ -1,7 +1,9 @@
 //! The sections of the configuration, and the defaults of what is not given.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use evergrant::Secret;
 use evergrant_providers::ig::Environment;
@@ -62,6 +64,9 @@ pub(crate) struct Microsoft {
     pub(crate) certificate: Option<String>,
     #[serde(deserialize_with = "optional_secret")]
     pub(crate) certificate_key: Option<Secret>,
+    pub(crate) notification_certificate: Option<String>,
+    #[serde(deserialize_with = "optional_secret")]
+    pub(crate) notification_certificate_key: Option<Secret>,
     pub(crate) tenant: Option<String>,
     pub(crate) cloud: Cloud,
     pub(crate) login_url: Option<Url>,
@@ -122,6 +127,54 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// What is copied, and how often: [`Settings::copies`](super::Settings::copies).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sync {
+    #[serde(deserialize_with = "value")]
+    pub(crate) enabled: bool,
+    #[serde(deserialize_with = "value")]
+    pub(crate) interval_seconds: u32,
+    #[serde(deserialize_with = "value")]
+    pub(crate) notified_interval_seconds: u32,
+    #[serde(deserialize_with = "value")]
+    pub(crate) days_back: u16,
+    #[serde(deserialize_with = "value")]
+    pub(crate) days_ahead: u16,
+    #[serde(deserialize_with = "value")]
+    pub(crate) events: u32,
+    #[serde(deserialize_with = "value")]
+    pub(crate) messages: u32,
+    /// Whether `events` and `messages` do not count.
+    #[serde(deserialize_with = "value")]
+    pub(crate) unlimited: bool,
+    pub(crate) bodies: Bodies,
+    #[serde(deserialize_with = "value")]
+    pub(crate) concurrency: u16,
+    pub(crate) notifications: Notify,
+}
+
+/// Whether the copy keeps bodies, and in which format.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Bodies {
+    #[default]
+    None,
+    Text,
+    Html,
+}
+
+/// Whether providers are asked to send word of changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Notify {
+    /// Where the operator has given a public address that they can reach.
+    #[default]
+    Auto,
+    On,
+    Off,
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self { listen: local(8400), public_url: None, redirect_uris: Vec::new() }
@@ -152,6 +205,24 @@ impl Default for Spool {
     }
 }
 
+impl Default for Sync {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval_seconds: 300,
+            notified_interval_seconds: 3_600,
+            days_back: 30,
+            days_ahead: 30,
+            events: 100,
+            messages: 50,
+            unlimited: false,
+            bodies: Bodies::default(),
+            concurrency: 16,
+            notifications: Notify::default(),
+        }
+    }
+}
+
 impl Default for Sandbox {
     fn default() -> Self {
         Self { http: local(8410), https: local(8443) }
@@ -170,6 +241,24 @@ fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
     String::deserialize(from).map(Secret::from)
+}
+
+/// A number or a truth value; variables have them as text.
+fn value<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + FromStr<Err: fmt::Display>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a whole number from 0 on, or true or false, was expected")]
+    enum Either<T> {
+        Value(T),
+        Text(String),
+    }
+    match Either::deserialize(from)? {
+        Either::Value(value) => Ok(value),
+        Either::Text(text) => text.trim().parse().map_err(serde::de::Error::custom),
+    }
 }
 
 /// Text, or a list of texts that is joined by commas.

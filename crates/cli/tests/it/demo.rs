@@ -27,13 +27,19 @@ async fn demo_once_shows_every_step_and_leaves_nothing_behind() {
     let steps: Vec<_> = lines.iter().map(|line| line["step"].as_str().unwrap()).collect();
     assert_eq!(
         steps,
-        ["connect", "token", "refresh", "profile", "calendar", "mail", "meeting", "ig", "list"]
+        [
+            "connect", "token", "refresh", "profile", "calendar", "mail", "meeting", "ig", "sync",
+            "list"
+        ]
     );
     assert!(lines.iter().all(|line| line["ok"] == true && line["detail"].is_object()));
     let refresh = &lines[2]["detail"];
     assert_eq!(refresh["refreshes_at_the_provider"], 1);
     assert_eq!(refresh["failed"], 0);
     assert_eq!(lines[7]["detail"]["refreshes_at_the_provider"], 1);
+    let copied = &lines[8]["detail"];
+    assert_eq!((&copied["messages"], &copied["told"]), (&50.into(), &"message updated".into()));
+    assert_ne!(copied["events"], 0);
     let left: Vec<_> = walk(folder.path());
     assert_eq!(left, ["tmp"], "files were left behind");
 }

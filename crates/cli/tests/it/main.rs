@@ -36,6 +36,7 @@ mod rest;
 mod rotation;
 mod stopping;
 mod storms;
+mod sync;
 mod terminal;
 mod traces;
 mod ways;

@@ -17,6 +17,7 @@ async fn help_texts() {
         "integrations",
         "token",
         "call",
+        "sync",
         "calendar",
         "calendar events",
         "calendar create",

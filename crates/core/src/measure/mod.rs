@@ -231,6 +231,13 @@ pub(crate) fn repeated(provider: &ProviderKey, cause: &'static str) {
     metrics::counter!(table::REPEATS, "provider" => provider, "cause" => cause).increment(1);
 }
 
+/// So many notifications came to an address of ours, and this became of them.
+pub(crate) fn notified(provider: &ProviderKey, outcome: &'static str, count: u64) {
+    let provider = bounded("provider", provider.as_str());
+    metrics::counter!(table::NOTIFICATIONS, "provider" => provider, "outcome" => outcome)
+        .increment(count);
+}
+
 /// A feed was read, as far as it went.
 pub(crate) fn synced(feed: FeedKind, outcome: &'static str) {
     metrics::counter!(table::SYNCS, "feed" => feed.name(), "outcome" => outcome).increment(1);

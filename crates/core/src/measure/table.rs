@@ -79,6 +79,7 @@ pub(super) const BUDGET_WAITING: &str = "evergrant_budget_waiting";
 pub(super) const BUDGET_WAIT_SECONDS: &str = "evergrant_budget_wait_seconds";
 pub(super) const PAUSES: &str = "evergrant_pauses_total";
 pub(super) const REPEATS: &str = "evergrant_repeats_total";
+pub(super) const NOTIFICATIONS: &str = "evergrant_notifications_total";
 pub(super) const SYNCS: &str = "evergrant_syncs_total";
 pub(super) const COPIED: &str = "evergrant_copied_items_total";
 pub(super) const INTEGRATIONS: &str = "evergrant_integrations";
@@ -193,6 +194,13 @@ pub const TABLE: &[Metric] = &[
         &["provider", "cause"],
         "Calls sent again, by why: throttled, unavailable, unsent or unanswered.",
         Appears::Once("once a call was sent again"),
+    ),
+    row(
+        NOTIFICATIONS,
+        Kind::Counter,
+        &["provider", "outcome"],
+        "Change notifications that came to an address of ours, by what became of them: taken, repeated, refused or ignored.",
+        Appears::Once("once a notification came"),
     ),
     row(
         SYNCS,

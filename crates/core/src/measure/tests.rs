@@ -67,6 +67,7 @@ fn everything(provider: &ProviderKey, name: &str) {
     super::budget_wait("background", Duration::ZERO);
     super::paused(provider);
     super::repeated(provider, "throttled");
+    super::notified(provider, "taken", 1);
     super::synced(FeedKind::Email, "done");
     super::copied(FeedKind::Email, "added", 1);
     super::integrations(provider, "active", 1);

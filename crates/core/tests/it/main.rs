@@ -10,6 +10,7 @@
 mod account;
 mod backoff;
 mod connect;
+mod copy;
 mod fernet;
 mod flight;
 mod gateway;
@@ -31,4 +32,5 @@ mod seal;
 mod sessions;
 mod simulation;
 mod spool;
+mod subscriptions;
 mod support;

@@ -47,7 +47,14 @@ pub(super) async fn account(
                     .ok_or_else(|| distrust("published keys nowhere"))?,
             };
             let client_id = of.client().id().unwrap_or_default();
-            let expected = Expected { issuer, jwks_uri: &jwks_uri, client_id, nonce };
+            let expected = Expected {
+                issuer,
+                formerly: None,
+                jwks_uri: &jwks_uri,
+                client_id,
+                subject: true,
+                nonce,
+            };
             let id_token = answer.id_token.as_ref();
             Value::Object(of.id_tokens.verify(http, now, &expected, id_token).await?)
         }

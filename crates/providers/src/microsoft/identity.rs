@@ -21,6 +21,8 @@ use crate::oauth2::{self, Client, ClientAuth, Endpoint, Habits, TokenAnswer};
 
 /// Asked for with every sign-in: an id token, the person's name, and a refresh token.
 const ALWAYS: [&str; 4] = ["openid", "profile", "offline_access", "User.Read"];
+/// Who issues tokens of version 1 (contract, section 2.9).
+const ISSUER_V1: &str = "https://sts.windows.net/{tenantid}/";
 /// Those of OpenID Connect belong to no service and take no prefix.
 const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
@@ -257,6 +259,28 @@ impl Identity {
         nonce: Option<&Secret>,
         id_token: Option<&Secret>,
     ) -> Result<Account, AuthError> {
+        let claims = self.claims(http, now, nonce, id_token, None).await?;
+        account(&claims).ok_or_else(|| distrust("nobody's"))
+    }
+
+    /// The claims of a token that proves who sent a notification (contract, section 8.5).
+    pub(super) async fn sender(
+        &self,
+        http: &dyn Transport,
+        now: Timestamp,
+        token: &Secret,
+    ) -> Result<Claims, AuthError> {
+        self.claims(http, now, None, Some(token), Some(ISSUER_V1)).await
+    }
+
+    async fn claims(
+        &self,
+        http: &dyn Transport,
+        now: Timestamp,
+        nonce: Option<&Secret>,
+        token: Option<&Secret>,
+        formerly: Option<&str>,
+    ) -> Result<Claims, AuthError> {
         let metadata = self.discovery.get(http, now).await?;
         // Keys from elsewhere would let that place sign in as anyone.
         let jwks_uri = metadata
@@ -265,9 +289,10 @@ impl Identity {
             .filter(|url| url.origin() == self.token.origin())
             .ok_or_else(|| distrust("keys that are published at another host"))?;
         let client_id = self.client.id().unwrap_or_default();
-        let expected = Expected { issuer: &metadata.issuer, jwks_uri, client_id, nonce };
-        let claims = self.id_tokens.verify(http, now, &expected, id_token).await?;
-        account(&claims).ok_or_else(|| distrust("nobody's"))
+        let issuer = &metadata.issuer;
+        let subject = formerly.is_none();
+        let expected = Expected { issuer, formerly, jwks_uri, client_id, subject, nonce };
+        self.id_tokens.verify(http, now, &expected, token).await
     }
 
     /// Permissions as they are asked for, with those that always are.

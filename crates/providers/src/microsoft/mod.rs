@@ -10,6 +10,7 @@ mod graph;
 mod identity;
 mod mail;
 mod meetings;
+mod notifications;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod settings;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use evergrant::capability::{Calendars, Event, Mail, Meetings, Message, Profile, Profiles};
 use evergrant::feed::Feed;
+use evergrant::notification::Notifications;
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, ConsentAsk, Credential, DeviceAsk, Evidence, Failure, Limits,
     Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
@@ -33,6 +35,7 @@ use url::Url;
 
 use application::Application;
 use identity::Identity;
+use notifications::Notifier;
 pub use settings::{Cloud, Settings};
 
 use crate::SettingsError;
@@ -116,6 +119,7 @@ pub(crate) fn providers(
     let identity = Identity::new(settings)
         .map_err(|_| SettingsError::new("microsoft.tenant", "does not make an address"))?;
     let identity = Arc::new(identity);
+    let notifier = Arc::new(Notifier::new(Arc::clone(&identity), settings)?);
     registrations.add(REGISTRATION, identity.client(), settings.credentials())?;
     let base_url = graph::base_url(&settings.graph());
     let manifest = |key: &str, label: &str, connect| Manifest {
@@ -146,7 +150,11 @@ pub(crate) fn providers(
     for (key, label, scopes) in KEYS {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
         let manifest = manifest(key, label, Connect::Redirect { scopes });
-        providers.push(Arc::new(Microsoft { manifest, identity: Arc::clone(&identity) }));
+        providers.push(Arc::new(Microsoft {
+            manifest,
+            identity: Arc::clone(&identity),
+            notifier: Arc::clone(&notifier),
+        }));
     }
     // Its own access is to one particular organisation, so it is offered where one is named.
     if !identity.is_concrete() {
@@ -181,6 +189,7 @@ fn complete(identity: &Identity, label: &str) -> Result<(), Failure> {
 struct Microsoft {
     manifest: Manifest,
     identity: Arc<Identity>,
+    notifier: Arc<Notifier>,
 }
 
 #[async_trait]
@@ -261,6 +270,10 @@ impl Provider for Microsoft {
 
     fn meetings(&self) -> Option<&dyn Meetings> {
         (self.manifest.key.as_str() == "microsoft_teams").then_some(self as &dyn Meetings)
+    }
+
+    fn notifications(&self) -> Option<&dyn Notifications> {
+        Some(&*self.notifier)
     }
 
     fn mail(&self) -> Option<&dyn Mail> {

@@ -24,6 +24,10 @@ pub struct Settings {
     pub certificate: Option<String>,
     /// Its private key in PEM (PKCS#8).
     pub certificate_key: Option<Secret>,
+    /// A certificate in PEM for notifications that carry what changed; without it they carry nothing.
+    pub notification_certificate: Option<String>,
+    /// Its private key in PEM (PKCS#8).
+    pub notification_certificate_key: Option<Secret>,
     /// `common`, `organizations`, `consumers`, a tenant's id or a verified domain.
     pub tenant: String,
     /// Which of Microsoft's clouds.
@@ -44,6 +48,8 @@ impl Default for Settings {
             client_secret_2_expires_at: None,
             certificate: None,
             certificate_key: None,
+            notification_certificate: None,
+            notification_certificate_key: None,
             tenant: "common".to_owned(),
             cloud: Cloud::default(),
             login_url: None,

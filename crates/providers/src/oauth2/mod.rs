@@ -12,7 +12,7 @@ mod device;
 mod failure;
 #[cfg(test)]
 mod must_hold;
-mod pem;
+pub(crate) mod pem;
 mod revoke;
 
 pub(crate) use answer::{Habits, TokenAnswer, lifetime, parse, token};

@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// The first block of a PEM file whose label ends so, and its label.
-pub(super) fn block<'a>(pem: &'a str, kind: &str) -> Option<(&'a str, Vec<u8>)> {
+pub(crate) fn block<'a>(pem: &'a str, kind: &str) -> Option<(&'a str, Vec<u8>)> {
     let mut rest = pem;
     while let Some((_, after)) = rest.split_once("-----BEGIN ") {
         let (label, after) = after.split_once("-----")?;

@@ -87,16 +87,26 @@ impl Desk {
         scopes: &str,
         answering: impl FnMut(&Request) -> Answer + Send + 'static,
     ) -> Self {
+        let microsoft = Microsoft {
+            client_id: Some("app".to_owned()),
+            client_secret: Some("secret".into()),
+            ..Microsoft::default()
+        };
+        Self::of(microsoft, key, scopes, answering).await
+    }
+
+    /// The same of another registration.
+    pub(crate) async fn of(
+        microsoft: Microsoft,
+        key: &str,
+        scopes: &str,
+        answering: impl FnMut(&Request) -> Answer + Send + 'static,
+    ) -> Self {
         let seen = Arc::default();
         let line = Line {
             scopes: scopes.to_owned(),
             seen: Arc::clone(&seen),
             answering: Mutex::new(Box::new(answering)),
-        };
-        let microsoft = Microsoft {
-            client_id: Some("app".to_owned()),
-            client_secret: Some("secret".into()),
-            ..Microsoft::default()
         };
         let clock = TestClock::at(now());
         let import = Imported { provider: key.into(), refresh: "theirs".into(), scopes: None };
@@ -177,7 +187,7 @@ pub(crate) fn mail(provider: &Arc<dyn Provider>) -> &dyn Mail {
 /// A recorded exchange, of Graph or of what it shares with the identity platform.
 pub(crate) fn example(name: &str) -> Value {
     let fixtures = format!("{}/src/microsoft/fixtures", env!("CARGO_MANIFEST_DIR"));
-    let text = ["/graph", ""]
+    let text = ["/graph", "/subscriptions", ""]
         .iter()
         .find_map(|folder| std::fs::read_to_string(format!("{fixtures}{folder}/{name}.json")).ok());
     serde_json::from_str(&text.unwrap_or_else(|| panic!("no example {name}"))).unwrap()

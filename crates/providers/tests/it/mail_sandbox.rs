@@ -13,7 +13,7 @@ use evergrant::testing::{SeededEntropy, TestClock};
 use evergrant::vault::Imported;
 use evergrant::{Api, CallError, Request, Response, Secret, Transport, TransportError};
 use evergrant_providers::microsoft::Settings as Microsoft;
-use evergrant_sandbox::{InProcess, Stage, StageConfig};
+use evergrant_sandbox::{Courier, InProcess, Stage, StageConfig};
 use serde_json::Value;
 
 use crate::graph::{MAIL, connect, mail, run, unanswered};
@@ -66,6 +66,7 @@ impl Play {
             access_ttl: None,
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SeededEntropy::default()),
+            courier: Courier::default(),
         });
         Self { stage, clock }
     }

@@ -26,6 +26,7 @@ mod mail_upload;
 mod mailbox;
 mod meetings;
 mod microsoft;
+mod notifications;
 mod reference;
 mod script;
 mod wire;

@@ -17,5 +17,6 @@ mod mail;
 mod oauth;
 mod play;
 mod sign_in;
+mod subscriptions;
 mod tokens;
 mod wire;

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use evergrant::{Clock, Request, Response, SystemClock, SystemEntropy, Transport, TransportError};
-use evergrant_sandbox::{Counts, InProcess, Stage, StageConfig};
+use evergrant_sandbox::{Counts, Courier, InProcess, Stage, StageConfig};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::form_urlencoded::{Serializer, parse};
@@ -263,6 +263,7 @@ pub(crate) fn config() -> StageConfig {
         access_ttl: None,
         clock: Arc::new(SystemClock::default()),
         entropy: Arc::new(SystemEntropy::default()),
+        courier: Courier::default(),
     }
 }
 

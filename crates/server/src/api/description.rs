@@ -45,7 +45,7 @@ const CHANGED: [Code; 4] =
     [Code::ItemConflict, Code::ItemTooLarge, Code::QuotaExceeded, Code::OutcomeUnknown];
 
 /// What parameters mean that several operations have.
-const PARAMETERS: [(&str, &str); 14] = [
+const PARAMETERS: [(&str, &str); 15] = [
     ("id", "The integration, `int_…`"),
     ("event", "The event, by the provider's id, percent-encoded"),
     ("message", "The message, by the provider's id, percent-encoded"),
@@ -58,6 +58,7 @@ const PARAMETERS: [(&str, &str); 14] = [
     ("order", "The order, by the provider's id, percent-encoded"),
     ("list", "The list of markets, by the provider's id, percent-encoded"),
     ("reference", "The deal, by its `reference`"),
+    ("sync", "The sync, by its `id`"),
     (
         KEY,
         "The caller's own name for this request: the same again gets the first answer for 24 hours. Where that was lost or \
@@ -81,6 +82,7 @@ const VERSION: &str = "If-Match";
     tags(
         (name = "connect", description = "Connect an account at a provider"),
         (name = "integrations", description = "Connected accounts"),
+        (name = "copies", description = "What is copied of calendars and mailboxes: bring it up to date, read it, hear what changed"),
         (name = "calendar", description = "Calendars and events, at the provider"),
         (name = "mail", description = "Folders, messages, attachments and settings of a mailbox, at the provider"),
         (name = "meetings", description = "Online meetings, at the provider"),
@@ -88,6 +90,7 @@ const VERSION: &str = "If-Match";
         (name = "trading", description = "Trading accounts, positions, orders and their history, at the provider. To deal takes the \
             permission `markets:trade`, which a key has only if it was asked for by name"),
         (name = "token", description = "Access tokens that work"),
+        (name = "notifications", description = "What providers tell of changes"),
         (name = "operation", description = "Health, registrations and notices"),
     )
 )]
@@ -121,12 +124,23 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// Shows what the bodies of what a provider has look like.
 fn illustrate(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
     // Whether the file can be read, a test tells.
-    let examples: BTreeMap<String, Value> = serde_json::from_str(EXAMPLES).unwrap_or_default();
+    let mut examples: BTreeMap<String, Value> = serde_json::from_str(EXAMPLES).unwrap_or_default();
+    for name in ["Event", "Message"] {
+        let mut stored = examples.get(name).cloned().unwrap_or_default();
+        stored["integration_id"] = json!("int_0198c5a6b7c8d9e0f1a2b3c4d5e6f708");
+        stored["provider"] = json!("acme_calendar");
+        examples.insert(format!("Stored{name}"), stored);
+    }
     for (name, example) in examples {
-        if let Some(RefOr::T(Schema::Object(list))) = schemas.get_mut(&format!("Listed_{name}")) {
-            list.example = Some(json!({ "results": [example], "next": null }));
-            let items = Array::new(Ref::from_schema_name(&name));
-            list.properties.insert("results".to_owned(), RefOr::T(Schema::Array(items)));
+        for list in ["Listed", "Copied"] {
+            let list = schemas.get_mut(&format!("{list}_{name}"));
+            if let Some(RefOr::T(Schema::Object(list))) = list {
+                if !list.properties.contains_key("feeds") {
+                    list.example = Some(json!({ "results": [example], "next": null }));
+                }
+                let items = Array::new(Ref::from_schema_name(&name));
+                list.properties.insert("results".to_owned(), RefOr::T(Schema::Array(items)));
+            }
         }
         match schemas.get_mut(&name) {
             Some(RefOr::T(Schema::Object(schema))) => schema.example = Some(example),

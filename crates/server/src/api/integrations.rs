@@ -49,7 +49,7 @@ pub(crate) struct IntegrationBody {
 }
 
 /// A provider's refusal.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct ReasonBody {
     /// Stable name of the cause.
     #[schema(example = "grant_revoked")]
@@ -276,6 +276,8 @@ pub(crate) async fn disconnect(
     Named(id): Named,
 ) -> Result<StatusCode, Problem> {
     let owner = principal.may(Permission::IntegrationsWrite)?;
+    // While there is a token to do it with.
+    app.0.subscriptions.end(owner, id).await;
     app.0.vault.disconnect(owner, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,10 +3,12 @@
 mod attachments;
 mod browser;
 mod calendar;
+mod changes;
 mod connect;
 mod consent;
 mod description;
 mod doctor;
+mod feeds;
 mod health;
 mod history;
 mod integrations;
@@ -16,10 +18,14 @@ mod mail_send;
 mod mail_settings;
 mod markets;
 mod meetings;
+mod notifications;
 mod operations;
 mod orders;
 mod positions;
 mod profile;
+mod progress;
+mod stored;
+mod sync;
 mod times;
 mod token;
 mod versions;
@@ -67,8 +73,9 @@ static SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Longer than any problem's body, in bytes.
 const LONGEST_PROBLEM: usize = 1 << 20;
-/// What follows it is as good as a password for a day: it is not logged.
-const RECONNECT: &str = "/api/integrations/oauth/reconnect/";
+/// What follows them is as good as a password, for a day or for as long as a subscription lives: it is not
+/// logged.
+const UNLOGGED: [&str; 2] = ["/api/integrations/oauth/reconnect/", "/api/notifications/"];
 
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(description::Api::openapi())
@@ -80,8 +87,13 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(browser::browser_callback))
         .routes(routes!(browser::done))
         .routes(routes!(browser::reconnect))
+        .routes(routes!(stored::events))
+        .routes(routes!(stored::messages))
+        .routes(routes!(changes::changes))
         .routes(routes!(integrations::list))
         .routes(routes!(integrations::show, integrations::edit, integrations::disconnect))
+        .routes(routes!(sync::feeds, sync::sync))
+        .routes(routes!(sync::progress))
         .routes(routes!(profile::profile))
         .routes(routes!(calendar::calendars))
         .routes(routes!(calendar::events, calendar::create))
@@ -133,6 +145,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(doctor::doctor))
         .routes(routes!(operations::registrations))
         .routes(routes!(operations::notices))
+        .routes(routes!(notifications::receive))
 }
 
 /// Everything users call.
@@ -201,7 +214,7 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
     let id = app.next_request_id();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let path = uri.path();
-    let logged = if path.starts_with(RECONNECT) { RECONNECT } else { path };
+    let logged = UNLOGGED.into_iter().find(|before| path.starts_with(before)).unwrap_or(path);
     let route = request.extensions().get::<MatchedPath>().cloned();
     let began = app.0.clock.uptime();
     // Whatever is logged on the way says which request it was. At the usual level there is no

@@ -88,7 +88,13 @@ impl Bench {
         });
         let public_url = "https://grants.example.com".parse().unwrap();
         let config = Config { public_url, redirect_uris: Vec::new() };
-        let app = App::new(Parts { vault, store, news, clock: shared, entropy, config });
+        let copies = Arc::new(store.clone());
+        let subscriptions = evergrant::Subscriptions::new(vault.clone(), copies.clone(), None);
+        let settings = evergrant::SyncSettings::default();
+        let syncer = evergrant::Syncer::new(vault.clone(), copies, settings);
+        let parts =
+            Parts { vault, syncer, store, subscriptions, news, clock: shared, entropy, config };
+        let app = App::new(parts);
         let (had, door) = (Arc::default(), Arc::new(Semaphore::new(0)));
         Self { app, clock, tasks, had, door, folder }
     }

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use evergrant::capability::{Calendars, Mail, Markets, Meetings, Profile, Profiles, Trading};
+use evergrant::capability::{
+    Calendars, Event, Mail, Markets, Meetings, Message, Profile, Profiles, Trading,
+};
+use evergrant::feed::Feed;
 use evergrant::gateway::retry_after;
+use evergrant::notification::Notifications;
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, ConsentAsk, DeviceAsk, Evidence, Failure, Manifest, Provider,
     Redeemed, RefreshAsk, Revocation, Verdict,
@@ -171,6 +175,18 @@ impl Provider for Desk {
     }
 
     fn meetings(&self) -> Option<&dyn Meetings> {
+        matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
+    }
+
+    fn notifications(&self) -> Option<&dyn Notifications> {
+        Some(self)
+    }
+
+    fn calendar_feed(&self) -> Option<&dyn Feed<Event>> {
+        matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
+    }
+
+    fn email_feed(&self) -> Option<&dyn Feed<Message>> {
         matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
     }
 

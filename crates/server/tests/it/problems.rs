@@ -137,6 +137,16 @@ async fn why_there_is_no_token() {
 }
 
 #[tokio::test]
+async fn what_is_asked_of_a_copy_in_vain() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    problem!(SyncNotFound, t.alice.get(&at(&id, "sync/c7/")).await);
+    // Of a database that held more, before it was restored.
+    let cursor = t.cursor("alice", 1_000).await;
+    problem!(CursorExpired, t.alice.get(&format!("{LIST}changes/?cursor={cursor}")).await);
+}
+
+#[tokio::test]
 async fn why_the_provider_does_not_answer_a_call() {
     let t = TestApp::new().await;
     let id = t.alice.connect("adele").await;

@@ -64,6 +64,35 @@ impl Database {
         Self::open(url.into(), place).await
     }
 
+    /// One whose time is the test's: it stands still until [`Database::set_clock`].
+    pub(crate) async fn postgres_with_a_clock() -> Self {
+        let Self { url, store, replica, clock, place } = Self::postgres().await;
+        store.close().await;
+        replica.close().await;
+        // Found before the system's own, on connections that are made from now on.
+        let mut raw = sqlx::PgConnection::connect(&url).await.unwrap();
+        let Place::Server { name, .. } = &place else { panic!("it is a server's") };
+        let sql = format!(
+            "CREATE TABLE test_clock (micros BIGINT NOT NULL); \
+             INSERT INTO test_clock VALUES ({now}); \
+             CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS \
+             'SELECT to_timestamp(0) + micros * interval ''1 microsecond'' FROM test_clock'; \
+             ALTER DATABASE {name} SET search_path = public, pg_catalog",
+            now = clock.now().as_microsecond()
+        );
+        raw.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+        raw.close().await.unwrap();
+        Self::open(url, place).await
+    }
+
+    /// Sets the clock of a database that has one of its own.
+    pub(crate) async fn set_clock(url: &str, now: Timestamp) {
+        let sql = format!("UPDATE test_clock SET micros = {}", now.as_microsecond());
+        let mut raw = sqlx::PgConnection::connect(url).await.unwrap();
+        raw.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+        raw.close().await.unwrap();
+    }
+
     async fn open(url: String, place: Place) -> Self {
         let clock = TestClock::default();
         let open = || Store::open(&url, Arc::new(clock.clone()));
@@ -209,7 +238,11 @@ impl Bench {
         Self::new(Arc::new(store.clone()), Arc::new(store), &clock)
     }
 
-    fn new(store: Arc<dyn GrantStore>, replica: Arc<dyn GrantStore>, clock: &TestClock) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn GrantStore>,
+        replica: Arc<dyn GrantStore>,
+        clock: &TestClock,
+    ) -> Self {
         let entropy = SeededEntropy::default();
         Self {
             store,

@@ -9,6 +9,7 @@
 
 mod attempts;
 mod bench;
+mod copy;
 mod debts;
 mod due;
 mod effects;
@@ -17,6 +18,7 @@ mod grants;
 mod home;
 mod integrations;
 mod intents;
+mod item_changes;
 mod memory;
 mod notices;
 mod opening;
@@ -26,3 +28,9 @@ mod races;
 mod registry;
 mod revisions;
 mod sealed;
+mod stored_items;
+mod sync_bench;
+mod sync_feeds;
+mod sync_hints;
+mod sync_items;
+mod sync_passes;

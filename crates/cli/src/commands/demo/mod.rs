@@ -1,5 +1,6 @@
 //! The main job before your eyes: real server, real redirects, played provider.
 
+mod copy;
 mod tour;
 
 use std::net::SocketAddr;
@@ -18,8 +19,11 @@ use jiff::Timestamp;
 use crate::commands::serve::{Played, start, stop_signal};
 use crate::compose::{Ambient, Parts};
 use crate::output::{Exit, Output};
-use crate::settings::{Database, Encryption, Settings};
+use crate::settings::{Database, Encryption, Settings, Sync};
 use tour::Tour;
+
+/// In seconds: longer than any demo, whose clock leaps by days.
+const A_YEAR: u32 = 365 * 24 * 60 * 60;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -42,6 +46,8 @@ pub(crate) async fn run(
     settings.encryption = Encryption { keys: None, key_file: folder.0.join("demo.key") };
     settings.spool.dir = folder.0.join("demo.spool");
     settings.server.public_url = None;
+    // The tour says when something is copied; each account is copied once as it is connected.
+    settings.sync = Sync { interval_seconds: A_YEAR, ..Sync::default() };
     for address in
         [&mut settings.server.listen, &mut settings.admin.listen, &mut settings.sandbox.http]
     {

@@ -15,7 +15,7 @@ use http::{Method, header};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::DemoClock;
+use super::{DemoClock, copy};
 use crate::commands::users;
 use crate::compose::Parts;
 use crate::output::Output;
@@ -25,6 +25,8 @@ const AGE: Duration = Duration::from_hours(29);
 /// How far it turns them for a trading session: past the life of its access token, and not of the
 /// session itself.
 const SESSION_AGE: Duration = Duration::from_mins(5);
+/// Who signs in.
+pub(super) const ACCOUNT: &str = "adele@contoso.example";
 /// A market of the sandbox that never closes.
 const EPIC: &str = "TM.D.ALWAYS.CFD.IP";
 /// How many callers ask at once after the token has expired.
@@ -33,7 +35,7 @@ const CALLERS: usize = 50;
 /// What the demo shows, over REST as any program would see it.
 pub(super) struct Tour {
     http: Arc<dyn Transport>,
-    stage: Stage,
+    pub(super) stage: Stage,
     clock: Arc<DemoClock>,
     server: Url,
     key: Secret,
@@ -59,7 +61,7 @@ impl Tour {
     /// Every step in order; the first that fails ends the tour.
     pub(super) async fn walk(&self) -> anyhow::Result<bool> {
         let mut id = String::new();
-        let steps: [(&str, &str); 9] = [
+        let steps: [(&str, &str); 10] = [
             ("connect", "an account is connected through the provider's own redirects"),
             ("token", "a valid access token is handed out"),
             ("refresh", "the token expires, many callers ask at once, and no call fails"),
@@ -71,6 +73,7 @@ impl Tour {
                 "ig",
                 "a trading account is connected by a form; its token expires, and no call fails",
             ),
+            ("sync", "calendar and mailbox are copied, and what somebody else changes comes after"),
             ("list", "the user's integrations"),
         ];
         for (step, what) in steps {
@@ -83,6 +86,7 @@ impl Tour {
                 "mail" => self.mail().await,
                 "meeting" => self.meeting().await,
                 "ig" => self.ig().await,
+                "sync" => self.sync(&id).await,
                 _ => self.list(&id).await,
             };
             let ok = outcome.is_ok();
@@ -116,9 +120,7 @@ impl Tour {
         let mut url =
             Url::parse(begun["authorization_url"].as_str().context("no address to sign in at")?)?;
         // What a person would do on the sign-in page.
-        url.query_pairs_mut()
-            .append_pair("prompt", "none")
-            .append_pair("login_hint", "adele@contoso.example");
+        url.query_pairs_mut().append_pair("prompt", "none").append_pair("login_hint", ACCOUNT);
         let mut redirects = 0;
         loop {
             let response =
@@ -283,6 +285,14 @@ impl Tour {
         }))
     }
 
+    async fn sync(&self, calendar: &str) -> anyhow::Result<Value> {
+        let list = self.api(Method::GET, "/api/integrations/", None).await?;
+        let mut rows = list["results"].as_array().into_iter().flatten();
+        let mailbox = rows.find(|row| row["provider"] == "microsoft_outlook");
+        let mailbox = mailbox.and_then(|row| row["id"].as_str()).context("no mailbox")?;
+        copy::step(self, calendar, mailbox).await
+    }
+
     async fn list(&self, id: &str) -> anyhow::Result<Value> {
         let body = self.api(Method::GET, "/api/integrations/", None).await?;
         let rows = body["results"].as_array().context("no list")?;
@@ -301,7 +311,12 @@ impl Tour {
     }
 
     /// One call to the server, as any program would make it.
-    async fn api(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+    pub(super) async fn api(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
         self.send(http::Request::builder().method(method), path, body).await
     }
 

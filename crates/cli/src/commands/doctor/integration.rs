@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 
 use evergrant::integration::Status;
-use evergrant::provider::Actor;
+use evergrant::provider::{Actor, Failure};
+use evergrant::store::FeedStatus;
 use evergrant::vault::{Diagnosis, Forecast, HeldToken};
 use evergrant::{CallError, IntegrationId, TokenError, UserId};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Report;
+use crate::commands::sync;
 use crate::compose::Parts;
 
 pub(super) async fn look(
@@ -31,12 +33,37 @@ pub(super) async fn look(
     match parts.vault.diagnose(owner, id).await {
         Ok(diagnosis) => {
             judge(&diagnosis, report);
-            report.text = text(&diagnosis);
-            report.more = Some(("integration", serde_json::to_value(&diagnosis)?));
+            let feeds = copies(parts, owner, id, report).await?;
+            report.text = text(&diagnosis, &feeds);
+            let mut value = serde_json::to_value(&diagnosis)?;
+            value["feeds"] = serde_json::to_value(&feeds)?;
+            report.more = Some(("integration", value));
         }
         Err(error) => report.failed("what is known of it can be read", &error.into()),
     }
     Ok(())
+}
+
+/// Where its copies stand; a calendar or mailbox that fails is no failure of the integration.
+async fn copies(
+    parts: &Parts,
+    owner: UserId,
+    id: IntegrationId,
+    report: &mut Report,
+) -> anyhow::Result<Vec<FeedStatus>> {
+    let mut feeds = parts.syncer.status(owner, id).await?;
+    for feed in &mut feeds {
+        feed.failure = feed.failure.as_ref().map(Failure::shown);
+        let what = format!("its {} could be copied the last time", feed.feed);
+        match &feed.failure {
+            None => report.ok(what),
+            Some(failure) => {
+                let why = format!("{} {}", failure.message, failure.remedy);
+                report.warn(what, why.trim_end());
+            }
+        }
+    }
+    Ok(feeds)
 }
 
 async fn is_active(parts: &Parts, owner: UserId, id: IntegrationId, report: &mut Report) -> bool {
@@ -119,7 +146,7 @@ fn judge(diagnosis: &Diagnosis, report: &mut Report) {
     }
 }
 
-fn text(diagnosis: &Diagnosis) -> String {
+fn text(diagnosis: &Diagnosis, feeds: &[FeedStatus]) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "{name:13} {value}");
@@ -145,6 +172,9 @@ fn text(diagnosis: &Diagnosis) -> String {
         }
     }
     line("next need", &need(diagnosis));
+    for feed in feeds {
+        line("copy", &sync::line(feed));
+    }
     if !diagnosis.attempts.is_empty() {
         text.push_str("\nrefreshes, the latest first\n");
     }

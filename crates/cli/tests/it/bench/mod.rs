@@ -77,6 +77,8 @@ impl Bench {
         set("MICROSOFT_CLIENT_SECRET", "sandbox-secret");
         set("EVERGRANT_SERVER_LISTEN", "127.0.0.1:0");
         set("EVERGRANT_ADMIN_LISTEN", "127.0.0.1:0");
+        // Tests count calls: only those of `sync` have copies.
+        set("EVERGRANT_SYNC_ENABLED", "false");
         Self { http: sandbox.http.clone(), sandbox, environment, database, copy: None, folder }
     }
 
@@ -142,7 +144,8 @@ impl Bench {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// `evergrant …`, ready to start.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = binary(self.folder.path(), arguments);
         command.envs(&self.environment);
         command

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use evergrant::capability::Message;
+use evergrant::capability::{Event, Message};
 use evergrant::clock::later;
 use evergrant::feed::Feed;
+use evergrant::notification::Notifications;
 use evergrant::provider::{
     Actor, AuthError, AuthorizeAsk, Connect, Credential, Evidence, Failure, FormField, Limits,
     Manifest, Provider, Redeemed, RefreshAsk, RefreshLife, Renewal, Replay, Revocable, Revocation,
@@ -42,6 +43,10 @@ pub(crate) struct Adapter {
     aside: bool,
     /// Its mailbox as it changes.
     feed: Option<Arc<dyn Feed<Message>>>,
+    /// Its calendar as it changes.
+    schedule: Option<Arc<dyn Feed<Event>>>,
+    /// Its word of changes.
+    word: Option<Arc<dyn Notifications>>,
 }
 
 impl Adapter {
@@ -71,7 +76,17 @@ impl Adapter {
         };
         let known = Arc::new(AtomicU32::new(0));
         let draws: Draws = |_, _| Vec::new();
-        Self { manifest, ends: None, draws, known, says: None, aside: false, feed: None }
+        Self {
+            manifest,
+            ends: None,
+            draws,
+            known,
+            says: None,
+            aside: false,
+            feed: None,
+            schedule: None,
+            word: None,
+        }
     }
 
     /// The same provider, whose client secret ends.
@@ -107,6 +122,18 @@ impl Adapter {
     /// The same provider, with a mailbox that can be followed.
     pub(crate) fn fed(mut self, feed: Arc<dyn Feed<Message>>) -> Self {
         self.feed = Some(feed);
+        self
+    }
+
+    /// The same provider, with a calendar that can be followed.
+    pub(crate) fn scheduled(mut self, feed: Arc<dyn Feed<Event>>) -> Self {
+        self.schedule = Some(feed);
+        self
+    }
+
+    /// The same provider, which sends word of changes.
+    pub(crate) fn told(mut self, word: Arc<dyn Notifications>) -> Self {
+        self.word = Some(word);
         self
     }
 
@@ -298,8 +325,16 @@ impl Provider for Adapter {
         Err(Failure::new("another_world", Actor::Operator, "Acme is not where it was."))
     }
 
+    fn calendar_feed(&self) -> Option<&dyn Feed<Event>> {
+        self.schedule.as_deref()
+    }
+
     fn email_feed(&self) -> Option<&dyn Feed<Message>> {
         self.feed.as_deref()
+    }
+
+    fn notifications(&self) -> Option<&dyn Notifications> {
+        self.word.as_deref()
     }
 
     async fn learn(&self, api: &Api, _: bool) {

@@ -110,6 +110,11 @@ impl Process {
         self.news.poll().await.expect("the database answers");
     }
 
+    /// The name under which it holds things.
+    pub(crate) fn holder(&self) -> HolderId {
+        self.holder
+    }
+
     /// The process dies: whatever it was doing, it never goes on.
     pub(crate) fn die(&self) {
         self.dead.store(true, Ordering::Relaxed);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::MicrosoftAct;
 use super::aadsts::Trouble;
-use super::graph::{CALENDAR_PATHS, DELTA_PATHS};
+use super::graph::{CALENDAR_PATHS, DELTA_PATHS, SUBSCRIPTION_PATHS};
 use super::mailbox_changes;
 use super::registration::Registration;
 use super::world::{Challenge, Demand};
@@ -41,7 +41,7 @@ pub(super) const PATHS: &[&str] = &[
 
 /// Everything that can be changed.
 pub(super) fn all_paths() -> Vec<&'static str> {
-    [PATHS, mailbox_changes::PATHS, CALENDAR_PATHS, DELTA_PATHS].concat()
+    [PATHS, mailbox_changes::PATHS, CALENDAR_PATHS, DELTA_PATHS, SUBSCRIPTION_PATHS].concat()
 }
 
 /// Carries out a change; the answer is what was changed, as it is now.
@@ -63,6 +63,7 @@ pub(super) fn change(act: &MicrosoftAct, path: &str, body: &Value) -> Result<Val
             Ok(json!({ "users_may_consent": users_may_consent }))
         }
         ["limits"] => act.change_limits(body),
+        ["notifications" | "subscriptions", ..] => act.change_subscriptions(&steps, body),
         ["users", user, change @ ("mailbox" | "messages" | "folders" | "changes"), rest @ ..] => {
             act.change_mailbox(user, &[&[*change], rest].concat(), body)
         }
@@ -134,7 +135,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
     T::deserialize(body).map_err(|error| Problem::unusable(error.to_string()))
 }
 
-fn nothing(body: &Value) -> Result<(), Problem> {
+pub(super) fn nothing(body: &Value) -> Result<(), Problem> {
     if body.as_object().is_none_or(|members| !members.is_empty()) {
         return Err(Problem::unusable("this change takes no members: send `{}` or nothing"));
     }

@@ -61,7 +61,8 @@ impl Keys {
         self.sign(header, claims, true)
     }
 
-    fn sign(
+    /// Signs claims of whatever kind.
+    pub(super) fn sign(
         &self,
         mut header: Map<String, Value>,
         claims: &Value,

@@ -39,11 +39,12 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
 use evergrant::Request;
 use evergrant_sandbox::{
-    Act, Backstage, Credential, DeviceCodes, Failure, Grants, Origin, Pass, Problem, Scene, Site,
+    Act, Backstage, Credential, DeviceCodes, Errand, Failure, Grants, Origin, Pass, Problem, Scene,
+    Site,
 };
 use serde_json::{Value, json};
 
-use self::graph::{Agenda, Deltas, Limits};
+use self::graph::{Agenda, Deltas, Limits, Mailroom};
 use self::mailbox::Mailboxes;
 use self::mint::Keys;
 use self::registration::Registration;
@@ -70,6 +71,7 @@ struct Inner {
     agenda: Mutex<Agenda>,
     mailboxes: Mutex<Mailboxes>,
     deltas: Mutex<Deltas>,
+    mailroom: Mailroom,
 }
 
 /// What is remembered of a sign-in.
@@ -98,6 +100,7 @@ impl MicrosoftAct {
             limits: Limits::default(),
             deltas: Mutex::new(Deltas::new(&backstage.secret())),
             mailboxes: Mutex::new(Mailboxes::new(backstage.seed(), backstage.now())),
+            mailroom: Mailroom::default(),
         }))
     }
 
@@ -193,6 +196,7 @@ impl Act for MicrosoftAct {
     }
 
     fn world(&self, origin: &Origin) -> Value {
+        let subscriptions = self.subscriptions_shown();
         let world = self.stage_world();
         let registrations = world.registrations.iter().map(Registration::shown);
         let changes = changes::all_paths();
@@ -212,6 +216,7 @@ impl Act for MicrosoftAct {
             "registrations": registrations.collect::<Vec<_>>(),
             "users": world.users,
             "calendars": self.calendars_shown(),
+            "notifications": subscriptions,
             "users_may_consent": world.users_may_consent,
             "changes": changes,
             "limits": self.0.limits.rules(),
@@ -238,7 +243,16 @@ impl Act for MicrosoftAct {
         changes::change(self, path, body)
     }
 
+    fn errand(&self, path: &str, body: &Value) -> Option<Errand> {
+        self.subscription_errand(path, body)
+    }
+
+    fn settle(&self) {
+        self.settle_subscriptions();
+    }
+
     fn reset(&self) {
+        self.subscriptions().reset();
         self.grants().reset();
         self.devices().reset();
         self.0.sign_ins.reset();

@@ -22,7 +22,7 @@ use evergrant::{
     Response, Secret, Tasks, Transport, TransportError, UserId, Vault,
 };
 use evergrant_providers::{Settings, all, ig};
-use evergrant_sandbox::{InProcess, Stage, StageConfig};
+use evergrant_sandbox::{Courier, InProcess, Stage, StageConfig};
 use serde_json::{Value, json};
 
 use crate::graph::run;
@@ -106,6 +106,7 @@ impl Floor {
             access_ttl: None,
             clock: Arc::new(clock.clone()),
             entropy: Arc::clone(&entropy),
+            courier: Courier::default(),
         });
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let line = Arc::new(Line {

@@ -8,7 +8,7 @@ use evergrant::{
     AccessToken, Api, CallError, Integration, MinLife, Secret, TokenError, Transport as _,
 };
 use evergrant_providers::ig::Settings as Ig;
-use evergrant_sandbox::{InProcess, Seen, Stage, StageConfig};
+use evergrant_sandbox::{Courier, InProcess, Seen, Stage, StageConfig};
 use serde_json::{Value, json};
 
 use super::office::House;
@@ -30,6 +30,7 @@ impl Play {
             access_ttl: None,
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SeededEntropy::default()),
+            courier: Courier::default(),
         });
         let ig = Ig {
             api_key: Some("sandbox-key".into()),

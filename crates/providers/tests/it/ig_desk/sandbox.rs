@@ -12,7 +12,7 @@ use evergrant::capability::{
 use evergrant::testing::{SeededEntropy, TestClock};
 use evergrant::{Api, Request, Secret, Transport, TransportError};
 use evergrant_providers::ig::Settings as Ig;
-use evergrant_sandbox::{InProcess, Stage, StageConfig};
+use evergrant_sandbox::{Courier, InProcess, Stage, StageConfig};
 use serde_json::{Value, json};
 
 use super::given;
@@ -58,6 +58,7 @@ impl Play {
             access_ttl: None,
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SeededEntropy::default()),
+            courier: Courier::default(),
         });
         let inner = InProcess::new(&stage);
         let line = Arc::new(Lossy { inner, loses: AtomicBool::new(false) });

@@ -74,9 +74,9 @@ impl MemoryStore {
         })
     }
 
-    /// The owner's items that changed after revision `after`, each once and as it is now, in order;
-    /// `None` where something was forgotten since. Counts as no call.
-    pub fn item_changes(&self, owner: UserId, after: i64) -> Option<Vec<Told>> {
+    /// The owner's items that changed after revision `after`, each once and as it is now, in order, and
+    /// the revision that all this is as of; `None` where something was forgotten since. Counts as no call.
+    pub fn item_changes(&self, owner: UserId, after: i64) -> Option<(Vec<Told>, i64)> {
         self.lock(|state| {
             let forgotten = state.copies.forgotten.get(&owner).copied().unwrap_or_default();
             // Whoever begins knows nothing that could have left.
@@ -106,7 +106,8 @@ impl MemoryStore {
             });
             let mut told: Vec<_> = told.collect();
             told.sort_by_key(|told| told.revision);
-            Some(told)
+            let now = state.copies.revisions.get(&owner).copied().unwrap_or_default();
+            Some((told, now))
         })
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::reply::{Answer, Denied, Reply};
+use super::subscriptions::Reached;
 use crate::microsoft::sandbox::{MicrosoftAct, faults};
 
 /// The most items of a batch.
@@ -111,6 +112,13 @@ impl MicrosoftAct {
     }
 }
 
+/// The calls of a batch as far as they can be read, for whoever must know of them beforehand.
+pub(super) fn parts(outer: &Request, call: &Call) -> Vec<Request> {
+    let body = call.object().unwrap_or_default();
+    let items = body.get("requests").and_then(Value::as_array).into_iter().flatten();
+    items.filter_map(|item| read(item, outer, call)?.request.ok()).collect()
+}
+
 fn payload() -> Denied {
     Denied::bad("BadRequest", "Invalid batch payload format.")
 }
@@ -160,6 +168,9 @@ fn request(
     }
     if let Some(scheme) = outer.extensions().get::<Scheme>() {
         request.extensions_mut().insert(*scheme);
+    }
+    if let Some(reached) = outer.extensions().get::<Reached>() {
+        request.extensions_mut().insert(reached.clone());
     }
     Ok(request)
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::odata::Options;
 use super::prefer::Prefer;
 use super::reply::Denied;
+use super::subscriptions::Reached;
 use crate::microsoft::sandbox::world::User;
 
 /// Collections whose next segment is a key, and so keeps its case.
@@ -46,6 +47,8 @@ pub(in super::super) struct Call {
     pub(super) prefer: Prefer,
     pub(super) body: Bytes,
     pub(super) caller: Caller,
+    /// What addresses have answered that the call wants notifications to be sent to.
+    pub(super) reached: Reached,
 }
 
 /// Whose token it is, and what it allows.
@@ -57,6 +60,9 @@ pub(super) struct Caller {
     pub(super) permissions: Vec<String>,
     /// Without a user: an application on its own behalf.
     pub(super) is_app: bool,
+    /// When the token was issued and when it expires, in seconds.
+    pub(super) issued: i64,
+    pub(super) expires: i64,
 }
 
 impl Caller {
@@ -82,6 +88,7 @@ impl Call {
             prefer: Prefer::read(request.headers()),
             body: request.body().clone(),
             caller,
+            reached: request.extensions().get().cloned().unwrap_or_default(),
         }
     }
 
@@ -95,6 +102,8 @@ impl Call {
             client_id: String::new(),
             permissions: permissions.map(str::to_owned).to_vec(),
             is_app: false,
+            issued: 0,
+            expires: 0,
         };
         Self { segments: segments(path), ..Self::read(&request, caller) }
     }

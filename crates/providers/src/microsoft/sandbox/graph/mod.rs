@@ -12,6 +12,7 @@ mod meetings;
 mod odata;
 mod prefer;
 mod reply;
+mod subscriptions;
 mod users;
 
 use axum::body::{Body, Bytes};
@@ -30,6 +31,7 @@ pub(super) use self::limits::{Limits, Rules};
 pub(super) use self::mail::upload;
 pub(super) use self::reply::Answer;
 pub(super) use self::reply::Reply;
+pub(super) use self::subscriptions::{Mailroom, PATHS as SUBSCRIPTION_PATHS};
 use super::MicrosoftAct;
 use super::mint::{GRAPH_ID, GRAPH_RESOURCE};
 use super::world::User;
@@ -83,7 +85,9 @@ pub(super) async fn call(
     head: Parts,
     body: Bytes,
 ) -> axum::response::Response {
-    act.call_graph(&Request::from_parts(head, body)).map(Body::from)
+    // Whoever is to be notified is asked before the call is carried out, which waits for nobody.
+    let request = act.reach(Request::from_parts(head, body)).await;
+    act.call_graph(&request).map(Body::from)
 }
 
 impl MicrosoftAct {
@@ -122,6 +126,7 @@ impl MicrosoftAct {
             ("POST", ["users", key, "revokesigninsessions"]) if self.is_caller(key, call) => {
                 self.revoke(call).map(Answer::ok)
             }
+            (_, ["subscriptions", rest @ ..]) => self.subscriptions_call(rest, call),
             (_, ["me", rest @ ..]) if is_outlook(rest) => {
                 self.outlook(&self.owner(&call.caller.oid, call)?, rest, call)
             }
@@ -243,7 +248,14 @@ impl MicrosoftAct {
             let roles = listed.into_iter().flatten().filter_map(Value::as_str);
             let permissions = roles.map(str::to_owned).collect();
             let (oid, client_id) = (text("oid").to_owned(), text("appid").to_owned());
-            return Ok(Caller { oid, client_id, permissions, is_app: true });
+            return Ok(Caller {
+                oid,
+                client_id,
+                permissions,
+                is_app: true,
+                issued: time("iat"),
+                expires: time("exp"),
+            });
         }
         let user = world.user(text("oid")).filter(|user| user.enabled).ok_or_else(stale)?;
         let (epoch, met) = text("aio").split_once('.').unwrap_or_default();
@@ -260,6 +272,8 @@ impl MicrosoftAct {
             client_id: text("appid").to_owned(),
             permissions: text("scp").split(' ').map(str::to_owned).collect(),
             is_app: false,
+            issued: time("iat"),
+            expires: time("exp"),
         })
     }
 

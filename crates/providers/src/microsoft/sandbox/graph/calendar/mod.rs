@@ -25,6 +25,7 @@ mod respond;
 mod schedule;
 mod seed;
 mod show;
+mod told;
 mod view;
 pub(super) mod when;
 pub(super) mod zones;
@@ -41,6 +42,7 @@ pub(super) use self::mailbox::Licence;
 use self::mailbox::Mailbox;
 pub(in crate::microsoft::sandbox) use self::plot::PATHS;
 use self::show::Look;
+pub(super) use self::view::EVENT;
 use self::zones::Zone;
 use super::Owner;
 use super::call::Call;
@@ -48,14 +50,14 @@ use super::reply::{Answer, Denied};
 use crate::microsoft::sandbox::MicrosoftAct;
 
 /// What only reads.
-const READ: &[&str] = &[
+pub(super) const READ: &[&str] = &[
     "Calendars.Read",
     "Calendars.ReadWrite",
     "Calendars.Read.Shared",
     "Calendars.ReadWrite.Shared",
 ];
 /// What reads everything but bodies and attachments.
-const BASIC: &[&str] = &["Calendars.ReadBasic", "Calendars.ReadBasic.All"];
+pub(super) const BASIC: &[&str] = &["Calendars.ReadBasic", "Calendars.ReadBasic.All"];
 const WRITE: &[&str] = &["Calendars.ReadWrite", "Calendars.ReadWrite.Shared"];
 const READ_SHARED: &[&str] = &["Calendars.Read.Shared", "Calendars.ReadWrite.Shared"];
 const WRITE_SHARED: &[&str] = &["Calendars.ReadWrite.Shared"];

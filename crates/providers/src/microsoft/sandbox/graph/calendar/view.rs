@@ -15,7 +15,7 @@ const LONGEST: i64 = 1825;
 const UNSELECTABLE: &[&str] = &["createdDateTime", "lastModifiedDateTime"];
 
 /// Events, as queries know them.
-pub(super) static EVENT: Kind = Kind {
+pub(in super::super) static EVENT: Kind = Kind {
     name: "microsoft.graph.event",
     usual: &[
         "createdDateTime",

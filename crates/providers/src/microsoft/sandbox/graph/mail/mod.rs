@@ -27,16 +27,16 @@ use crate::microsoft::sandbox::mailbox::{Mailbox, View};
 use crate::microsoft::sandbox::world::User;
 
 /// What reads messages without their bodies (contract, 9).
-const READ_BASIC: &[&str] =
+pub(super) const READ_BASIC: &[&str] =
     &["Mail.ReadBasic", "Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"];
 /// What reads all of a message.
-const READ: &[&str] = &["Mail.Read", "Mail.ReadWrite"];
+pub(super) const READ: &[&str] = &["Mail.Read", "Mail.ReadWrite"];
 /// What changes messages and folders.
 const WRITE: &[&str] = &["Mail.ReadWrite"];
 /// What sends.
 const SEND: &[&str] = &["Mail.Send"];
 
-static MESSAGE: Kind = Kind {
+pub(super) static MESSAGE: Kind = Kind {
     name: "microsoft.graph.message",
     usual: &[
         "createdDateTime",

@@ -1,0 +1,222 @@
+//! Lists: one walk along an index for a page, or one search.
+
+use evergrant::feed::FeedKind;
+use evergrant::provider::ProviderKey;
+use evergrant::store::Stored;
+use evergrant::{IntegrationId, UserId};
+use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+
+use super::cursor::ItemCursor;
+use super::words;
+use crate::Store;
+use crate::db::{Arg, args};
+use crate::row::Row;
+
+/// What a list holds: all that is asked for has to be so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemQuery {
+    /// Events or messages.
+    pub feed: FeedKind,
+    /// Of one integration.
+    pub integration: Option<IntegrationId>,
+    /// Of one provider.
+    pub provider: Option<ProviderKey>,
+    /// Events that end after it; messages that came at it or later.
+    pub from: Option<Timestamp>,
+    /// Events that begin before it; messages that came before it.
+    pub to: Option<Timestamp>,
+    /// Messages that were read, or were not.
+    pub is_read: Option<bool>,
+    /// In this folder, by the provider's id.
+    pub folder: Option<String>,
+    /// Of this importance.
+    pub importance: Option<String>,
+    /// From, or invited by, this address, in whatever case.
+    pub sender: Option<String>,
+    /// From or to this address.
+    pub person: Option<String>,
+    /// All of these words, as beginnings of words. A text of blanks asks for nothing; one with neither a
+    /// letter nor a digit finds nothing.
+    pub search: Option<String>,
+    /// Whether bodies come along.
+    pub bodies: bool,
+    /// Behind this one.
+    pub after: Option<ItemCursor>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl ItemQuery {
+    /// Everything of a feed, 50 at once, without bodies.
+    pub fn new(feed: FeedKind) -> Self {
+        Self {
+            feed,
+            integration: None,
+            provider: None,
+            from: None,
+            to: None,
+            is_read: None,
+            folder: None,
+            importance: None,
+            sender: None,
+            person: None,
+            search: None,
+            bodies: false,
+            after: None,
+            limit: 50,
+        }
+    }
+}
+
+/// An item as the copy holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredItem {
+    /// Its integration.
+    pub integration: IntegrationId,
+    /// Its provider.
+    pub provider: ProviderKey,
+    /// The item as JSON, without its body.
+    pub json: String,
+    /// Its body as JSON, where it was asked for and is kept.
+    pub body: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemPage {
+    /// The items.
+    pub items: Vec<StoredItem>,
+    /// Where the list goes on; `None` at its end.
+    pub next: Option<ItemCursor>,
+}
+
+impl Store {
+    /// The owner's events in the order in which they begin, or messages, the newest first.
+    ///
+    /// Whoever follows `next` to the end sees each item that is there all the time once, and one that
+    /// moves along the list once or twice.
+    pub async fn items(&self, owner: UserId, query: &ItemQuery) -> Stored<ItemPage> {
+        let Some((sql, args)) = self.select(owner, query) else {
+            return Ok(ItemPage { items: Vec::new(), next: None });
+        };
+        let mut rows = self.db.all(AssertSqlSafe(sql), &args).await?;
+        let limit = query.limit.max(1) as usize;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = match rows.last() {
+            Some(last) if more => Some(cursor(last)?),
+            _ => None,
+        };
+        Ok(ItemPage { items: rows.iter().map(item).collect::<Stored<_>>()?, next })
+    }
+
+    /// The statement of a page and one item more; `None` if nothing can be found.
+    fn select(&self, owner: UserId, query: &ItemQuery) -> Option<(String, Vec<Arg>)> {
+        // No text in a database has it, and PostgreSQL takes none that does.
+        if [&query.folder, &query.importance].into_iter().flatten().any(|text| text.contains('\0'))
+        {
+            return None;
+        }
+        let is_events = query.feed == FeedKind::Calendar;
+        let mut and = And { args: args![owner, query.feed.name()].to_vec(), sql: String::new() };
+        and.equals("integration", query.integration);
+        and.equals("provider", query.provider.as_ref().map(|provider| provider.as_str()));
+        and.equals("folder", query.folder.as_deref());
+        and.equals("importance", query.importance.as_deref());
+        // Spelled out: so the index of what is unread is used.
+        and.sql.push_str(match query.is_read {
+            None => "",
+            Some(false) => " AND is_read = 0",
+            Some(true) => " AND is_read = 1",
+        });
+        let from = if is_events { "COALESCE(until, at) >" } else { "at >=" };
+        and.compares(from, query.from);
+        and.compares("at <", query.to);
+
+        let mut wanted = Vec::new();
+        if let Some(search) = query.search.as_deref().filter(|search| !search.trim().is_empty()) {
+            wanted = words::searched(owner, search);
+            if wanted.is_empty() {
+                return None;
+            }
+        }
+        wanted.extend(query.sender.iter().map(|sender| words::from(owner, sender)));
+        wanted.extend(query.person.iter().map(|person| words::with(owner, person)));
+        if !wanted.is_empty() {
+            let dialect = self.db.dialect();
+            let n = and.take(dialect.wanted(&wanted).into());
+            and.sql.push_str(&format!(" AND {}", dialect.matches(n)));
+        }
+        if let Some(after) = &query.after {
+            let at = and.take(after.at.into());
+            let integration = and.take(after.integration.into());
+            let id = and.take(after.id.as_str().into());
+            let behind = if is_events { '>' } else { '<' };
+            and.sql.push_str(&format!(
+                " AND (at, integration, id) {behind} (${at}, ${integration}, ${id})"
+            ));
+        }
+        let limit = and.take((i64::from(query.limit.max(1)) + 1).into());
+        let order = if is_events { "ASC" } else { "DESC" };
+        let body = if query.bodies { "body" } else { "CAST(NULL AS TEXT) AS body" };
+        // A search walks what has the words, and no other index: they are the owner's own. Where there is
+        // none an index is walked in the list's order, and each row is asked for its integration: a
+        // value, where a condition would let PostgreSQL begin with the integrations.
+        let owner = if wanted.is_empty() { "owner" } else { "owner || ''" };
+        let sql = format!(
+            "SELECT integration, id, provider, at, json, {body} FROM items \
+             WHERE {owner} = $1 AND feed = $2 AND gone IS NULL{} AND {IS_LIVE} \
+             ORDER BY at {order}, integration {order}, id {order} LIMIT ${limit}",
+            and.sql
+        );
+        Some((sql, and.args))
+    }
+}
+
+/// Whether the item's integration is connected.
+pub(super) const IS_LIVE: &str = "(SELECT live.disconnected_at IS NULL FROM integrations live WHERE live.id = items.integration)";
+
+/// Further conditions of a statement, with their parameters.
+struct And {
+    args: Vec<Arg>,
+    sql: String,
+}
+
+impl And {
+    /// Gives the parameter's number.
+    fn take(&mut self, arg: Arg) -> usize {
+        self.args.push(arg);
+        self.args.len()
+    }
+
+    fn equals(&mut self, column: &str, value: Option<impl Into<Arg>>) {
+        self.compares(&format!("{column} ="), value);
+    }
+
+    fn compares(&mut self, with: &str, value: Option<impl Into<Arg>>) {
+        if let Some(value) = value {
+            let n = self.take(value.into());
+            self.sql.push_str(&format!(" AND {with} ${n}"));
+        }
+    }
+}
+
+fn item(row: &Row) -> Stored<StoredItem> {
+    let fields = row.of("items", "id");
+    Ok(StoredItem {
+        integration: fields.id("integration")?,
+        provider: fields.text("provider")?.as_str().into(),
+        json: fields.text("json")?,
+        body: fields.text_or_null("body")?,
+    })
+}
+
+fn cursor(row: &Row) -> Stored<ItemCursor> {
+    let fields = row.of("items", "id");
+    Ok(ItemCursor {
+        at: fields.time("at")?,
+        integration: fields.id("integration")?,
+        id: fields.text("id")?,
+    })
+}
