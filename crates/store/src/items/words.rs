@@ -79,7 +79,7 @@ fn person(owner: UserId, role: &str, who: &str) -> Wanted {
 fn tag(owner: UserId) -> String {
     const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
     let number = owner.as_u128();
-    let digit = |n| usize::try_from(number >> (5 * n) & 31).unwrap_or_default();
+    let digit = |n: u32| usize::try_from((number >> (5 * n)) & 31_u128).unwrap_or_default();
     (0..5).map(|n| char::from(DIGITS[digit(n)])).collect()
 }
 
