@@ -118,9 +118,10 @@ pub struct Batch {
     pub part: String,
     /// The items in it; no id twice, and none that is in `gone`.
     pub items: Vec<Item>,
-    /// What is not in the part, nor any occurrence of it.
+    /// What is not in the part, nor any occurrence of it but for those in `items`.
     pub gone: Vec<String>,
-    /// Series, and the occurrences that there are of each.
+    /// Series, and the occurrences that there are of each, beside those in `items`. An item that has the
+    /// series' own id belongs to it, too.
     pub series: Vec<(String, Vec<String>)>,
     /// How the part goes on.
     pub next: crate::feed::Next,
@@ -259,8 +260,9 @@ pub struct Hint {
 /// - An item takes a revision when it is added, when its digest changes, and when it leaves the copy; and at
 ///   no other time. So a page that is applied twice tells nobody anything the second time. Revisions of one
 ///   owner become visible in the order of their numbers.
-/// - An item leaves the copy at the end of the pass after the one in which it was first missing, if no page
-///   told of it in between.
+/// - An item that is missing leaves the copy at the end of the next pass in which no page tells of it,
+///   neither that it is there nor that it is gone. So whatever moves from part to part, however often, does
+///   not leave, as long as each part that it left says so.
 #[async_trait]
 pub trait SyncStore: Send + Sync + 'static {
     /// Makes feeds of what was connected, resumed or reconnected after revision `since`, due now, and
@@ -303,7 +305,7 @@ pub trait SyncStore: Send + Sync + 'static {
     /// Sends a part back to its beginning, because the provider no longer knows its cursor.
     async fn restart(&self, lease: &Lease, part: &str) -> Stored<Option<()>>;
 
-    /// Ends the pass: what was missing in an earlier one and was not found in this leaves the copy. The
+    /// Ends the pass: what was missing in an earlier one and was not told of in this leaves the copy. The
     /// reason is `deleted`; or `left` where the item is outside of `window`, or where the copy was cut and
     /// nobody can tell. The copy is then as of the pass's beginning.
     async fn end_pass(

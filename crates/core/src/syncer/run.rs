@@ -67,8 +67,15 @@ impl Run<'_> {
             let anew = scope.limit.is_some();
             let pass = store.begin_pass(&self.lease, &scope.to_string(), &parts, anew).await?;
             let pass = pass.ok_or(Stop::Lost)?;
-            let mut reading =
-                Reading { run: self, api, feed, scope, room: scope.limit, cut: false };
+            let mut reading = Reading {
+                run: self,
+                api,
+                feed,
+                scope,
+                taken: HashSet::new(),
+                here: HashSet::new(),
+                cut: false,
+            };
             for part in pass.parts.iter().filter(|part| !part.is_done) {
                 reading.part(part).await?;
                 if reading.has_had_its_time() {
@@ -92,8 +99,9 @@ struct Reading<'a, T> {
     api: &'a Api,
     feed: &'a dyn Feed<T>,
     scope: Scope,
-    /// How many items more the copy may hold.
-    room: Option<u32>,
+    /// What was taken of the parts before, and of this one; where the scope has a limit.
+    taken: HashSet<String>,
+    here: HashSet<String>,
     /// Whether there was more.
     cut: bool,
 }
@@ -102,6 +110,7 @@ impl<T: Copied> Reading<'_, T> {
     async fn part(&mut self, part: &PartState) -> Result<(), Stop> {
         let (store, lease) = (&self.run.syncer.store, &self.run.lease);
         let mut restarts = 0;
+        self.taken.extend(self.here.drain());
         let mut pulled = self.pull(part, part.cursor.as_ref()).await;
         loop {
             let page = match pulled {
@@ -109,6 +118,7 @@ impl<T: Copied> Reading<'_, T> {
                 Err(PullError::Call(error)) => return Err(error.into()),
                 Err(PullError::Expired) if restarts < MOST_RESTARTS => {
                     restarts += 1;
+                    self.here.clear();
                     store.restart(lease, &part.id).await?.ok_or(Stop::Lost)?;
                     pulled = self.pull(part, None).await;
                     continue;
@@ -144,7 +154,13 @@ impl<T: Copied> Reading<'_, T> {
     }
 
     async fn pull(&self, part: &PartState, at: Option<&Cursor>) -> Result<Pulled<T>, PullError> {
-        self.feed.pull(self.api, &self.scope, &part.id, at, self.room).await
+        self.feed.pull(self.api, &self.scope, &part.id, at, self.room()).await
+    }
+
+    /// How many items more the copy may hold.
+    fn room(&self) -> Option<u32> {
+        let taken = u32::try_from(self.taken.len() + self.here.len()).unwrap_or(u32::MAX);
+        self.scope.limit.map(|limit| limit.saturating_sub(taken))
     }
 
     /// A page as the copy takes it: each id once, by the last word about it, and no more than there is
@@ -167,23 +183,33 @@ impl<T: Copied> Reading<'_, T> {
                     if let Some(earlier) = place.remove(&id) {
                         items[earlier] = None;
                     }
+                    unsay(&mut items, &id, &[]);
                     series.remove(&id);
                     gone.insert(id);
                 }
                 Found::Series { id, occurrences } => {
+                    unsay(&mut items, &id, &occurrences);
+                    gone.remove(&id);
+                    occurrences.iter().for_each(|occurrence| _ = gone.remove(occurrence));
                     series.insert(id, occurrences);
                 }
             }
         }
         let mut items: Vec<_> = items.into_iter().flatten().collect();
         let mut next = page.next;
-        if let Some(room) = &mut self.room {
-            let fits = usize::try_from(*room).unwrap_or(usize::MAX);
-            self.cut |= items.len() > fits;
-            items.truncate(fits);
-            *room -= u32::try_from(items.len()).unwrap_or(*room);
-            if *room == 0 && matches!(next, Next::More(_)) {
+        if let Some(mut room) = self.room() {
+            // What was told of before takes no room again.
+            items.retain(|item| {
+                let is_known = self.taken.contains(&item.id) || self.here.contains(&item.id);
+                if is_known || room > 0 {
+                    room -= u32::from(!is_known);
+                    self.here.insert(item.id.clone());
+                    return true;
+                }
                 self.cut = true;
+                false
+            });
+            if self.cut && matches!(next, Next::More(_)) {
                 next = Next::Done(None);
             }
         }
@@ -192,6 +218,13 @@ impl<T: Copied> Reading<'_, T> {
         let mut series: Vec<_> = series.into_iter().collect();
         series.sort_unstable();
         Batch { part: part.to_owned(), items, gone, series, next }
+    }
+}
+
+/// Takes back what was said of occurrences of this series, but for these.
+fn unsay(items: &mut [Option<Item>], series: &str, but: &[String]) {
+    for slot in items {
+        slot.take_if(|item| item.series.as_deref() == Some(series) && !but.contains(&item.id));
     }
 }
 

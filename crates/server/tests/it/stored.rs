@@ -185,7 +185,7 @@ async fn events_are_chosen_by_what_is_given_and_pages_keep_to_it() {
         ("organizer=Alex@Example.com", vec![2, 30]),
         ("attendee=ADELE@acme.test", vec![1, 3]),
         ("search=budget", vec![2, 30]),
-        ("search=%26", vec![2, 30]),
+        ("search=plans%20%26%20bud", vec![2, 30]),
         ("importance=high", vec![2, 30]),
         ("importance=low", vec![]),
         ("provider=acme_calendar", vec![1, 2, 3, 30]),

@@ -99,14 +99,15 @@ async fn known(tx: &mut Tx, id: FeedId, batch: &Batch) -> Stored<HashMap<String,
     Ok(known)
 }
 
-/// What is not in the part, nor any occurrence of it, is missing.
+/// What is not in the part, nor any occurrence of it, is missing; what was missing already was elsewhere
+/// meanwhile, and is looked for once more.
 async fn miss_gone(tx: &mut Tx, id: FeedId, part: &str, pass: i64, gone: &[String]) -> Stored<()> {
     for slice in slices(gone) {
         for column in ["id", "series"] {
             let ids = parameters(5, slice.len());
             let sql = format!(
                 "UPDATE items SET missing = $4 \
-                 WHERE integration = $1 AND feed = $2 AND part = $3 AND missing IS NULL \
+                 WHERE integration = $1 AND feed = $2 AND (part = $3 OR missing IS NOT NULL) \
                    AND gone IS NULL AND {column} IN ({ids})"
             );
             let mut args = args![id.integration, id.feed.name(), part, pass].to_vec();
@@ -117,7 +118,7 @@ async fn miss_gone(tx: &mut Tx, id: FeedId, part: &str, pass: i64, gone: &[Strin
     Ok(())
 }
 
-/// Occurrences of the series in the part that are not these are missing.
+/// Occurrences of the series in the part that are not these are missing, as in [`miss_gone`].
 async fn miss_others(
     tx: &mut Tx,
     id: FeedId,
@@ -127,8 +128,8 @@ async fn miss_others(
     occurrences: &[String],
 ) -> Stored<()> {
     let sql = "SELECT id FROM items \
-               WHERE integration = $1 AND feed = $2 AND part = $3 AND series = $4 \
-                 AND missing IS NULL AND gone IS NULL";
+               WHERE integration = $1 AND feed = $2 AND (part = $3 OR missing IS NOT NULL) \
+                 AND (series = $4 OR id = $4) AND gone IS NULL";
     let rows = tx.all(sql, args![id.integration, id.feed.name(), part, series]).await?;
     for row in rows {
         let item = row.of("items", "id").text("id")?;

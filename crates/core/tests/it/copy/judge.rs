@@ -17,6 +17,8 @@ use super::pull::Shared;
 pub(super) struct Judge {
     pub(super) site: Shared,
     pub(super) owner: UserId,
+    /// Whether the copy has a limit.
+    is_cut: bool,
     /// When the last pass and the one before it began.
     began: Arc<Mutex<Began>>,
 }
@@ -29,8 +31,8 @@ struct Began {
 }
 
 impl Judge {
-    pub(super) fn new(site: Shared, owner: UserId) -> Self {
-        Self { site, owner, began: Arc::default() }
+    pub(super) fn new(site: Shared, owner: UserId, is_cut: bool) -> Self {
+        Self { site, owner, is_cut, began: Arc::default() }
     }
 
     pub(super) fn began(&self, pass: Option<&Pass>) {
@@ -52,13 +54,12 @@ impl Judge {
         let since = self.began.lock().unwrap_or_else(PoisonError::into_inner).before;
         let site = self.site.lock();
         for told in told.iter().filter(|told| told.kind == ToldKind::Deleted("deleted")) {
-            if let Some(thing) = site.things.get(&told.id) {
-                let was_away = thing.since > since;
-                assert!(
-                    was_away,
-                    "{} is told deleted and was there all the time: {thing:?}",
-                    told.id
-                );
+            let thing = site.things.get(&told.id);
+            if let Some(thing) = thing.filter(|thing| site.is_inside(thing.at)) {
+                // Of a part that is listed anew each time nobody says what has left it for another.
+                let moves = thing.moved.iter().filter(|at| **at > since).count();
+                let was_away = thing.since > since || (self.is_cut && moves > 1);
+                assert!(was_away, "{} is told deleted and was there: {thing:?}", told.id);
             }
         }
     }

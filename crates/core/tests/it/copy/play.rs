@@ -58,7 +58,7 @@ impl Play {
         let site = Shared(Arc::new(Mutex::new(site)));
         let line = Line {
             store: stage.store.clone(),
-            judge: Judge::new(site.clone(), stage.owner),
+            judge: Judge::new(site.clone(), stage.owner, limit.is_some()),
             fails: Arc::new(AtomicBool::new(true)),
             chance: Arc::new(Mutex::new(Chance::new(chance.next()))),
         };

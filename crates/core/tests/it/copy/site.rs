@@ -215,7 +215,8 @@ impl Site {
         self.log.push((self.now, thing.folder.clone(), id));
     }
 
-    fn is_inside(&self, at: Timestamp) -> bool {
+    /// Whether a time is in every window there will be.
+    pub(super) fn is_inside(&self, at: Timestamp) -> bool {
         let days = at.duration_since(self.base).as_hours() / 24;
         days.abs() < 30
     }

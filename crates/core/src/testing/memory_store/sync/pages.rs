@@ -63,19 +63,24 @@ impl Copies {
         }
         feed.seen += batch.items.len() as u64;
 
+        // First, so that nothing the page tells of is missing at its end.
+        let pass = feed.pass;
+        for kept in self.of(id) {
+            let its = |series: &String| kept.item.series.as_ref() == Some(series);
+            let is_gone = batch.gone.iter().any(|gone| *gone == kept.item.id || its(gone));
+            let mut lists = batch.series.iter();
+            let is_out = lists.any(|(series, all)| {
+                (its(series) || kept.item.id == *series) && !all.contains(&kept.item.id)
+            });
+            // Whoever hears that it is gone from elsewhere, too, hears that it was there meanwhile.
+            if (is_gone || is_out) && (kept.part == batch.part || kept.missing.is_some()) {
+                kept.missing = Some(pass);
+            }
+        }
         let mut applied = Applied::default();
         for item in &batch.items {
             self.take(id, &batch.part, mark, item, now, &mut applied);
         }
-        self.miss(id, |kept| {
-            let is_gone =
-                |gone: &String| *gone == kept.item.id || kept.item.series.as_ref() == Some(gone);
-            let is_no_occurrence = |(series, occurrences): &(String, Vec<String>)| {
-                kept.item.series.as_ref() == Some(series) && !occurrences.contains(&kept.item.id)
-            };
-            kept.part == batch.part
-                && (batch.gone.iter().any(is_gone) || batch.series.iter().any(is_no_occurrence))
-        });
         if mark.is_some() && matches!(batch.next, Next::Done(_)) {
             self.miss(id, |kept| kept.part == batch.part && kept.mark != mark);
         }
