@@ -19,9 +19,9 @@ use jiff::Timestamp;
 use crate::db::{Tx, args};
 use crate::row::Fields;
 
-pub(crate) use enrol::enrol;
-pub(crate) use passes::{begin_pass, end_pass, restart};
-pub(crate) use runs::{ask, claim, end_run, hold, leave_run, next, orphan};
+pub(crate) use enrol::{enrol, take_away};
+pub(crate) use passes::{begin_pass, end_pass, open_pass, restart};
+pub(crate) use runs::{ask, claim, end_run, gap, hold, leave_run, next, orphan};
 pub(crate) use status::list;
 
 /// A feed that is held.

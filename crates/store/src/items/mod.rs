@@ -12,7 +12,7 @@ mod tidy;
 mod words;
 mod write;
 
-pub(crate) use apply::apply;
+pub(crate) use apply::{MISSED_AT_ONCE, apply};
 pub use changes::{ItemChange, ItemChangeKind, ItemChanges};
 pub use cursor::{InvalidCursor, ItemCursor};
 pub use list::{ItemPage, ItemQuery, StoredItem};
