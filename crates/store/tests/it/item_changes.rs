@@ -207,7 +207,7 @@ async fn who_begins_after_something_was_forgotten_reads_to_the_end(d: &Database)
     let (_, halfway, _) = page(0).await.unwrap();
     d.meddle(A_MONTH_LATER).await;
     d.store.tidy().await.unwrap();
-    assert_eq!(page(halfway).await, None, "it has been told of what may be forgotten");
+    assert!(page(halfway).await.is_some(), "what is forgotten had left before it began");
     let (mut cursor, mut seen) = (0, Vec::new());
     loop {
         let (told, next, more) = page(cursor).await.unwrap();

@@ -65,19 +65,19 @@ async fn what_was_added_and_has_left_since_is_not_told(t: &SyncBench) {
 async fn what_came_back_and_left_again_is_told_to_who_knew_it(t: &SyncBench) {
     let lease = t.holding(&["one"]).await;
     let knew = t.now_told().await;
-    let leave = async || {
+    let gone = async || {
         t.pass(&lease, &[page("inbox").gone("one")]).await;
         assert_eq!(t.pass(&lease, &[page("inbox")]).await, (1, 0));
         t.told(knew).await
     };
-    assert_eq!(leave().await, ["deleted one deleted"]);
+    assert_eq!(gone().await, ["deleted one deleted"]);
     let (_, heard) = t.changes(knew).await.unwrap();
     t.begin(&lease, &["inbox"]).await;
     assert_eq!(t.apply(&lease, page("inbox").with("one", 1)).await, (1, 0));
     assert_eq!(t.end_pass(&lease).await, (0, 0));
     assert_eq!(t.told(heard).await, [r#"added "one1""#]);
     assert_eq!(t.told(0).await, [r#"added "one1""#]);
-    assert_eq!(leave().await, ["deleted one deleted"]);
+    assert_eq!(gone().await, ["deleted one deleted"]);
 }
 
 async fn what_is_the_same_is_not_told_whatever_else_is_said_of_it(t: &SyncBench) {
