@@ -18,7 +18,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use evergrant::{SystemClock, UserId};
+use evergrant::{Subscriptions, SyncSettings, Syncer, SystemClock, UserId};
 use evergrant_benches::{Upstream, connect, report, spread, started, vault};
 use evergrant_server::principal::{Permission, new_key};
 use evergrant_server::{App, Config};
@@ -116,7 +116,10 @@ async fn evergrant() {
     let (row, key) = new_key(&*parts.clock, &*parts.entropy, holder, &Permission::ALL);
     store.add_key(&row).await.unwrap();
     let id = connect(&vault, user.id, "one").await;
+    let copies = Arc::new(store.clone());
     let app = App::new(evergrant_server::Parts {
+        syncer: Syncer::new(vault.clone(), copies.clone(), SyncSettings::default()),
+        subscriptions: Subscriptions::new(vault.clone(), copies, None),
         vault,
         store,
         news: parts.news,

@@ -114,7 +114,8 @@ pub enum Found<T> {
     Item(T),
     /// No item of this part has this id, and none belongs to a series of this id.
     Gone(String),
-    /// Of this series these occurrences belong into the copy and no others.
+    /// Of this series these occurrences belong into the copy and no others, nor an item of the series' own
+    /// id that is not among them: a single event may have become a series, and the other way round.
     Series {
         /// The series' id.
         id: String,

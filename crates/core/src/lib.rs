@@ -14,6 +14,7 @@
 //!   [`Vault::token`] hands out a valid token, [`Vault::disconnect`] ends it.
 //! - [`Gateway`] makes calls with those tokens.
 //! - [`Renewer`], [`news::News`] and [`Upkeep`] are the three loops that run beside them.
+//! - [`Syncer`] keeps copies of calendars and mailboxes, and [`Subscriptions`] has providers say when they change.
 //! - [`provider::Provider`] is the port a vendor implements, [`store::GrantStore`] the one a database
 //!   implements; [`Clock`], [`Entropy`] and [`Transport`] make time, randomness and HTTP parameters.
 //!

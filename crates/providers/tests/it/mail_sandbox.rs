@@ -23,15 +23,22 @@ const BASE: &str = "https://cloud.test";
 pub(crate) const ADELE: &str = "adele@contoso.example";
 pub(crate) const ALEX: &str = "alex@contoso.example";
 
-/// A way to the stage on which the answer to one request is lost.
+/// A way to the stage on which the answer to one request is lost, and pages are as small as a test wants.
 pub(crate) struct Lossy {
     inner: InProcess,
     state: Mutex<(usize, Option<usize>)>,
+    pub(crate) pages: Mutex<Option<usize>>,
 }
 
 #[async_trait]
 impl Transport for Lossy {
-    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+    async fn send(&self, mut request: Request) -> Result<Response, TransportError> {
+        let size = *self.pages.lock().unwrap();
+        if let (Some(size), Some(prefer)) = (size, request.headers_mut().get_mut("prefer")) {
+            let kept = prefer.to_str().unwrap().split(", ");
+            let kept: Vec<_> = kept.filter(|one| !one.starts_with("odata.maxpagesize")).collect();
+            *prefer = format!("{}, odata.maxpagesize={size}", kept.join(", ")).parse().unwrap();
+        }
         let answer = self.inner.send(request).await;
         let mut state = self.state.lock().unwrap();
         let (n, lost) = *state;
@@ -85,11 +92,20 @@ impl Play {
             graph_url: url(),
             ..Microsoft::default()
         };
-        let line = Arc::new(Lossy { inner: line, state: Mutex::default() });
+        let line =
+            Arc::new(Lossy { inner: line, state: Mutex::default(), pages: Mutex::default() });
         let scopes = scopes.split(' ').map(str::to_owned).collect();
         let import = Imported { provider: key.into(), refresh, scopes: Some(scopes) };
         let api = connect(microsoft, line.clone(), &self.clock, import);
         Account { api: self.run(api).await, line }
+    }
+
+    /// What somebody else does; the answer is what was changed. `None` where it cannot be done.
+    pub(crate) async fn direct(&self, what: &str, body: &Value) -> Option<Value> {
+        let request = http::Request::post(format!("{BASE}/_sandbox/world/microsoft/{what}"));
+        let body = Bytes::from(body.to_string());
+        let answer = InProcess::new(&self.stage).send(request.body(body).unwrap()).await.unwrap();
+        answer.status().is_success().then(|| serde_json::from_slice(answer.body()).unwrap())
     }
 
     async fn listed(&self, account: &Account, folder: &str, subject: &str) -> Vec<Message> {

@@ -10,6 +10,7 @@ mod calendar_sandbox;
 mod client;
 mod declared;
 mod examples;
+mod feeds;
 #[cfg(feature = "sandbox")]
 mod floor;
 mod graph;

@@ -132,10 +132,15 @@ fn illustrate(schemas: &mut BTreeMap<String, RefOr<Schema>>) {
         examples.insert(format!("Stored{name}"), stored);
     }
     for (name, example) in examples {
-        if let Some(RefOr::T(Schema::Object(list))) = schemas.get_mut(&format!("Listed_{name}")) {
-            list.example = Some(json!({ "results": [example], "next": null }));
-            let items = Array::new(Ref::from_schema_name(&name));
-            list.properties.insert("results".to_owned(), RefOr::T(Schema::Array(items)));
+        for list in ["Listed", "Copied"] {
+            let list = schemas.get_mut(&format!("{list}_{name}"));
+            if let Some(RefOr::T(Schema::Object(list))) = list {
+                if !list.properties.contains_key("feeds") {
+                    list.example = Some(json!({ "results": [example], "next": null }));
+                }
+                let items = Array::new(Ref::from_schema_name(&name));
+                list.properties.insert("results".to_owned(), RefOr::T(Schema::Array(items)));
+            }
         }
         match schemas.get_mut(&name) {
             Some(RefOr::T(Schema::Object(schema))) => schema.example = Some(example),

@@ -56,11 +56,11 @@ impl SyncType {
 /// What to bring up to date.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, expecting = "an object")]
+#[schema(example = json!({ "sync_type": "full" }))]
 pub(crate) struct SyncAsk {
     /// `full`, `calendar` or `email`; `full` unless given: everything the integration has and the key
     /// may read.
     #[serde(default)]
-    #[schema(inline, example = "full")]
     sync_type: SyncType,
 }
 
@@ -133,7 +133,6 @@ pub(crate) struct SyncBody {
     integration_id: IntegrationId,
     /// `queued`, `running`, `done`, `waiting` to be tried again since it failed, or `stopped`: it
     /// failed, and somebody has to mend it first. Which of the feeds and why is in their `failure`.
-    #[schema(inline, example = "running")]
     pub(super) state: SyncState,
     /// Where what is synced stands.
     feeds: Vec<FeedBody>,

@@ -89,9 +89,12 @@ impl Bench {
         let public_url = "https://grants.example.com".parse().unwrap();
         let config = Config { public_url, redirect_uris: Vec::new() };
         let copies = Arc::new(store.clone());
-        let syncer =
-            evergrant::Syncer::new(vault.clone(), copies, evergrant::SyncSettings::default());
-        let app = App::new(Parts { vault, syncer, store, news, clock: shared, entropy, config });
+        let subscriptions = evergrant::Subscriptions::new(vault.clone(), copies.clone(), None);
+        let settings = evergrant::SyncSettings::default();
+        let syncer = evergrant::Syncer::new(vault.clone(), copies, settings);
+        let parts =
+            Parts { vault, syncer, store, subscriptions, news, clock: shared, entropy, config };
+        let app = App::new(parts);
         let (had, door) = (Arc::default(), Arc::new(Semaphore::new(0)));
         Self { app, clock, tasks, had, door, folder }
     }

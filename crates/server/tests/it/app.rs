@@ -8,7 +8,7 @@ use std::time::Duration;
 use evergrant::news::News;
 use evergrant::seal::{Ring, Seal};
 use evergrant::testing::{MemoryDisk, SeededEntropy, TestClock};
-use evergrant::{Clock, Entropy, SyncSettings, Syncer, Tasks, UserId, Vault};
+use evergrant::{Clock, Entropy, Subscriptions, SyncSettings, Syncer, Tasks, UserId, Vault};
 use evergrant_server::principal::{Permission, new_key};
 use evergrant_server::{App, Config, Parts, admin_router, router};
 use evergrant_store::{AccessKey, Holder, Store, User};
@@ -32,6 +32,7 @@ pub(crate) struct TestApp {
     pub(crate) store: Store,
     pub(crate) news: Arc<News>,
     pub(crate) syncer: Syncer,
+    pub(crate) subscriptions: Subscriptions,
     pub(crate) alice: Caller,
     pub(crate) bob: Caller,
     pub(crate) anon: Caller,
@@ -107,10 +108,13 @@ impl TestApp {
             tenant: "default".to_owned(),
         });
         let copies = Arc::new(store.clone());
-        let syncer = Syncer::new(vault.clone(), copies, SyncSettings::default());
+        let syncer = Syncer::new(vault.clone(), copies.clone(), SyncSettings::default());
+        let told_at = url("https://grants.example.com/api/notifications/");
+        let subscriptions = Subscriptions::new(vault.clone(), copies, Some(told_at));
         let app = App::new(Parts {
             vault,
             syncer: syncer.clone(),
+            subscriptions: subscriptions.clone(),
             store: store.clone(),
             news: Arc::clone(&news),
             clock: shared,
@@ -128,6 +132,7 @@ impl TestApp {
             store,
             news,
             syncer,
+            subscriptions,
             alice: anon.clone(),
             bob: anon.clone(),
             service: anon.clone(),
@@ -199,6 +204,11 @@ impl TestApp {
     /// Hears what changed in other processes; what is in memory then counts as fresh for a second.
     pub(crate) async fn poll(&self) {
         self.news.poll().await.unwrap();
+    }
+
+    /// Has the providers asked for word of changes, from now on.
+    pub(crate) fn subscribe(&self) {
+        self.tasks.spawn_loop(self.subscriptions.clone().run());
     }
 
     /// Waits for work that outlives its request, such as a revocation.

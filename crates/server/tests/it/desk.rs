@@ -8,6 +8,7 @@ use evergrant::capability::{
 };
 use evergrant::feed::Feed;
 use evergrant::gateway::retry_after;
+use evergrant::notification::Notifications;
 use evergrant::provider::{
     AuthError, AuthorizeAsk, Connect, ConsentAsk, DeviceAsk, Evidence, Failure, Manifest, Provider,
     Redeemed, RefreshAsk, Revocation, Verdict,
@@ -175,6 +176,10 @@ impl Provider for Desk {
 
     fn meetings(&self) -> Option<&dyn Meetings> {
         matches!(self.manifest.connect, Connect::Redirect { .. }).then_some(self)
+    }
+
+    fn notifications(&self) -> Option<&dyn Notifications> {
+        Some(self)
     }
 
     fn calendar_feed(&self) -> Option<&dyn Feed<Event>> {

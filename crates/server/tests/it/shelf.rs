@@ -42,6 +42,8 @@ pub(crate) struct Shelf {
     pub(crate) outcomes: VecDeque<DealOutcome>,
     pub(crate) denials: VecDeque<CallError>,
     pub(crate) done: Vec<String>,
+    /// Where word of changes goes: the subscription's id, its address and its state.
+    pub(crate) told: Vec<(String, String, String)>,
     next: usize,
 }
 
@@ -64,6 +66,7 @@ impl Default for Shelf {
             outcomes: VecDeque::new(),
             denials: VecDeque::new(),
             done: Vec::new(),
+            told: Vec::new(),
             next: 4,
         }
     }

@@ -84,7 +84,7 @@ async fn a_sync_is_of_what_is_named_and_of_everything_otherwise() {
     }
     let bare = t.alice.send(http::Method::POST, &sync, None).await.expect(202);
     assert_eq!(bare.json()["id"], "c1e1");
-    for body in [json!({ "sync_type": "contacts" }), json!({ "type": "full" }), json!([])] {
+    for body in [json!({ "sync_type": "contacts" }), json!({ "type": "full" }), json!("full")] {
         t.alice.post(&sync, body).await.problem(Code::InvalidRequest);
     }
     t.alice.post(&at(&id, "sync/?wait=maybe"), json!({})).await.problem(Code::InvalidRequest);
@@ -354,6 +354,8 @@ async fn a_stream_ends_with_the_key_the_integration_or_the_process() {
     let mut stream = pin!(watcher.get(&url));
     t.until_looks(stream.as_mut()).await;
     t.store.revoke_key(key.id, t.clock.now()).await.unwrap();
+    // A key in memory is good for a second.
+    t.until_looks_again(stream.as_mut()).await;
     t.pass(LOOK);
     let told = events(&stream.await.expect(200));
     assert_eq!((&*told[1].0, &told[1].1["code"]), ("problem", &"unauthenticated".into()));

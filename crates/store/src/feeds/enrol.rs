@@ -9,7 +9,7 @@ use evergrant::{IntegrationId, UserId};
 use jiff::Timestamp;
 
 use super::kind;
-use crate::db::{Db, args};
+use crate::db::{Db, Tx, args};
 use crate::items::{LeftReason, leave};
 use crate::row::Fields;
 
@@ -25,10 +25,13 @@ pub(crate) async fn enrol(
     let sql = "SELECT id, owner, provider, status, epoch, revision, disconnected_at \
                FROM integrations WHERE revision > $1 ORDER BY revision LIMIT $2";
     let rows = db.all(sql, args![since, AT_ONCE]).await?;
-    let changed: Vec<_> =
+    let mut changed: Vec<_> =
         rows.iter().map(|row| changed(&row.of("integrations", "id"))).collect::<Stored<_>>()?;
-    let Some(last) = changed.last() else { return Ok(since) };
-    let enrolled = enrolled(db, since, last.revision).await?;
+    let Some(last) = changed.last().map(|it| it.revision) else { return Ok(since) };
+    let enrolled = enrolled(db, since, last).await?;
+    // In the order in which hints are taken, so that no two wait for each other.
+    changed.sort_by_key(|it| it.id);
+    let (mut steps, mut gone) = (Vec::new(), Vec::new());
     for it in &changed {
         let feeds = enrolled.get(&it.id).map(Vec::as_slice).unwrap_or_default();
         // Most are as they were: whoever starts looks at all.
@@ -38,21 +41,32 @@ pub(crate) async fn enrol(
         };
         match it.state {
             State::Gone => {
-                for (feed, _) in feeds {
-                    end(db, FeedId { integration: it.id, feed: *feed }, now).await?;
-                }
+                let id = |feed| FeedId { integration: it.id, feed };
+                gone.extend(feeds.iter().map(|(feed, _)| id(*feed)));
             }
-            State::Halted if feeds.iter().any(|(feed, _)| is_new(*feed)) => halt(db, it).await?,
+            State::Halted if feeds.iter().any(|(feed, _)| is_new(*feed)) => steps.push((it, None)),
             State::Halted => {}
             State::Active => {
                 let offered = offers.iter().filter(|(provider, _)| *provider == it.provider);
-                for (_, feed) in offered.filter(|(_, feed)| is_new(*feed)) {
-                    go(db, it, *feed, now).await?;
-                }
+                let new = offered.filter(|(_, feed)| is_new(*feed));
+                steps.extend(new.map(|(_, feed)| (it, Some(*feed))));
             }
         }
     }
-    Ok(last.revision)
+    if !steps.is_empty() {
+        let mut tx = db.begin().await?;
+        for (it, feed) in steps {
+            match feed {
+                Some(feed) => go(&mut tx, it, feed, now).await?,
+                None => halt(&mut tx, it).await?,
+            }
+        }
+        tx.commit().await?;
+    }
+    for id in gone {
+        end(db, id, now).await?;
+    }
+    Ok(last)
 }
 
 /// An integration that changed.
@@ -108,7 +122,7 @@ async fn enrolled(
 }
 
 /// Makes the feed, or sets it going again if it had stopped or there is another grant.
-async fn go(db: &Db, it: &Changed, feed: FeedKind, now: Timestamp) -> Stored<()> {
+async fn go(tx: &mut Tx, it: &Changed, feed: FeedKind, now: Timestamp) -> Stored<()> {
     let sql = "INSERT INTO feeds (integration, feed, owner, provider, revision, epoch, halted, mended, \
                                   next_at, run, run_open, done_run, attempts, pass, mark, hinted, \
                                   truncated, items, seen, subscribed) \
@@ -125,15 +139,15 @@ async fn go(db: &Db, it: &Changed, feed: FeedKind, now: Timestamp) -> Stored<()>
                WHERE feeds.revision < excluded.revision";
     let args =
         args![it.id, feed.name(), it.owner, it.provider.as_str(), it.revision, it.epoch, now];
-    db.run(sql, args).await.map(drop)
+    tx.run(sql, args).await.map(drop)
 }
 
 /// Stops the integration's feeds, whoever has them.
-async fn halt(db: &Db, it: &Changed) -> Stored<()> {
+async fn halt(tx: &mut Tx, it: &Changed) -> Stored<()> {
     let sql = "UPDATE feeds SET revision = $2, halted = 1, next_at = NULL, lease = NULL, holder = NULL, \
                                 lease_until = NULL \
                WHERE integration = $1 AND revision < $2";
-    db.run(sql, args![it.id, it.revision]).await.map(drop)
+    tx.run(sql, args![it.id, it.revision]).await.map(drop)
 }
 
 /// Takes a feed away: first from whoever has it, then its items, at last its row, by which the rest is

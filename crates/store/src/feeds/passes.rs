@@ -16,7 +16,7 @@ use crate::row::Row;
 
 /// How many items leave in one transaction. Where there are more the pass is ended in several, each of
 /// them good on its own: a pass that was left there is ended by whoever has the feed next.
-const AT_ONCE: i64 = 5_000;
+const AT_ONCE: usize = 5_000;
 
 /// A part as it lies in its row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,7 +169,7 @@ pub(crate) async fn end_pass(
         };
         let sql = "SELECT id, at, until FROM items \
                    WHERE integration = $1 AND feed = $2 AND missing < $3 LIMIT $4";
-        let rows = tx.all(sql, args![integration, name, feed.pass, AT_ONCE]).await?;
+        let rows = tx.all(sql, args![integration, name, feed.pass, AT_ONCE as u64]).await?;
         // What is missing since the last pass may have been cut off by it.
         let cut_off = cut || feed.truncated;
         let gone: Vec<_> =
@@ -178,7 +178,7 @@ pub(crate) async fn end_pass(
         deleted += gone.len() as u64;
         let sql = "UPDATE feeds SET items = items - $3 WHERE integration = $1 AND feed = $2";
         tx.run(sql, args![integration, name, gone.len() as u64]).await?;
-        if rows.len() as i64 == AT_ONCE {
+        if rows.len() == AT_ONCE {
             tx.commit().await?;
             continue;
         }

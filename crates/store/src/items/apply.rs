@@ -129,7 +129,7 @@ async fn miss_others(
 ) -> Stored<()> {
     let sql = "SELECT id FROM items \
                WHERE integration = $1 AND feed = $2 AND (part = $3 OR missing IS NOT NULL) \
-                 AND series = $4 AND gone IS NULL";
+                 AND (series = $4 OR id = $4) AND gone IS NULL";
     let rows = tx.all(sql, args![id.integration, id.feed.name(), part, series]).await?;
     for row in rows {
         let item = row.of("items", "id").text("id")?;

@@ -22,7 +22,7 @@ pub enum ItemChanges {
         /// In the order in which it happened, each item once and as it is now.
         changes: Vec<ItemChange>,
         /// Where it goes on; the same cursor where nothing happened since. Only good for being handed in
-        /// again: it may be below 0 while the first walk over everything is not at its end.
+        /// again: it is below 0 until the first walk over everything has come to its end.
         next: i64,
         /// Whether there is more by now.
         more: bool,
@@ -94,8 +94,9 @@ impl Store {
         if let Some(last) = rows.last() {
             to = to.max(last.of("items", "id").int("revision")?);
         }
-        let next = Place { at: to, begun }.cursor(forgotten);
-        let changes = rows.iter().map(|row| change(row, at)).collect::<Stored<_>>()?;
+        let next = Place { at: to, begun }.cursor();
+        let changes =
+            rows.iter().map(|row| change(row, Place { at, begun })).collect::<Stored<_>>()?;
         Ok(ItemChanges::Page { changes, next, more })
     }
 
@@ -115,9 +116,9 @@ impl Store {
 
 /// How far somebody has read.
 ///
-/// What is forgotten had left by the revision `forgotten`. Whoever began later than that has never been
-/// told of it, however little they have read so far; so where a walk over everything takes several
-/// pages, its cursor says when it began.
+/// What had left before a walk over everything began was never told of on it, so it need not be told
+/// that it has left, nor does it matter whether that is forgotten by now; and what it is told of is new
+/// unless it has changed since. So where such a walk takes several pages, its cursor says when it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
     at: i64,
@@ -139,22 +140,27 @@ impl Place {
         }
     }
 
-    fn cursor(self, forgotten: i64) -> i64 {
+    fn cursor(self) -> i64 {
         let fits = self.begun < 1 << Self::BITS;
-        if self.at < self.begun && forgotten > 0 && fits {
-            -(self.begun << Self::BITS | self.at)
-        } else {
-            self.at
-        }
+        if self.at < self.begun && fits { -(self.begun << Self::BITS | self.at) } else { self.at }
     }
 }
 
-fn change(row: &Row, after: i64) -> Stored<ItemChange> {
+impl Place {
+    /// Whether somebody who has read so far is told of an item for the first time.
+    fn is_new(self, added: i64, revision: i64) -> bool {
+        added > self.at || (revision > self.at && revision <= self.begun)
+    }
+}
+
+fn change(row: &Row, place: Place) -> Stored<ItemChange> {
     let fields = row.of("items", "id");
     let left = left(&fields)?;
     let kind_of_change = match left {
         Some(why) => ItemChangeKind::Deleted(why),
-        None if fields.int("added_revision")? > after => ItemChangeKind::Added,
+        None if place.is_new(fields.int("added_revision")?, fields.int("revision")?) => {
+            ItemChangeKind::Added
+        }
         None => ItemChangeKind::Updated,
     };
     let item = match left {
@@ -185,13 +191,13 @@ mod tests {
 
     #[test]
     fn a_place_survives_its_cursor() {
-        for (place, forgotten, cursor) in [
-            (Place { at: 7, begun: 7 }, 3, 7),
-            (Place { at: 7, begun: 9 }, 0, 7),
-            (Place { at: 7, begun: 9 }, 8, -(9 << 31 | 7)),
-            (Place { at: 7, begun: 1 << 40 }, 8, 7),
+        for (place, cursor) in [
+            (Place { at: 7, begun: 7 }, 7),
+            (Place { at: 9, begun: 7 }, 9),
+            (Place { at: 7, begun: 9 }, -(9 << 31 | 7)),
+            (Place { at: 7, begun: 1 << 40 }, 7),
         ] {
-            assert_eq!(place.cursor(forgotten), cursor);
+            assert_eq!(place.cursor(), cursor);
             if cursor < 0 {
                 assert_eq!(Place::of(cursor, 20), place);
             }

@@ -113,6 +113,11 @@ impl Store {
 
     /// The statement of a page and one item more; `None` if nothing can be found.
     fn select(&self, owner: UserId, query: &ItemQuery) -> Option<(String, Vec<Arg>)> {
+        // No text in a database has it, and PostgreSQL takes none that does.
+        if [&query.folder, &query.importance].into_iter().flatten().any(|text| text.contains('\0'))
+        {
+            return None;
+        }
         let is_events = query.feed == FeedKind::Calendar;
         let mut and = And { args: args![owner, query.feed.name()].to_vec(), sql: String::new() };
         and.equals("integration", query.integration);

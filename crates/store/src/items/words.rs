@@ -79,7 +79,8 @@ fn person(owner: UserId, role: &str, who: &str) -> Wanted {
 fn tag(owner: UserId) -> String {
     const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
     let number = owner.as_u128();
-    (0..5).map(|n| char::from(DIGITS[(number >> (5 * n)) as usize % 32])).collect()
+    let digit = |n: u32| usize::try_from((number >> (5 * n)) & 31_u128).unwrap_or_default();
+    (0..5).map(|n| char::from(DIGITS[digit(n)])).collect()
 }
 
 /// The runs of letters and digits; an accent that stands alone belongs to its letter.

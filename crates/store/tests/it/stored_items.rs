@@ -210,6 +210,12 @@ async fn no_search_is_a_query(d: &Database) {
             assert_eq!(found.len(), usize::from(field == 0), "{search:.20?}");
         }
     }
+    for query in [
+        ItemQuery { folder: Some("in\0box".to_owned()), ..messages() },
+        ItemQuery { importance: Some("' OR 1 = 1 --".to_owned()), ..messages() },
+    ] {
+        assert!(listed(&d.store, t.alice, &query).await.is_empty(), "{query:?}");
+    }
     // Nor is what comes from a provider anything but text.
     let nasty = Item {
         id: "n'; DROP TABLE items; --".to_owned(),

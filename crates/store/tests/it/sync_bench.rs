@@ -54,14 +54,14 @@ macro_rules! on_every_copy {
             use crate::bench::{Database, on_database};
             $(crate::bench::database_test! {
                 $claim, Database::sqlite(),
-                |database| super::$claim(&crate::sync_bench::SyncBench::on(database))
+                |database| &crate::sync_bench::SyncBench::on(database)
             })*
         }
         mod postgres {
             use crate::bench::{Database, on_database};
             $(crate::bench::database_test! {
                 $claim, Database::postgres_with_a_clock(),
-                |database| super::$claim(&crate::sync_bench::SyncBench::on(database))
+                |database| &crate::sync_bench::SyncBench::on(database)
             })*
         }
     };

@@ -2,6 +2,7 @@
 
 mod command;
 mod kill;
+mod notified;
 mod schedule;
 
 use reqwest::Method;

@@ -64,13 +64,13 @@ impl Post {
         self.with(|book| book.made.clone())
     }
 
-    /// A call that takes its time and a token.
+    /// A call that takes a token and its time.
     async fn call(&self, api: &Api) -> Result<(), CallError> {
         let (takes, fails) = self.with(|book| (book.takes, book.fails.pop_front()));
+        api.get("/subscriptions").await?;
         if !takes.is_zero() {
             api.wait(takes).await;
         }
-        api.get("/subscriptions").await?;
         fails.map_or(Ok(()), Err)
     }
 }

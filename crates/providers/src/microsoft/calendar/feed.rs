@@ -120,13 +120,11 @@ impl View<'_> {
             if theirs.removed.is_some() {
                 found.push(Found::Gone(theirs.id));
             } else if is(SERIES) {
-                // Perhaps it was a single event before; as a series it is none.
-                found.push(Found::Gone(theirs.id.clone()));
                 series.insert(theirs.id);
             } else if is_whole(&theirs) {
                 // Perhaps it was a series before. What is read from the beginning needs not be told.
                 if is(SINGLE) && cursor.is_some() {
-                    found.push(Found::Series { id: theirs.id.clone(), occurrences: Vec::new() });
+                    found.push(itself(&theirs.id));
                 }
                 found.push(self.told(theirs));
             } else if let Some(of) = said(theirs.series_master_id) {
@@ -135,6 +133,8 @@ impl View<'_> {
                 in_part.insert(theirs.id);
             }
         }
+        // A series that is read below is told of there, even if a word before was that it is gone.
+        found.retain(|found| !matches!(found, Found::Gone(id) if series.contains(id)));
         // What was read just now is the last word about it.
         let in_part: Vec<_> = in_part.into_iter().collect();
         found.extend(each(&in_part, |id| self.alone(id)).await?);
@@ -154,7 +154,7 @@ impl View<'_> {
             Err(error @ CallError::Denied { denial: Denial::Input | Denial::Conflict, .. }) => {
                 let Some(now) = self.fetch(&series).await? else { return Ok(vec![none(series)]) };
                 let single = now.recurrence.is_none();
-                return if single { Ok(vec![none(series), self.told(now)]) } else { Err(error) };
+                return if single { Ok(vec![itself(&series), self.told(now)]) } else { Err(error) };
             }
             Err(error) => return Err(error),
         };
@@ -254,6 +254,11 @@ impl View<'_> {
         theirs.rest.retain(|name, _| LISTED.split(',').any(|listed| listed == name));
         theirs
     }
+}
+
+/// This is no series, or no longer: there is the event alone.
+fn itself(id: &str) -> Found<Event> {
+    Found::Series { id: id.to_owned(), occurrences: vec![id.to_owned()] }
 }
 
 /// Of this series there is nothing.

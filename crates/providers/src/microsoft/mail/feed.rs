@@ -35,7 +35,8 @@ const FOLDER_GONE: [&str; 3] = ["ErrorItemNotFound", "ErrorSyncFolderNotFound", 
 
 #[async_trait]
 impl Feed<Message> for Mailbox {
-    /// Every folder, however deep and whether it is shown or not. Search folders hold nothing of their own.
+    /// Every folder that is told of, however deep; whether hidden ones are is up to Graph, and what lies in
+    /// one that is not is not in the copy. Search folders hold nothing of their own.
     async fn parts(&self, api: &Api, scope: &Scope) -> Result<Vec<Part>, CallError> {
         if scope.limit.is_some() {
             return Ok(vec![Part { id: NEWEST.to_owned(), expected: None }]);

@@ -1,6 +1,6 @@
 //! What can be asked for with changes, and how it is spelled (contract, 4.6).
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::delta::{INBOX, direct, folder_of, mirror, of, page, round};
 use super::{Desk, code, id, refusal};

@@ -12,7 +12,7 @@ pub(super) struct Wish {
     /// Only what was received then or later; or only later, with `gt`.
     pub(super) since: Option<(Timestamp, bool)>,
     /// Only such changes.
-    change: Option<Change>,
+    pub(super) change: Option<Change>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
