@@ -139,15 +139,17 @@ async fn put(tx: &mut Tx, id: FeedId, parts: &[PartRow]) -> Stored<()> {
     Ok(())
 }
 
-/// The part is no more: what lies in it is missing.
+/// The part is no more: what lies in it is missing; and what was missing already may have been in it, which
+/// it can no longer say.
 async fn forget(tx: &mut Tx, id: FeedId, part: &str, pass: i64) -> Stored<()> {
     let (integration, feed) = (id.integration, id.feed.name());
     let sql = "DELETE FROM feed_parts WHERE integration = $1 AND feed = $2 AND part = $3";
     tx.run(sql, args![integration, feed, part]).await?;
     let sql = "UPDATE items SET missing = $4 \
                WHERE integration = $1 AND feed = $2 AND id IN ( \
-                   SELECT id FROM items WHERE integration = $1 AND feed = $2 AND part = $3 \
-                                          AND missing IS NULL AND gone IS NULL LIMIT $5)";
+                   SELECT id FROM items \
+                   WHERE integration = $1 AND feed = $2 AND (part = $3 OR missing IS NOT NULL) \
+                     AND (missing IS NULL OR missing < $4) AND gone IS NULL LIMIT $5)";
     while tx.run(sql, args![integration, feed, part, pass, MISSED_AT_ONCE]).await? > 0 {}
     Ok(())
 }
@@ -187,7 +189,10 @@ pub(crate) async fn end_pass(
         let sql = "SELECT id, at, until FROM items \
                    WHERE integration = $1 AND feed = $2 AND missing < $3 LIMIT $4";
         let rows = tx.all(sql, args![integration, name, feed.pass, AT_ONCE as u64]).await?;
-        let gone: Vec<_> = rows.iter().map(|row| left(row, cut, window)).collect::<Stored<_>>()?;
+        // What is missing since the last pass may have been cut off by it.
+        let cut_off = cut || feed.truncated;
+        let gone: Vec<_> =
+            rows.iter().map(|row| left(row, cut_off, window)).collect::<Stored<_>>()?;
         leave(&mut tx, feed.owner, lease.id, now, &gone).await?;
         deleted += gone.len() as u64;
         let sql = "UPDATE feeds SET items = items - $3 WHERE integration = $1 AND feed = $2";
