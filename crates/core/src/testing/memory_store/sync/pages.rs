@@ -16,24 +16,14 @@ impl Copies {
         now: Timestamp,
     ) -> Option<Pass> {
         let feed = self.feeds.get_mut(&id)?;
-        let begins = feed.pass_began.is_none();
-        if begins {
-            (feed.pass, feed.pass_began, feed.is_hinted) = (feed.pass + 1, Some(now), false);
-        }
+        feed.open_pass(now);
         let known = std::mem::take(&mut feed.parts);
         feed.parts = parts
             .iter()
             .map(|part| {
                 let known = known.iter().find(|it| it.id == part.id).cloned();
-                let new = PartRow {
-                    id: part.id.clone(),
-                    expected: None,
-                    cursor: None,
-                    is_done: false,
-                    mark: None,
-                };
-                let row = known.unwrap_or(new);
-                PartRow { expected: part.expected, is_done: row.is_done && !begins, ..row }
+                let id = part.id.clone();
+                known.unwrap_or(PartRow { id, cursor: None, is_done: false, mark: None })
             })
             .collect();
         let all = anew || feed.scope.as_deref() != Some(scope);
@@ -41,6 +31,12 @@ impl Copies {
         feed.begin_anew(|part| {
             all || (part.cursor.is_none() && part.mark.is_none() && !part.is_done)
         });
+        // Of what is only followed, not all there is comes to be seen.
+        let read = parts.iter().zip(&feed.parts).filter(|(_, row)| row.mark.is_some());
+        let read: Vec<_> = read.filter_map(|(part, _)| part.expected).collect();
+        if !read.is_empty() {
+            feed.expected = Some(read.iter().sum());
+        }
         let states = feed.parts.iter().map(|part| PartState {
             id: part.id.clone(),
             cursor: part.cursor.clone(),
@@ -62,6 +58,7 @@ impl Copies {
             }
         }
         feed.seen += batch.items.len() as u64;
+        feed.attempts = 0;
 
         // First, so that nothing the page tells of is missing at its end.
         let pass = feed.pass;
@@ -95,8 +92,8 @@ impl Copies {
         now: Timestamp,
     ) -> Option<PassEnd> {
         let feed = self.feeds.get_mut(&id)?;
-        let pass = feed.pass;
-        feed.as_of = feed.pass_began.take().or(feed.as_of);
+        let (pass, is_hinted) = (feed.pass, feed.is_hinted);
+        let began = feed.pass_began.take();
         feed.truncated = cut;
         let missing = self.of(id).filter(|kept| kept.missing.is_some());
         let (gone, missing): (Vec<_>, Vec<_>) =
@@ -105,11 +102,15 @@ impl Copies {
             .into_iter()
             .map(|kept| (kept.item.id.clone(), Leaves::why(&kept.item, cut, window)))
             .collect();
-        let end = PassEnd { deleted: gone.len() as u64, missing: missing.len() as u64 };
+        let (deleted, missing) = (gone.len() as u64, missing.len() as u64);
         for (item, why) in gone {
             self.leave(id, item, why, now);
         }
-        Some(end)
+        if missing == 0 {
+            let feed = self.feeds.get_mut(&id)?;
+            feed.as_of = began.or(feed.as_of);
+        }
+        Some(PassEnd { deleted, missing, is_hinted })
     }
 
     /// An item was told of: it is in this part.
