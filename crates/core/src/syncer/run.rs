@@ -201,7 +201,9 @@ impl<T: Copied> Reading<'_, T> {
                 Found::Series { id, occurrences } => {
                     unsay(&mut items, &id, &occurrences);
                     gone.remove(&id);
-                    occurrences.iter().for_each(|occurrence| _ = gone.remove(occurrence));
+                    for occurrence in &occurrences {
+                        gone.remove(occurrence);
+                    }
                     series.insert(id, occurrences);
                 }
             }

@@ -24,6 +24,7 @@ pub(crate) async fn connected(d: &Database, t: &Bench, owner: UserId) -> Integra
 pub(crate) async fn enrol(store: &Store) {
     let offers = [(PROVIDER.into(), FeedKind::Calendar), (PROVIDER.into(), FeedKind::Email)];
     store.enrol(0, &offers).await.unwrap();
+    while store.take_away().await.unwrap() {}
 }
 
 pub(crate) fn email(integration: IntegrationId) -> FeedId {

@@ -101,10 +101,12 @@ impl SyncBench {
         }
     }
 
-    /// Makes feeds of what was connected.
+    /// Makes feeds of what was connected, and takes away those of what was disconnected.
     pub(crate) async fn enrol(&self, since: i64) -> i64 {
         let offers = FeedKind::ALL.map(|feed| (PROVIDER.into(), feed));
-        self.sync.enrol(since, &offers).await.unwrap()
+        let reached = self.sync.enrol(since, &offers).await.unwrap();
+        while self.sync.take_away().await.unwrap() {}
+        reached
     }
 
     /// Alice's new mailbox, due now.
