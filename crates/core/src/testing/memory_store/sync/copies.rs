@@ -25,6 +25,7 @@ pub(in super::super) struct Copies {
 
 /// A feed's row.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 pub(super) struct Copied {
     pub(super) owner: UserId,
     pub(super) provider: ProviderKey,
