@@ -127,6 +127,8 @@ pub struct Batch {
     /// Series, and the occurrences that there are of each, beside those in `items`. An item that has the
     /// series' own id belongs to it, too.
     pub series: Vec<(String, Vec<String>)>,
+    /// What is in the part too and stays as it is, if the copy has it; none that is in `items` or `gone`.
+    pub still: Vec<String>,
     /// How the part goes on.
     pub next: crate::feed::Next,
 }

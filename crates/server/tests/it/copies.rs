@@ -61,6 +61,7 @@ impl TestApp {
             items,
             gone: Vec::new(),
             series: Vec::new(),
+            still: Vec::new(),
             next: Next::Done(None),
         };
         loop {

@@ -33,7 +33,8 @@ pub(crate) async fn apply(store: &Store, lease: &Lease, batch: &Batch) -> Stored
 
     let known = known(&mut tx, lease.id, batch).await?;
     let mut applied = Applied::default();
-    let (mut put, mut touched) = (Vec::new(), Vec::new());
+    let mut put = Vec::new();
+    let mut touched: Vec<_> = batch.still.iter().map(String::as_str).collect();
     for item in &batch.items {
         match known.get(&item.id) {
             None => {

@@ -55,6 +55,7 @@ pub(crate) async fn pass(
         items,
         gone: gone.iter().map(|&id| id.to_owned()).collect(),
         series: Vec::new(),
+        still: Vec::new(),
         next: Next::Done(Some(Cursor("on".to_owned()))),
     };
     let applied = store.apply(lease, &batch).await.unwrap().unwrap();

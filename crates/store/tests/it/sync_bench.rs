@@ -314,6 +314,7 @@ pub(crate) fn page(part: &str) -> Batch {
         items: Vec::new(),
         gone: Vec::new(),
         series: Vec::new(),
+        still: Vec::new(),
         next: Next::Done(Some(Cursor(format!("end of {part}")))),
     }
 }
@@ -323,6 +324,7 @@ pub(crate) trait Fill {
     fn with(self, id: &str, version: u8) -> Self;
     fn holds(self, item: Item) -> Self;
     fn gone(self, id: &str) -> Self;
+    fn still(self, id: &str) -> Self;
     fn series(self, id: &str, occurrences: &[&str]) -> Self;
     fn more(self, cursor: &str) -> Self;
     /// Without a cursor from which it goes on.
@@ -341,6 +343,11 @@ impl Fill for Batch {
 
     fn gone(mut self, id: &str) -> Self {
         self.gone.push(id.to_owned());
+        self
+    }
+
+    fn still(mut self, id: &str) -> Self {
+        self.still.push(id.to_owned());
         self
     }
 

@@ -19,6 +19,7 @@ on_every_copy!(
     what_is_told_of_in_between_does_not_leave,
     an_enumeration_counts_only_what_it_saw_itself,
     an_enumeration_goes_on_with_another_lease,
+    what_cannot_be_read_stays_as_it_was,
     what_is_gone_is_missing_and_leaves_after_the_next_pass,
     what_is_said_to_be_gone_once_more_was_there_meanwhile,
     what_a_page_tells_of_is_there_whatever_it_says_of_its_series,
@@ -187,6 +188,25 @@ async fn what_is_gone_is_missing_and_leaves_after_the_next_pass(t: &SyncBench) {
     assert_eq!(t.told(told).await, [""; 0]);
     assert_eq!(t.pass(&lease, &[page("inbox")]).await, (1, 0));
     assert_eq!(t.told(told).await, ["deleted one deleted"]);
+}
+
+async fn what_cannot_be_read_stays_as_it_was(t: &SyncBench) {
+    let lease = t.holding(&["one", "two"]).await;
+    let told = t.now_told().await;
+    t.begin(&lease, &["inbox"]).await;
+    t.sync.restart(&lease, "inbox").await.unwrap();
+    let found = t.apply(&lease, page("inbox").with("one", 1).still("two").still("never")).await;
+    assert_eq!((found, t.end_pass(&lease).await), ((0, 0), (0, 0)));
+    // What was missing was there meanwhile.
+    assert_eq!(t.pass(&lease, &[page("inbox").gone("two")]).await, (0, 1));
+    assert_eq!(t.pass(&lease, &[page("inbox").still("two")]).await, (0, 0));
+    assert_eq!(t.told(told).await, [""; 0]);
+    assert_eq!(t.held(lease.id).await, [r#""one1""#, r#""two1""#]);
+    // And what left does not come back by that.
+    t.pass(&lease, &[page("inbox").gone("two")]).await;
+    t.pass(&lease, &[page("inbox")]).await;
+    t.pass(&lease, &[page("inbox").still("two")]).await;
+    assert_eq!(t.held(lease.id).await, [r#""one1""#]);
 }
 
 async fn what_is_said_to_be_gone_once_more_was_there_meanwhile(t: &SyncBench) {

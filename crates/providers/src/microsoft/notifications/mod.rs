@@ -212,6 +212,6 @@ struct Found {
 
 fn made(answer: Value) -> Result<Subscribed, CallError> {
     let Found { id, expiration_date_time, .. } =
-        serde_json::from_value(answer).map_err(|e| CallError::Unreadable(e.to_string()))?;
+        serde_json::from_value(answer).map_err(|error| graph::unreadable(&error))?;
     Ok(Subscribed { id, expires_at: expiration_date_time })
 }

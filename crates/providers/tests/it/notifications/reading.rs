@@ -110,7 +110,7 @@ async fn what_is_no_notification_at_all_is_refused_whole() {
     for body in
         ["", "{", "null", "[]", "{}", r#"{"value":{}}"#, r#"{"value":null}"#, &many, &long, &deep]
     {
-        assert!(read_at(now(), None, body).await.is_err(), "{:.40}", body);
+        assert!(read_at(now(), None, body).await.is_err(), "{body:.40}");
     }
     assert_eq!(read_at(now(), None, r#"{"value":[]}"#).await, Ok(Word::Notes(vec![])));
 }

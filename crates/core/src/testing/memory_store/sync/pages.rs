@@ -87,6 +87,10 @@ impl Copies {
         for item in &batch.items {
             self.take(id, &batch.part, mark, item, now, &mut applied);
         }
+        for kept in self.of(id).filter(|kept| batch.still.contains(&kept.item.id)) {
+            (kept.missing, kept.mark) = (None, mark);
+            batch.part.clone_into(&mut kept.part);
+        }
         if mark.is_some() && matches!(batch.next, Next::Done(_)) {
             self.miss(id, |kept| kept.part == batch.part && kept.mark != mark);
         }
