@@ -47,10 +47,18 @@ pub(crate) struct OperatorError(pub(crate) String);
 
 /// A calendar or mailbox was not copied to its end.
 #[derive(Debug, thiserror::Error)]
-#[error("the {feed} could not be copied: {}", failure.message)]
+#[error("the {} could not be copied: {}", place(*feed), failure.message)]
 pub(crate) struct FeedError {
     pub(crate) feed: FeedKind,
     pub(crate) failure: Failure,
+}
+
+/// What a feed is a copy of.
+pub(crate) fn place(feed: FeedKind) -> &'static str {
+    match feed {
+        FeedKind::Calendar => "calendar",
+        FeedKind::Email => "mailbox",
+    }
 }
 
 impl FeedError {

@@ -14,6 +14,10 @@ use crate::feed::{FeedKind, Part, Window};
 use crate::id::{HolderId, IntegrationId, LeaseId, UserId};
 use crate::provider::{Failure, ProviderKey};
 
+/// The least time between the beginnings of two runs that hints ask for: a mailbox that changes all the time
+/// is not read all the time.
+pub const HINT_GAP: Duration = Duration::from_secs(10);
+
 /// A feed of an integration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FeedId {
@@ -144,6 +148,8 @@ pub struct PassEnd {
     /// How many items this pass did not find. The next one tells whether they are gone or have only
     /// moved to a part that had been read before.
     pub missing: u64,
+    /// Whether somebody asked, or a hint came, after it had begun.
+    pub is_hinted: bool,
 }
 
 /// Where a feed stands.
@@ -267,7 +273,8 @@ pub struct Hint {
 pub trait SyncStore: Send + Sync + 'static {
     /// Makes feeds of what was connected, resumed or reconnected after revision `since`, due now, and
     /// stops those of what was paused, needs a reconnect or was disconnected; what a disconnected one
-    /// had in the copy leaves it, for the reason `disconnected`. `offers` says which providers have which
+    /// had in the copy leaves it, for the reason `disconnected`, by and by
+    /// ([`take_away`](Self::take_away)). `offers` says which providers have which
     /// feeds; others get none. Looks at most at 1,000 integrations; gives the revision it came to, which
     /// is `since` once there are no more.
     async fn enrol(&self, since: i64, offers: &[(ProviderKey, FeedKind)]) -> Stored<i64>;
@@ -287,9 +294,13 @@ pub trait SyncStore: Send + Sync + 'static {
     /// Extends the lease; `false` if it is lost.
     async fn hold(&self, lease: &Lease) -> Stored<bool>;
 
-    /// Begins a pass over these parts, or goes on with the one that was begun. A part that is new begins at
+    /// Notes that a pass begins now, unless one is under way: the copy will be as of now, and heeds the hints
+    /// up to now. To be called before the provider is asked for anything.
+    async fn open_pass(&self, lease: &Lease) -> Stored<Option<()>>;
+
+    /// Begins the pass that was opened over these parts, or goes on with it. A part that is new begins at
     /// its beginning, as all do where `scope` is not what it was; with `anew` all do in any case. What lies
-    /// in parts that are no more is missing.
+    /// in parts that are no more is missing, and what was missing may have been there: it counts as told of.
     async fn begin_pass(
         &self,
         lease: &Lease,
@@ -298,7 +309,8 @@ pub trait SyncStore: Send + Sync + 'static {
         anew: bool,
     ) -> Stored<Option<Pass>>;
 
-    /// Applies a page and moves the part's cursor. At the end of a part that was read from its beginning,
+    /// Applies a page and moves the part's cursor; what was stored has not failed, so failures are counted
+    /// anew. At the end of a part that was read from its beginning,
     /// what was in it before and was not told of is missing.
     async fn apply(&self, lease: &Lease, batch: &Batch) -> Stored<Option<Applied>>;
 
@@ -306,8 +318,9 @@ pub trait SyncStore: Send + Sync + 'static {
     async fn restart(&self, lease: &Lease, part: &str) -> Stored<Option<()>>;
 
     /// Ends the pass: what was missing in an earlier one and was not told of in this leaves the copy. The
-    /// reason is `deleted`; or `left` where the item is outside of `window`, or where the copy was cut and
-    /// nobody can tell. The copy is then as of the pass's beginning.
+    /// reason is `deleted`; or `left` where the item is outside of `window`, or where the copy was cut, in this
+    /// pass or the last, and nobody can tell. The copy is then as of the pass's beginning, unless something is
+    /// missing still.
     async fn end_pass(
         &self,
         lease: &Lease,
@@ -315,8 +328,8 @@ pub trait SyncStore: Send + Sync + 'static {
         window: Option<Window>,
     ) -> Stored<Option<PassEnd>>;
 
-    /// Ends the run and gives the lease back. The next begins at `next`, or now where a hint came after the
-    /// last pass had begun.
+    /// Ends the run and gives the lease back. The next begins at `next`, or [`HINT_GAP`] after this one's
+    /// beginning where a hint came after the last pass had begun.
     async fn end_run(&self, lease: &Lease, next: Timestamp) -> Stored<Option<()>>;
 
     /// Gives the lease back; the run goes on at `next`. With a failure that is one more attempt that
@@ -328,8 +341,8 @@ pub trait SyncStore: Send + Sync + 'static {
         failure: Option<&Failure>,
     ) -> Stored<Option<()>>;
 
-    /// Asks for a run of these feeds now, whoever holds them: one that is under way is joined, another
-    /// begins. Feeds that the owner's integration does not have are left out.
+    /// Asks for a run of these feeds now, whoever holds them: one that is under way is joined, and is hinted
+    /// that there may be something to read once more; otherwise another begins. Feeds that the owner's integration does not have are left out.
     async fn ask(
         &self,
         owner: UserId,
@@ -366,6 +379,12 @@ pub trait SyncStore: Send + Sync + 'static {
     /// The subscriptions of an integration.
     async fn subscriptions(&self, integration: IntegrationId) -> Stored<Vec<Subscription>>;
 
-    /// Takes hints, each digest of a feed once in a day: their feeds are due now. How many were new.
+    /// Takes one step of what is left to do about disconnected feeds: up to 1,000 of their items leave the
+    /// copy, and in the end the feed itself. Whether there is more to do.
+    async fn take_away(&self) -> Stored<bool>;
+
+    /// Takes hints, each digest of a feed once in a day: their feeds are due now, but no sooner than
+    /// [`HINT_GAP`] after their last run's beginning, and one that failed not before it would be. How many
+    /// were new.
     async fn take_hints(&self, hints: &[Hint]) -> Stored<u64>;
 }

@@ -38,6 +38,8 @@ pub(super) struct Failed {
 pub(super) enum Again {
     /// After a while, which grows, and no sooner than this.
     NoSooner(Duration),
+    /// As long after as the provider asks: what is throttled is not broken.
+    After(Duration),
     /// Once the integration has changed.
     Mended,
 }
@@ -45,9 +47,23 @@ pub(super) enum Again {
 impl Again {
     /// How long to wait after so many failures in a row; `None` until somebody has mended it.
     pub(super) fn wait(self, attempts: u32) -> Option<Duration> {
-        let Self::NoSooner(least) = self else { return None };
+        let least = match self {
+            Self::NoSooner(least) => least,
+            Self::After(wait) => return Some(wait),
+            Self::Mended => return None,
+        };
         let grown = FIRST.saturating_mul(1 << attempts.min(16)).min(LONGEST);
         Some(grown.max(least))
+    }
+}
+
+impl Stop {
+    /// What the database did not take, for whoever looks: it is tried again like everything else.
+    pub(super) fn not_stored() -> Self {
+        let message = "The database did not take what was read; the log says why.";
+        let failure = Failure::new("not_stored", Actor::Operator, message);
+        let again = Again::NoSooner(Duration::ZERO);
+        Self::Failed(Box::new(Failed { failure, again }))
     }
 }
 
@@ -70,7 +86,7 @@ impl From<CallError> for Stop {
                 _ => (*failure, Again::NoSooner(PERSON)),
             },
             CallError::Throttled { retry_after } => {
-                nobody("provider_throttled", Again::NoSooner(retry_after.unwrap_or_default()))
+                nobody("provider_throttled", retry_after.map_or(soon, Again::After))
             }
             CallError::Unavailable { retry_after, .. } => {
                 nobody("provider_unavailable", Again::NoSooner(retry_after.unwrap_or_default()))
@@ -102,7 +118,9 @@ impl From<CallError> for Stop {
 fn of_token(error: TokenError, text: String) -> Stop {
     let soon = Again::NoSooner(Duration::ZERO);
     let (failure, again) = match error {
-        TokenError::NotFound => return Stop::Lost,
+        TokenError::NotFound => {
+            (Failure::new("integration_not_found", Actor::Nobody, text), Again::Mended)
+        }
         TokenError::Storage(error) => {
             return Stop::Store(StoreError::Unavailable(Box::new(error)));
         }
@@ -143,5 +161,7 @@ mod tests {
         let asked = Again::NoSooner(Duration::from_hours(3));
         assert_eq!(asked.wait(0).unwrap(), Duration::from_hours(3));
         assert_eq!(Again::Mended.wait(3), None);
+        let throttled = Again::After(Duration::from_secs(2));
+        assert_eq!(throttled.wait(9).unwrap().as_secs(), 2);
     }
 }

@@ -39,6 +39,8 @@ use run::{Run, SLICE};
 const LEASE: Duration = Duration::from_secs(30);
 /// The longest sleep: another process may have asked for a run, or taken a hint.
 const TICK: Duration = Duration::from_secs(1);
+/// How often to look whether something was disconnected.
+const TEND: Duration = Duration::from_secs(5);
 /// How often who waits for a run looks how far it is.
 const WATCH: Duration = Duration::from_millis(250);
 /// The sleep while the database is away, or is a copy.
@@ -61,6 +63,8 @@ pub struct SyncSettings {
     pub messages: Option<u32>,
     /// Whether bodies are kept, and in which format.
     pub bodies: Option<BodyFormat>,
+    /// Whether this deployment asks providers for word of changes.
+    pub notified: bool,
     /// How many feeds one process reads at once.
     pub at_once: usize,
 }
@@ -75,6 +79,7 @@ impl Default for SyncSettings {
             events: Some(100),
             messages: Some(50),
             bodies: None,
+            notified: false,
             at_once: 16,
         }
     }
@@ -171,6 +176,35 @@ impl Syncer {
     /// Reads what is due for as long as the process runs. Start it with
     /// [`Tasks::spawn_loop`](crate::Tasks::spawn_loop); runs that were begun are tasks of their own.
     pub async fn run(self) {
+        tokio::join!(self.read_due(), self.clone().tend());
+    }
+
+    /// Lets what was disconnected leave the copy, for as long as the process runs; where nothing is read on
+    /// a schedule, this has to be done all the same.
+    pub async fn tend(self) {
+        let clock = &self.0.vault.parts().clock;
+        loop {
+            let rest = match self.take_away().await {
+                Ok(true) => Duration::ZERO,
+                Ok(false) => TEND,
+                Err(error) => {
+                    tracing::debug!(%error, "what was disconnected stays for now");
+                    AWAY
+                }
+            };
+            clock.sleep(rest).await;
+        }
+    }
+
+    async fn take_away(&self) -> Stored<bool> {
+        if self.0.vault.is_copy().await? {
+            return Ok(false);
+        }
+        self.enrol().await?;
+        self.0.store.take_away().await
+    }
+
+    async fn read_due(&self) {
         let clock = &self.0.vault.parts().clock;
         loop {
             let rest = match self.begin_due().await {
@@ -194,16 +228,18 @@ impl Syncer {
         }
         self.enrol().await?;
         let free = u32::try_from(self.0.slots.available_permits()).unwrap_or(u32::MAX);
-        if free > 0 {
-            for claimed in self.claim(free, None).await? {
-                let Ok(slot) = Arc::clone(&self.0.slots).acquire_owned().await else { break };
-                let syncer = self.clone();
-                self.0.vault.tasks().spawn(async move {
-                    syncer.carry_out(&claimed).await;
-                    drop(slot);
-                    syncer.0.asked.notify_one();
-                });
-            }
+        // Whoever gives a slot back rings.
+        if free == 0 {
+            return Ok(TICK);
+        }
+        for claimed in self.claim(free, None).await? {
+            let Ok(slot) = Arc::clone(&self.0.slots).acquire_owned().await else { break };
+            let syncer = self.clone();
+            self.0.vault.tasks().spawn(async move {
+                syncer.carry_out(&claimed).await;
+                drop(slot);
+                syncer.0.asked.notify_one();
+            });
         }
         let next = self.0.store.next_feed().await?;
         let now = self.0.now().await?;
@@ -310,8 +346,14 @@ impl Syncer {
         measure::synced(feed, outcome);
         match read {
             Err(Stop::Lost) => tracing::debug!(%id, %feed, "somebody else has the feed"),
-            Err(Stop::Store(error)) => tracing::warn!(%id, %feed, %error, "a run was interrupted"),
             read => {
+                let read = read.map_err(|stop| match stop {
+                    Stop::Store(error) => {
+                        tracing::warn!(%id, %feed, %error, "a run was interrupted");
+                        Stop::not_stored()
+                    }
+                    stop => stop,
+                });
                 if let Err(error) = self.settle(claimed, lease, read).await {
                     tracing::warn!(%id, %feed, %error, "a run's end could not be written");
                 }
@@ -331,11 +373,12 @@ impl Syncer {
         match read {
             Ok(()) => {
                 let word = store.subscriptions(claimed.id.integration).await?;
-                let is_told = word.iter().any(|it| {
-                    it.id == claimed.id
-                        && it.subscription.is_some()
-                        && it.expires_at.is_some_and(|ends| ends > now)
-                });
+                let is_told = self.0.settings.notified
+                    && word.iter().any(|it| {
+                        it.id == claimed.id
+                            && it.subscription.is_some()
+                            && it.expires_at.is_some_and(|ends| ends > now)
+                    });
                 let settings = &self.0.settings;
                 let every = if is_told { settings.every_notified } else { settings.every };
                 store.end_run(lease, later(now, self.spread(every))).await

@@ -23,6 +23,9 @@ use crate::vault::TokenError;
 const MOST_PASSES: usize = 3;
 /// How often a part is begun anew in one pass.
 const MOST_RESTARTS: usize = 3;
+/// How many pages a copy with a limit takes at most: it is read in one go, and so in an end.
+const MOST_PAGES: usize = 10_000;
+const FORGETFUL: &str = "The provider forgets where the copy has got to before it can go on.";
 /// How long a run goes on while others may wait for its slot.
 pub(super) const SLICE: Duration = Duration::from_secs(30);
 
@@ -63,6 +66,7 @@ impl Run<'_> {
         for _ in 0..MOST_PASSES {
             let now = self.syncer.now().await?;
             let scope = self.syncer.settings.scope(self.claimed.id.feed, now);
+            store.open_pass(&self.lease).await?.ok_or(Stop::Lost)?;
             let parts = feed.parts(api, &scope).await?;
             let anew = scope.limit.is_some();
             let pass = store.begin_pass(&self.lease, &scope.to_string(), &parts, anew).await?;
@@ -75,6 +79,7 @@ impl Run<'_> {
                 taken: HashSet::new(),
                 here: HashSet::new(),
                 cut: false,
+                pages: 0,
             };
             for part in pass.parts.iter().filter(|part| !part.is_done) {
                 reading.part(part).await?;
@@ -85,7 +90,7 @@ impl Run<'_> {
             let cut = reading.cut;
             let end = store.end_pass(&self.lease, cut, scope.window).await?.ok_or(Stop::Lost)?;
             measure::copied(self.claimed.id.feed, "deleted", end.deleted);
-            if end.missing == 0 {
+            if end.missing == 0 && !end.is_hinted {
                 break;
             }
         }
@@ -104,6 +109,8 @@ struct Reading<'a, T> {
     here: HashSet<String>,
     /// Whether there was more.
     cut: bool,
+    /// How many pages were read.
+    pages: usize,
 }
 
 impl<T: Copied> Reading<'_, T> {
@@ -113,6 +120,10 @@ impl<T: Copied> Reading<'_, T> {
         self.taken.extend(self.here.drain());
         let mut pulled = self.pull(part, part.cursor.as_ref()).await;
         loop {
+            self.pages += 1;
+            if self.scope.limit.is_some() && self.pages > MOST_PAGES {
+                return Err(never_ends("A list of the provider's has no end."));
+            }
             let page = match pulled {
                 Ok(page) => page,
                 Err(PullError::Call(error)) => return Err(error.into()),
@@ -123,7 +134,7 @@ impl<T: Copied> Reading<'_, T> {
                     pulled = self.pull(part, None).await;
                     continue;
                 }
-                Err(PullError::Expired) => return Err(never_ends()),
+                Err(PullError::Expired) => return Err(never_ends(FORGETFUL)),
             };
             let batch = self.batch(&part.id, page);
             let Next::More(cursor) = &batch.next else {
@@ -221,19 +232,18 @@ impl<T: Copied> Reading<'_, T> {
     }
 }
 
-/// Takes back what was said of occurrences of this series, but for these.
+/// Takes back what was said of this series and its occurrences, but for these.
 fn unsay(items: &mut [Option<Item>], series: &str, but: &[String]) {
     for slot in items {
-        slot.take_if(|item| item.series.as_deref() == Some(series) && !but.contains(&item.id));
+        slot.take_if(|item| {
+            let belongs = item.series.as_deref() == Some(series) || item.id == series;
+            belongs && !but.contains(&item.id)
+        });
     }
 }
 
-fn never_ends() -> Stop {
-    let failure = Failure::new(
-        "provider_unreadable",
-        Actor::Nobody,
-        "The provider forgets where the copy has got to before it can go on.",
-    );
+fn never_ends(message: &str) -> Stop {
+    let failure = Failure::new("provider_unreadable", Actor::Nobody, message);
     Stop::Failed(Box::new(Failed { failure, again: Again::NoSooner(Duration::ZERO) }))
 }
 

@@ -34,6 +34,12 @@ impl Sight {
         Ok(Self { owner: principal.user(), kinds, principal })
     }
 
+    /// The same for who wants to see these.
+    pub(super) fn with(principal: Principal, kind: FeedKind) -> Result<Self, Problem> {
+        principal.may(reads(kind))?;
+        Self::of(principal)
+    }
+
     /// Whether it has these.
     pub(super) fn has(&self, kind: FeedKind) -> bool {
         self.kinds.contains(&kind)

@@ -24,7 +24,7 @@ use crate::{App, body};
         ("secret" = String, Path, description = "The secret part of the address"),
     ),
     responses(
-        (status = 200, description = "The text that the provider wants to see again", body = String, content_type = "text/plain"),
+        (status = 200, description = "The text that the provider wants to see again", body = String, content_type = "text/plain", example = "What the provider wants to see again"),
         (status = 202, description = "Taken: what there was to believe is in the database"),
         (status = 404, description = "`not_found`: as at every path that leads nowhere", content_type = "application/problem+json"),
         (status = 408, description = "`body_too_slow`", content_type = "application/problem+json"),

@@ -255,8 +255,7 @@ pub(crate) async fn events(
     principal: Principal,
     ApiQuery(given): ApiQuery<EventsQuery>,
 ) -> Result<Json<Copied<StoredEvent>>, Problem> {
-    let sight = Sight::of(principal)?;
-    sight.must_have(FeedKind::Calendar)?;
+    let sight = Sight::with(principal, FeedKind::Calendar)?;
     let mut asked = Asked::of(FeedKind::Calendar, given.limit)?;
     let zone = given.time_zone.as_ref();
     asked.span(("start_date", given.start_date), ("end_date", given.end_date), zone)?;
@@ -331,8 +330,7 @@ pub(crate) async fn messages(
     principal: Principal,
     ApiQuery(given): ApiQuery<MessagesQuery>,
 ) -> Result<Json<Copied<StoredMessage>>, Problem> {
-    let sight = Sight::of(principal)?;
-    sight.must_have(FeedKind::Email)?;
+    let sight = Sight::with(principal, FeedKind::Email)?;
     let named = given.folder.as_deref().unwrap_or_default();
     if FOLDERS.iter().any(|name| name.eq_ignore_ascii_case(named)) {
         return Err(Problem::invalid(

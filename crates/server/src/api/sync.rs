@@ -191,10 +191,10 @@ pub(super) struct Sync {
 impl Sync {
     /// How far it is.
     pub(super) async fn look(&self) -> Result<SyncBody, Problem> {
-        let status = self.app.0.syncer.status(self.owner, self.id).await?;
+        let all = self.app.0.syncer.status(self.owner, self.id).await?;
         let (mut states, mut feeds) = (Vec::new(), Vec::new());
         for asked in &self.runs.0 {
-            let feed = status.iter().find(|feed| feed.feed == asked.feed);
+            let feed = all.iter().find(|feed| feed.feed == asked.feed);
             let state = feed.and_then(|feed| SyncState::of(*asked, feed)).ok_or_else(unknown)?;
             states.push(state);
             feeds.extend(feed.cloned().map(FeedBody::from));

@@ -122,6 +122,10 @@ async fn a_trailing_slash_makes_no_difference() {
             };
             assert_eq!(ask(&with).await, ask(without).await, "{} {with}{query}", operation.method);
         }
+        // An address that is nobody's is to look like a path that leads nowhere.
+        if without.contains("{secret}") {
+            continue;
+        }
         let answer = t.alice.send(operation.method.parse().unwrap(), without, None).await;
         assert!(!answer.text().contains(Code::NotFound.title()), "{without}");
     }

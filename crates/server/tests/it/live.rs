@@ -317,7 +317,12 @@ async fn one_key_at_two_items_is_two_effects() {
 async fn names_of_lists_are_no_integrations() {
     let t = TestApp::new().await;
     for list in ["calendar-events", "email-messages", "changes"] {
-        t.alice.get(&at(list, "")).await.problem(Code::IntegrationNotFound);
+        t.alice.get(&at(list, "")).await.expect(200);
+        for method in [Method::PATCH, Method::DELETE] {
+            let answer = t.alice.send(method, &at(list, ""), Some(&json!({ "label": "x" }))).await;
+            answer.problem(Code::MethodNotAllowed);
+        }
+        t.alice.get(&at(list, "token/")).await.problem(Code::IntegrationNotFound);
     }
 }
 

@@ -61,7 +61,8 @@ async fn a_sync_is_accepted_and_can_be_looked_at() {
     snapshot!("sync", accepted);
     let url = location(&accepted);
     assert_eq!(t.alice.get(&url).await.expect(200).json(), accepted.json());
-    assert_eq!(t.syncer.work_once().await.unwrap(), 2);
+    t.copy(&id, FeedKind::Calendar, vec![event(1), event(2)]).await;
+    t.copy(&id, FeedKind::Email, vec![message(1)]).await;
     let done = t.alice.get(&url).await.expect(200);
     snapshot!("sync_done", done);
     snapshot!("feeds", t.alice.get(&at(&id, "sync/")).await.expect(200));

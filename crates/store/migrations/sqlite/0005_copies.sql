@@ -12,6 +12,8 @@ CREATE TABLE feeds (
     halted        INTEGER NOT NULL,
     -- 1 if the integration was mended since the feed was last taken.
     mended        INTEGER NOT NULL,
+    -- 1 once the integration was disconnected: its items leave the copy by and by, and then it goes.
+    ended         INTEGER NOT NULL,
     -- When it is due; NULL while somebody has to mend it first.
     next_at       INTEGER,
     lease         TEXT,
@@ -44,6 +46,7 @@ CREATE INDEX feeds_owner ON feeds (owner);
 CREATE INDEX feeds_next ON feeds (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX feeds_lease ON feeds (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX feeds_holder ON feeds (holder) WHERE holder IS NOT NULL;
+CREATE INDEX feeds_ended ON feeds (ended) WHERE ended = 1;
 CREATE INDEX feeds_unsubscribed ON feeds (provider) WHERE subscribed = 0;
 
 CREATE TABLE feed_parts (

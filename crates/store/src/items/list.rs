@@ -128,16 +128,17 @@ impl Store {
             return None;
         }
         let is_events = query.feed == FeedKind::Calendar;
-        let mut and = And { args: args![owner, query.feed.name()].to_vec(), sql: String::new() };
-        and.equals("provider", query.provider.as_ref().map(|provider| provider.as_str()));
+        let mut and = And {
+            args: args![owner, query.feed.name()].to_vec(),
+            sql: vec!["gone IS NULL".to_owned()],
+        };
+        and.equals("provider", query.provider.as_ref().map(ProviderKey::as_str));
         and.equals("folder", query.folder.as_deref());
         and.equals("importance", query.importance.as_deref());
         // Spelled out: so the index of what is unread is used.
-        and.sql.push_str(match query.is_read {
-            None => "",
-            Some(false) => " AND is_read = 0",
-            Some(true) => " AND is_read = 1",
-        });
+        if let Some(is_read) = query.is_read {
+            and.sql.push(format!("is_read = {}", i64::from(is_read)));
+        }
         let from = if is_events { "COALESCE(until, at) >" } else { "at >=" };
         and.compares(from, query.from);
         and.compares("at <", query.to);
@@ -155,16 +156,14 @@ impl Store {
         if is_search {
             let dialect = self.db.dialect();
             let n = and.take(dialect.wanted(&wanted).into());
-            and.sql.push_str(&format!(" AND {}", dialect.matches(n)));
+            and.sql.push(dialect.matches(n));
         }
         if let Some(after) = &query.after {
             let at = and.take(after.at.into());
             let integration = and.take(after.integration.into());
             let id = and.take(after.id.as_str().into());
             let behind = if is_events { '>' } else { '<' };
-            and.sql.push_str(&format!(
-                " AND (at, integration, id) {behind} (${at}, ${integration}, ${id})"
-            ));
+            and.sql.push(format!("(at, integration, id) {behind} (${at}, ${integration}, ${id})"));
         }
         let limit = and.take((i64::from(query.limit.max(1)) + 1).into());
         let order = if is_events { "ASC" } else { "DESC" };
@@ -180,9 +179,9 @@ impl Store {
         let owner = format!("owner{}", unless(is_search || query.integration.is_some()));
         let sql = format!(
             "SELECT integration, id, provider, at, json, {body} FROM items \
-             WHERE {owner} = $1 AND feed = $2 AND gone IS NULL{} AND {IS_LIVE} \
+             WHERE {owner} = $1 AND feed = $2 AND {} AND {IS_LIVE} \
              ORDER BY at {order}, integration {order}, id {order} LIMIT ${limit}",
-            and.sql
+            and.sql.join(" AND ")
         );
         Some((sql, and.args))
     }
@@ -194,7 +193,7 @@ pub(super) const IS_LIVE: &str = "(SELECT live.disconnected_at IS NULL FROM inte
 /// Further conditions of a statement, with their parameters.
 struct And {
     args: Vec<Arg>,
-    sql: String,
+    sql: Vec<String>,
 }
 
 impl And {
@@ -211,7 +210,7 @@ impl And {
     fn compares(&mut self, with: &str, value: Option<impl Into<Arg>>) {
         if let Some(value) = value {
             let n = self.take(value.into());
-            self.sql.push_str(&format!(" AND {with} ${n}"));
+            self.sql.push(format!("{with} ${n}"));
         }
     }
 }

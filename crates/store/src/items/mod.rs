@@ -13,7 +13,7 @@ mod tidy;
 mod words;
 mod write;
 
-pub(crate) use apply::apply;
+pub(crate) use apply::{MISSED_AT_ONCE, apply};
 pub use changes::{ItemChange, ItemChangeKind, ItemChanges, ItemChangesQuery};
 pub use cursor::{InvalidCursor, ItemChangesCursor, ItemCursor};
 pub use list::{ItemPage, ItemQuery, StoredItem};

@@ -27,7 +27,7 @@ pub(super) fn tokens(owner: UserId, item: &Item) -> String {
             if !text.is_empty() {
                 text.push(' ');
             }
-            token.iter().for_each(|piece| text.push_str(piece));
+            text.extend(token.iter().copied());
         }
     };
     if let Some(sender) = &item.sender {
@@ -81,7 +81,7 @@ fn person(owner: UserId, role: &str, who: &str) -> Wanted {
 fn tag(owner: UserId) -> String {
     const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
     let number = owner.as_u128();
-    let digit = |n| usize::try_from(number >> (5 * n) & 31).unwrap_or_default();
+    let digit = |n: u32| usize::try_from((number >> (5 * n)) & 31_u128).unwrap_or_default();
     (0..5).map(|n| char::from(DIGITS[digit(n)])).collect()
 }
 
@@ -89,17 +89,16 @@ fn tag(owner: UserId) -> String {
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_in_word = |c: char| c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c);
     let words = text.split(move |c| !is_in_word(c)).filter(|word| !word.is_empty());
-    words.map(|word| beginning(word))
+    words.map(beginning)
 }
 
 /// An address in letters, digits and `~`: two that differ stay different.
 fn address(address: &str) -> String {
     let mut token = String::with_capacity(address.len() + 8);
     for c in address.chars() {
-        if c.is_alphanumeric() {
-            token.push(c);
-        } else {
-            token.push_str(&format!("~{:x}~", u32::from(c)));
+        match c {
+            c if c.is_alphanumeric() => token.push(c),
+            c => token.extend(["~", &u32::from(c).to_string(), "~"]),
         }
     }
     beginning(&token).to_owned()

@@ -220,7 +220,7 @@ async fn who_begins_after_something_was_forgotten_reads_to_the_end(d: &Database)
     let (_, halfway, _) = page(begin).await.unwrap();
     d.meddle(A_MONTH_LATER).await;
     d.store.tidy().await.unwrap();
-    assert_eq!(page(halfway).await, None, "it has been told of what may be forgotten");
+    assert!(page(halfway).await.is_some(), "what is forgotten had left before it began");
     let (mut cursor, mut seen) = (begin, Vec::new());
     loop {
         let (told, next, more) = page(cursor).await.unwrap();

@@ -25,6 +25,7 @@ on_every_copy!(
     what_moves_is_one_update_in_either_order,
     what_is_gone_where_it_no_longer_is_stays,
     what_lies_in_parts_that_are_no_more_leaves_unless_it_is_found_elsewhere,
+    what_was_missing_may_have_been_in_a_part_that_is_no_more,
     a_part_that_came_back_is_read_from_its_beginning,
     the_occurrences_of_a_series_that_is_gone_are_missing,
     the_occurrences_that_a_series_no_longer_has_are_missing,
@@ -256,6 +257,19 @@ async fn what_lies_in_parts_that_are_no_more_leaves_unless_it_is_found_elsewhere
     assert_eq!(t.pass(&lease, &[page("inbox")]).await, (0, 2));
     assert_eq!(t.pass(&lease, &[page("inbox").with("one", 2)]).await, (1, 0));
     assert_eq!(t.told(told).await, [r#"updated "one2""#, "deleted two deleted"]);
+}
+
+async fn what_was_missing_may_have_been_in_a_part_that_is_no_more(t: &SyncBench) {
+    let lease = t.taken().await;
+    t.pass(&lease, &[page("a").with("one", 1), page("b"), page("c")]).await;
+    assert_eq!(t.pass(&lease, &[page("c"), page("b"), page("a").gone("one")]).await, (0, 1));
+    // It went to c after c was read, and to b after b was read, since c is no more.
+    t.begin(&lease, &["b", "a", "c"]).await;
+    t.apply(&lease, page("b")).await;
+    t.apply(&lease, page("a")).await;
+    t.begin(&lease, &["b", "a"]).await;
+    assert_eq!(t.end_pass(&lease).await, (0, 1));
+    assert_eq!(t.pass(&lease, &[page("b").with("one", 1), page("a")]).await, (0, 0));
 }
 
 async fn a_part_that_came_back_is_read_from_its_beginning(t: &SyncBench) {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::Report;
 use crate::commands::sync;
 use crate::compose::Parts;
+use crate::output::place;
 
 pub(super) async fn look(
     parts: &Parts,
@@ -54,7 +55,7 @@ async fn copies(
     let mut feeds = parts.syncer.status(owner, id).await?;
     for feed in &mut feeds {
         feed.failure = feed.failure.as_ref().map(Failure::shown);
-        let what = format!("its {} could be copied the last time", feed.feed);
+        let what = format!("its {} could be copied the last time", place(feed.feed));
         match &feed.failure {
             None => report.ok(what),
             Some(failure) => {

@@ -72,7 +72,7 @@ async fn the_exit_code_of_a_sync_says_who_must_act() {
     transcript.run(&bench, 4, &["sync", &id]).await;
     bench.sandbox.forget_faults().await;
     let told = bench.ok(&["doctor", &id]).await;
-    assert!(told.contains("warn  its email could be copied the last time"), "{told}");
+    assert!(told.contains("warn  its mailbox could be copied the last time"), "{told}");
     bench.ok(&["sync", &id]).await;
     transcript.remark("the client secret has expired");
     bench.sandbox.revoke_access_tokens().await;

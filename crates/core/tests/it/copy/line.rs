@@ -85,6 +85,10 @@ impl SyncStore for Line {
         self.through(self.store.hold(lease)).await
     }
 
+    async fn open_pass(&self, lease: &Lease) -> Stored<Option<()>> {
+        self.through(self.store.open_pass(lease)).await
+    }
+
     async fn begin_pass(
         &self,
         lease: &Lease,
@@ -177,6 +181,10 @@ impl SyncStore for Line {
 
     async fn subscriptions(&self, integration: IntegrationId) -> Stored<Vec<Subscription>> {
         self.through(self.store.subscriptions(integration)).await
+    }
+
+    async fn take_away(&self) -> Stored<bool> {
+        self.through(self.store.take_away()).await
     }
 
     async fn take_hints(&self, hints: &[Hint]) -> Stored<u64> {

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 
 use crate::capability::Cursor;
+use crate::clock::later;
 use crate::id::{HolderId, IntegrationId, LeaseId, UserId};
 use crate::integration::Integration;
 use crate::provider::{Failure, ProviderKey};
-use crate::store::{FeedId, FeedStatus, FeedStatusState, Item, Subscription};
+use crate::store::{FeedId, FeedStatus, FeedStatusState, HINT_GAP, Item, Subscription};
 
 #[derive(Debug, Default)]
 pub(in super::super) struct Copies {
@@ -40,6 +41,7 @@ pub(super) struct Copied {
     pub(super) attempts: u32,
     pub(super) failure: Option<Failure>,
     pub(super) seen: u64,
+    pub(super) expected: Option<u64>,
     pub(super) scope: Option<String>,
     pub(super) pass: i64,
     pub(super) pass_began: Option<Timestamp>,
@@ -64,7 +66,6 @@ pub(super) struct Held {
 #[derive(Debug, Clone)]
 pub(super) struct PartRow {
     pub(super) id: String,
-    pub(super) expected: Option<u64>,
     pub(super) cursor: Option<Cursor>,
     pub(super) is_done: bool,
     /// What the items seen are marked with, while it is read from its beginning.
@@ -175,6 +176,7 @@ impl Copied {
             attempts: 0,
             failure: None,
             seen: 0,
+            expected: None,
             scope: None,
             pass: 0,
             pass_began: None,
@@ -209,8 +211,22 @@ impl Copied {
     pub(super) fn begin_run(&mut self, now: Timestamp) {
         if !self.is_running {
             (self.is_running, self.run, self.seen) = (true, self.run + 1, 0);
+            self.expected = None;
             self.began_at = Some(now);
         }
+    }
+
+    /// Begins a pass if none is under way.
+    pub(super) fn open_pass(&mut self, now: Timestamp) {
+        if self.pass_began.is_none() {
+            (self.pass, self.pass_began, self.is_hinted) = (self.pass + 1, Some(now), false);
+            self.parts.iter_mut().for_each(|part| part.is_done = false);
+        }
+    }
+
+    /// When a hint makes it due, at the soonest.
+    pub(super) fn hinted_from(&self) -> Timestamp {
+        self.began_at.map_or(Timestamp::MIN, |began| later(began, HINT_GAP))
     }
 
     /// Lets parts begin at their beginning.
@@ -224,8 +240,11 @@ impl Copied {
     /// Something may have changed.
     pub(super) fn hint(&mut self, look_after: bool, now: Timestamp) {
         self.is_hinted = true;
-        // What somebody has to mend first is not mended by a hint.
-        self.due_at = self.due_at.map(|due| due.min(now));
+        // What somebody has to mend first is not mended by a hint, nor is what fails.
+        if self.attempts == 0 {
+            let from = now.max(self.hinted_from());
+            self.due_at = self.due_at.map(|due| due.min(from));
+        }
         if let (true, Some(subscription)) = (look_after, &mut self.subscription) {
             subscription.due_at = now;
         }
@@ -250,12 +269,12 @@ impl Copied {
             truncated: self.truncated,
             items,
             seen: self.seen,
-            expected: self.parts.iter().filter_map(|part| part.expected).reduce(|a, b| a + b),
+            expected: self.expected,
             began_at: self.began_at,
             next_at: self.due_at,
             attempts: self.attempts,
             failure: self.failure.clone(),
-            notified_until: subscribed.and_then(|it| it.expires_at),
+            notified_until: subscribed.and_then(|it| it.expires_at).filter(|ends| *ends > now),
         }
     }
 }

@@ -117,6 +117,13 @@ impl SyncStore for MemoryStore {
         Ok(self.leased(lease, |_, _| Some(()))?.is_some())
     }
 
+    async fn open_pass(&self, lease: &Lease) -> Stored<Option<()>> {
+        self.leased(lease, |copies, now| {
+            copies.feeds.get_mut(&lease.id)?.open_pass(now);
+            Some(())
+        })
+    }
+
     async fn begin_pass(
         &self,
         lease: &Lease,
@@ -149,11 +156,11 @@ impl SyncStore for MemoryStore {
     }
 
     async fn end_run(&self, lease: &Lease, next: Timestamp) -> Stored<Option<()>> {
-        self.leased(lease, |copies, now| {
+        self.leased(lease, |copies, _| {
             let feed = copies.feeds.get_mut(&lease.id)?;
             (feed.is_running, feed.done_run, feed.held) = (false, feed.run, None);
             (feed.attempts, feed.failure) = (0, None);
-            feed.due_at = Some(if feed.is_hinted { now } else { next });
+            feed.due_at = Some(if feed.is_hinted { feed.hinted_from().min(next) } else { next });
             Some(())
         })
     }
@@ -186,6 +193,7 @@ impl SyncStore for MemoryStore {
                 let copied = state.copies.feeds.get_mut(&FeedId { integration, feed })?;
                 (copied.owner == owner).then(|| {
                     copied.due_at = Some(now);
+                    copied.is_hinted |= copied.pass_began.is_some();
                     copied.begin_run(now);
                     Asked { feed, run: copied.run }
                 })
@@ -266,6 +274,11 @@ impl SyncStore for MemoryStore {
             let feeds = state.copies.feeds.iter().filter(|(id, _)| id.integration == integration);
             feeds.filter_map(|(_, feed)| feed.subscription.clone()).collect()
         })
+    }
+
+    /// Disconnected feeds have left at once.
+    async fn take_away(&self) -> Stored<bool> {
+        self.call(|_| false)
     }
 
     async fn take_hints(&self, hints: &[Hint]) -> Stored<u64> {

@@ -16,24 +16,16 @@ impl Copies {
         now: Timestamp,
     ) -> Option<Pass> {
         let feed = self.feeds.get_mut(&id)?;
-        let begins = feed.pass_began.is_none();
-        if begins {
-            (feed.pass, feed.pass_began, feed.is_hinted) = (feed.pass + 1, Some(now), false);
-        }
+        feed.open_pass(now);
         let known = std::mem::take(&mut feed.parts);
+        let is_no_more = |it: &PartRow| parts.iter().all(|part| part.id != it.id);
+        let any_is_no_more = known.iter().any(is_no_more);
         feed.parts = parts
             .iter()
             .map(|part| {
                 let known = known.iter().find(|it| it.id == part.id).cloned();
-                let new = PartRow {
-                    id: part.id.clone(),
-                    expected: None,
-                    cursor: None,
-                    is_done: false,
-                    mark: None,
-                };
-                let row = known.unwrap_or(new);
-                PartRow { expected: part.expected, is_done: row.is_done && !begins, ..row }
+                let id = part.id.clone();
+                known.unwrap_or(PartRow { id, cursor: None, is_done: false, mark: None })
             })
             .collect();
         let all = anew || feed.scope.as_deref() != Some(scope);
@@ -41,13 +33,26 @@ impl Copies {
         feed.begin_anew(|part| {
             all || (part.cursor.is_none() && part.mark.is_none() && !part.is_done)
         });
+        // Of what is only followed, not all there is comes to be seen.
+        let read = parts.iter().zip(&feed.parts).filter(|(_, row)| row.mark.is_some());
+        let read: Vec<_> = read.filter_map(|(part, _)| part.expected).collect();
+        if !read.is_empty() {
+            feed.expected = Some(read.iter().sum());
+        }
         let states = feed.parts.iter().map(|part| PartState {
             id: part.id.clone(),
             cursor: part.cursor.clone(),
             is_done: part.is_done,
         });
         let pass = Pass { number: feed.pass, parts: states.collect() };
-        self.miss(id, |kept| !parts.iter().any(|part| part.id == kept.part));
+        if any_is_no_more {
+            // What was missing already may have been in it, and it can no longer say so.
+            for kept in self.of(id) {
+                if kept.missing.is_some() || parts.iter().all(|part| part.id != kept.part) {
+                    kept.missing = Some(pass.number);
+                }
+            }
+        }
         Some(pass)
     }
 
@@ -62,6 +67,7 @@ impl Copies {
             }
         }
         feed.seen += batch.items.len() as u64;
+        feed.attempts = 0;
 
         // First, so that nothing the page tells of is missing at its end.
         let pass = feed.pass;
@@ -95,21 +101,26 @@ impl Copies {
         now: Timestamp,
     ) -> Option<PassEnd> {
         let feed = self.feeds.get_mut(&id)?;
-        let pass = feed.pass;
-        feed.as_of = feed.pass_began.take().or(feed.as_of);
-        feed.truncated = cut;
+        let (pass, is_hinted) = (feed.pass, feed.is_hinted);
+        let began = feed.pass_began.take();
+        // What is missing since the last pass may have been cut off by it.
+        let cut_off = std::mem::replace(&mut feed.truncated, cut) || cut;
         let missing = self.of(id).filter(|kept| kept.missing.is_some());
         let (gone, missing): (Vec<_>, Vec<_>) =
             missing.partition(|kept| kept.missing.is_some_and(|since| since < pass));
         let gone: Vec<_> = gone
             .into_iter()
-            .map(|kept| (kept.item.id.clone(), Leaves::why(&kept.item, cut, window)))
+            .map(|kept| (kept.item.id.clone(), Leaves::why(&kept.item, cut_off, window)))
             .collect();
-        let end = PassEnd { deleted: gone.len() as u64, missing: missing.len() as u64 };
+        let (deleted, missing) = (gone.len() as u64, missing.len() as u64);
         for (item, why) in gone {
             self.leave(id, item, why, now);
         }
-        Some(end)
+        if missing == 0 {
+            let feed = self.feeds.get_mut(&id)?;
+            feed.as_of = began.or(feed.as_of);
+        }
+        Some(PassEnd { deleted, missing, is_hinted })
     }
 
     /// An item was told of: it is in this part.
