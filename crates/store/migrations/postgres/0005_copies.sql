@@ -81,7 +81,7 @@ CREATE TABLE items (
     added_revision BIGINT NOT NULL,
     first_revision BIGINT NOT NULL,
     -- When it had left before it was added last; 0 if it had not.
-    left_revision  BIGINT NOT NULL,
+    left_revision  BIGINT NOT NULL DEFAULT 0,
     changed_at     BIGINT NOT NULL,
     -- Why it has left the copy; NULL while it is there.
     gone           TEXT CHECK (gone IN ('deleted', 'left', 'disconnected')),

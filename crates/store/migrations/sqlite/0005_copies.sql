@@ -82,7 +82,7 @@ CREATE TABLE items (
     added_revision INTEGER NOT NULL,
     first_revision INTEGER NOT NULL,
     -- When it had left before it was added last; 0 if it had not.
-    left_revision  INTEGER NOT NULL,
+    left_revision  INTEGER NOT NULL DEFAULT 0,
     changed_at     INTEGER NOT NULL,
     -- Why it has left the copy; NULL while it is there.
     gone           TEXT CHECK (gone IN ('deleted', 'left', 'disconnected')),

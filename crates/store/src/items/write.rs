@@ -112,14 +112,14 @@ fn put_sql(dialect: Dialect, rows: usize) -> String {
         let tokens = dialect.tokens(n(9));
         let texts = parameters(n(10), 2);
         format!(
-            "($1, $2, $3, $4, $5, $6, $7, ${id}, ${revision}, ${revision}, ${revision}, 0, {plain}, \
+            "($1, $2, $3, $4, $5, $6, $7, ${id}, ${revision}, ${revision}, ${revision}, {plain}, \
              {tokens}, {texts})"
         )
     };
     let rows = list(rows, row);
     format!(
         "INSERT INTO items (integration, feed, owner, provider, part, seen, changed_at, id, revision, \
-                            added_revision, first_revision, left_revision, digest, series, at, until, is_read, folder, \
+                            added_revision, first_revision, digest, series, at, until, is_read, folder, \
                             importance, words, json, body) \
          VALUES {rows} \
          ON CONFLICT (integration, feed, id) DO UPDATE \
