@@ -333,10 +333,10 @@ mod tests {
         let db = crate::open::open(&url, &evergrant::SystemClock::default()).await.unwrap();
         db.run("CREATE TABLE t (n INTEGER) STRICT", args![]).await.unwrap();
         let writing = db.begin().await.unwrap();
-        let mut waiting = tokio::task::JoinSet::new();
+        let mut others = tokio::task::JoinSet::new();
         for n in 0..16_u64 {
             let db = db.clone();
-            waiting.spawn(async move {
+            others.spawn(async move {
                 if n % 2 == 0 {
                     return db.run("INSERT INTO t VALUES ($1)", args![n]).await.map(drop);
                 }
@@ -352,7 +352,7 @@ mod tests {
         assert!(pool.size() <= 2, "{} connections", pool.size());
         db.one("SELECT 1 AS id", args![]).await.unwrap();
         writing.rollback().await.unwrap();
-        for written in waiting.join_all().await {
+        for written in others.join_all().await {
             written.unwrap();
         }
         let row = db.one("SELECT COUNT(*) AS n FROM t", args![]).await.unwrap().unwrap();
