@@ -15,7 +15,7 @@ const LONGEST: usize = 400;
 /// All tokens of an item together, in bytes; what is beyond is not found. PostgreSQL takes 1,048,575.
 const MOST: usize = 256 * 1_024;
 /// Of how many words of a search account is taken.
-const MOST_WANTED: usize = 32;
+pub(super) const MOST_WANTED: usize = 8;
 
 /// The tokens of an item.
 pub(super) fn tokens(owner: UserId, item: &Item) -> String {
@@ -52,11 +52,13 @@ pub(super) fn tokens(owner: UserId, item: &Item) -> String {
 const SENDER: &str = "~s";
 const PERSON: &str = "~p";
 
-/// What an item must have that a search finds: all of its words, as beginnings of words. A text without
-/// a letter or a digit has no words.
+/// What an item must have that a search finds: all of its words, as beginnings of words, or as words
+/// where they are a single letter or digit. A text without a letter or a digit has no words.
 pub(super) fn searched(owner: UserId, search: &str) -> Vec<Wanted> {
     let tag = tag(owner);
-    let wanted = |word: &str| Wanted { token: format!("{tag}{word}"), is_beginning: true };
+    // Half a mailbox has a word that begins with one letter or digit. A sign of another script may be a word.
+    let wanted =
+        |word: &str| Wanted { token: format!("{tag}{word}"), is_beginning: word.len() > 1 };
     words(&search.to_lowercase()).take(MOST_WANTED).map(wanted).collect()
 }
 
@@ -84,7 +86,7 @@ fn tag(owner: UserId) -> String {
 }
 
 /// The runs of letters and digits; an accent that stands alone belongs to its letter.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_in_word = |c: char| c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c);
     let words = text.split(move |c| !is_in_word(c)).filter(|word| !word.is_empty());
     words.map(beginning)

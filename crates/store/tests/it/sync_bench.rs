@@ -223,7 +223,7 @@ impl SyncBench {
                 Some((told.collect(), next))
             }
             Look::Database { store, .. } => {
-                let changes = store.item_changes(self.alice, after, 100_000).await.unwrap();
+                let changes = crate::copy::asked(store, self.alice, after, 100_000).await;
                 let ItemChanges::Page { changes, next, more: false } = changes else { return None };
                 let told = changes.into_iter().map(|told| match (told.kind, told.item) {
                     (ItemChangeKind::Added, Some((json, _))) => format!("added {json}"),
@@ -233,7 +233,7 @@ impl SyncBench {
                     }
                     other => panic!("told {other:?}"),
                 });
-                Some((told.collect(), next))
+                Some((told.collect(), next.revision()))
             }
         }
     }
@@ -255,7 +255,7 @@ impl SyncBench {
                 held.into_iter().map(|held| held.item.json).collect()
             }
             Look::Database { store, .. } => {
-                let changes = store.item_changes(self.alice, 0, 100_000).await.unwrap();
+                let changes = crate::copy::asked(store, self.alice, 0, 100_000).await;
                 let ItemChanges::Page { changes, .. } = changes else { panic!("{changes:?}") };
                 let its = changes
                     .into_iter()
