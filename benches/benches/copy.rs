@@ -256,6 +256,7 @@ impl Bench {
                 items: items.to_vec(),
                 gone: Vec::new(),
                 series: Vec::new(),
+                still: Vec::new(),
                 next: if number == last { Next::Done(Some(cursor)) } else { Next::More(cursor) },
             };
             let applied = self.store.apply(&lease, &batch).await.unwrap().unwrap();

@@ -23,7 +23,7 @@ use evergrant::{
     Transport as _, UserId, Vault,
 };
 use evergrant_benches::{report, spread, started};
-use evergrant_providers::{Microsoft, Settings};
+use evergrant_providers::{Settings, microsoft};
 use evergrant_sandbox::{Courier, InProcess, Stage, StageConfig};
 use evergrant_store::Store;
 use serde_json::json;
@@ -53,7 +53,9 @@ async fn main() {
         let one = synced(&stage, &from).await;
         let other = bare_sqlite(&from, &to).await;
         eprintln!("SQLite: {one:.0} rows/s synced, {other:.0} bare");
-        (sync.push(one), bare.push(other), ratio.push(one / other));
+        sync.push(one);
+        bare.push(other);
+        ratio.push(one / other);
     }
     add(&mut rows, "SQLite", bare, sync, ratio);
 
@@ -67,7 +69,9 @@ async fn main() {
                 let to = database(&server, "evg_bare").await;
                 let other = bare_postgres(&from, &to).await;
                 eprintln!("PostgreSQL: {one:.0} rows/s synced, {other:.0} bare");
-                (sync.push(one), bare.push(other), ratio.push(one / other));
+                sync.push(one);
+                bare.push(other);
+                ratio.push(one / other);
             }
             add(&mut rows, "PostgreSQL", bare, sync, ratio);
         }
@@ -130,12 +134,12 @@ async fn vault(
     entropy: &Arc<dyn Entropy>,
 ) -> Vault {
     let url = || Some(BASE.parse().unwrap());
-    let microsoft = Microsoft {
+    let microsoft = microsoft::Settings {
         client_id: Some("sandbox-client".to_owned()),
         client_secret: Some("sandbox-secret".into()),
         login_url: url(),
         graph_url: url(),
-        ..Microsoft::default()
+        ..microsoft::Settings::default()
     };
     let settings = Settings { microsoft, ..Settings::default() };
     let (providers, _) = evergrant_providers::all(&settings).unwrap();
@@ -204,6 +208,9 @@ fn upsert(rows: usize, words: impl Fn(usize) -> String) -> String {
     )
 }
 
+/// What of a row may be null, and what no array takes.
+type Rest = (String, Vec<u8>, Option<i64>, Option<String>, Option<String>, Option<String>);
+
 /// The rows of one database, written into another, as fast as that goes.
 macro_rules! bare {
     ($name:ident, $pool:ty, $open:path, $words:literal, $value:expr) => {
@@ -216,8 +223,6 @@ macro_rules! bare {
             let sql = format!("SELECT {TEXTS}, {NUMBERS}, {others} FROM items");
             let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&from).await.unwrap();
             from.close().await;
-            type Rest =
-                (String, Vec<u8>, Option<i64>, Option<String>, Option<String>, Option<String>);
             let rows: Vec<([String; 7], [i64; 6], Rest)> = rows
                 .iter()
                 .map(|row| {

@@ -112,7 +112,8 @@ async fn run(cli: Cli, output: Output) -> anyhow::Result<ExitCode> {
         Command::Completions(args) => commands::completions::run(&args, Cli::command())?,
         Command::Man(args) => commands::man::run(args, Cli::command())?,
         Command::Encryption(args) if args.generates() => commands::encryption::generate(output)?,
-        command => return configured(command, cli.config.as_deref(), output).await,
+        // Boxed: what the commands keep is large together.
+        command => return Box::pin(configured(command, cli.config.as_deref(), output)).await,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -44,10 +44,11 @@ impl Sync {
     }
 
     /// What the syncer goes by.
-    pub(crate) fn settings(&self) -> SyncSettings {
+    pub(crate) fn settings(&self, notified: bool) -> SyncSettings {
         let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         let limited = |count: u32| (!self.unlimited).then_some(count);
         SyncSettings {
+            notified,
             every: seconds(self.interval_seconds),
             every_notified: seconds(self.notified_interval_seconds),
             days_back: self.days_back,
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_the_librarys() {
-        assert_eq!(read(&[]).unwrap().sync.settings(), SyncSettings::default());
+        assert_eq!(read(&[]).unwrap().sync.settings(false), SyncSettings::default());
     }
 
     #[test]
@@ -128,15 +129,15 @@ mod tests {
             ("SYNC_CONCURRENCY", "2"),
         ];
         let sync = read(&all).unwrap().sync;
-        let settings = sync.settings();
+        let settings = sync.settings(false);
         assert!(!sync.enabled);
         assert_eq!((settings.every.as_secs(), settings.days_ahead), (60, 365));
         assert_eq!((settings.messages, settings.events), (Some(7), Some(100)));
         assert_eq!((settings.bodies, settings.at_once), (Some(BodyFormat::Html), 2));
-        let settings = read(&[("SYNC_UNLIMITED", "true")]).unwrap().sync.settings();
+        let settings = read(&[("SYNC_UNLIMITED", "true")]).unwrap().sync.settings(false);
         assert_eq!((settings.messages, settings.events), (None, None));
         let file = "[sync]\nunlimited = true\ndays_back = 7\nbodies = \"text\"";
-        let settings = Settings::from_parts(file, &BTreeMap::new()).unwrap().sync.settings();
+        let settings = Settings::from_parts(file, &BTreeMap::new()).unwrap().sync.settings(false);
         assert_eq!((settings.messages, settings.days_back), (None, 7));
     }
 

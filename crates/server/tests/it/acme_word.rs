@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use axum::body::Bytes;
 use evergrant::clock::later;
 use evergrant::notification::{
-    NotWord, Note, NoteEvent, Notifications, Subscribe, Subscribed, Word,
+    IsKnown, NotWord, Note, NoteEvent, Notifications, Subscribe, Subscribed, Word,
 };
 use evergrant::{Account, Api, CallError, Transport};
 use jiff::Timestamp;
@@ -54,6 +54,7 @@ impl Notifications for Desk {
         _: Timestamp,
         query: Option<&str>,
         body: &Bytes,
+        _: &IsKnown<'_>,
     ) -> Result<Word, NotWord> {
         let query = query.unwrap_or_default().as_bytes();
         if let Some((_, text)) =

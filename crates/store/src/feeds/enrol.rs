@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use evergrant::IntegrationId;
 use evergrant::feed::FeedKind;
 use evergrant::provider::ProviderKey;
 use evergrant::store::{FeedId, Stored};
-use evergrant::{IntegrationId, UserId};
 use jiff::Timestamp;
 
 use super::kind;
@@ -22,7 +22,7 @@ pub(crate) async fn enrol(
     since: i64,
     offers: &[(ProviderKey, FeedKind)],
 ) -> Stored<i64> {
-    let sql = "SELECT id, owner, provider, status, epoch, revision, disconnected_at \
+    let sql = "SELECT id, provider, status, epoch, revision, disconnected_at \
                FROM integrations WHERE revision > $1 ORDER BY revision LIMIT $2";
     let rows = db.all(sql, args![since, AT_ONCE]).await?;
     let mut changed: Vec<_> =
@@ -41,9 +41,8 @@ pub(crate) async fn enrol(
         };
         match it.state {
             State::Gone if !feeds.is_empty() => steps.push((it, None)),
-            State::Gone => {}
             State::Halted if feeds.iter().any(|(feed, _)| is_new(*feed)) => steps.push((it, None)),
-            State::Halted => {}
+            State::Gone | State::Halted => {}
             State::Active => {
                 let offered = offers.iter().filter(|(provider, _)| *provider == it.provider);
                 let new = offered.filter(|(_, feed)| is_new(*feed));
@@ -68,7 +67,6 @@ pub(crate) async fn enrol(
 /// An integration that changed.
 struct Changed {
     id: IntegrationId,
-    owner: UserId,
     provider: ProviderKey,
     epoch: i64,
     revision: i64,
@@ -91,7 +89,6 @@ fn changed(fields: &Fields<'_>) -> Stored<Changed> {
     };
     Ok(Changed {
         id: fields.id("id")?,
-        owner: fields.id("owner")?,
         provider: fields.text("provider")?.as_str().into(),
         epoch: fields.int("epoch")?,
         revision: fields.int("revision")?,

@@ -92,9 +92,10 @@ impl Notifier {
             is_known(&said.subscription_id, state.as_ref())
         };
         // Whoever made it up makes nobody ask for keys, or open what is sealed.
-        let senders = match said.iter().flatten().any(knows) {
-            true => Senders::of(&self.identity, http, now, &validation_tokens).await,
-            false => Senders::default(),
+        let senders = if said.iter().flatten().any(knows) {
+            Senders::of(&self.identity, http, now, &validation_tokens).await
+        } else {
+            Senders::default()
         };
         let doubt = |said: &Said| if knows(said) { self.doubt(&senders, said) } else { None };
         Ok(said.into_iter().map(|said| Self::note(now, said.ok(), doubt)).collect())
