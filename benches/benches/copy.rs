@@ -109,7 +109,9 @@ async fn bench(name: &str, url: &str, rows: &mut Vec<(String, String)>) {
         let messages = bench.messages(MESSAGES, 40, 2_000);
         let one = bench.bare_writes(&messages).await;
         let other = bench.applied(&messages).await;
-        (bare.push(one), apply.push(other), ratio.push(other / one));
+        bare.push(one);
+        apply.push(other);
+        ratio.push(other / one);
     }
     row("a bare multi-row upsert, a page of 100 in a transaction", spread(bare, "rows/s"));
     row("`apply` of the same pages", spread(apply, "rows/s"));
@@ -138,7 +140,9 @@ async fn bench(name: &str, url: &str, rows: &mut Vec<(String, String)>) {
         for _ in 0..RUNS {
             let pages = if word.is_some() { PAGES / 10 } else { PAGES };
             let (one, other) = bench.pages(owner, feed, &tag, word, pages).await;
-            (bare.push(one), list.push(other), ratio.push(other / one));
+            bare.push(one);
+            list.push(other);
+            ratio.push(other / one);
         }
         row(&format!("{what}: bare"), spread(bare, "µs"));
         row(&format!("{what}: the store"), spread(list, "µs"));

@@ -12,8 +12,8 @@ use evergrant::seal::{Ring, Seal};
 use evergrant::spool::DirSpool;
 use evergrant::store::GrantStore;
 use evergrant::{
-    Clock, Entropy, HttpLimits, HttpTransport, IntegrationId, Secret, Syncer, SystemClock,
-    SystemEntropy, Tasks, Transport, UserId, Vault,
+    Clock, Entropy, HttpLimits, HttpTransport, IntegrationId, Secret, SyncSettings, Syncer,
+    SystemClock, SystemEntropy, Tasks, Transport, UserId, Vault,
 };
 use evergrant_providers::Registrations;
 use evergrant_store::Store;
@@ -111,7 +111,9 @@ impl Parts {
         if let Err(error) = vault.recover_dead().await {
             tracing::error!(%error, "what dead processes left waits");
         }
-        let syncer = Syncer::new(vault.clone(), Arc::new(store.clone()), settings.sync.settings());
+        let copies =
+            SyncSettings { notified: settings.asks_for_word(), ..settings.sync.settings() };
+        let syncer = Syncer::new(vault.clone(), Arc::new(store.clone()), copies);
         Ok(Self {
             settings,
             clock,

@@ -114,6 +114,9 @@ pub enum Found<T> {
     Item(T),
     /// No item of this part has this id, and none belongs to a series of this id.
     Gone(String),
+    /// There may be an item of this id in this part, and what it is cannot be read: what the copy has of it
+    /// stays as it was.
+    Unreadable(String),
     /// Of this series these occurrences belong into the copy and no others, nor an item of the series' own
     /// id that is not among them: a single event may have become a series, and the other way round.
     Series {

@@ -31,7 +31,8 @@ pub trait Notifications: Send + Sync {
 
     /// Reads what came to the address of a subscription; whoever sent it.
     ///
-    /// What the provider signed is verified here, the rest by whoever asked for word. `http` reaches the
+    /// What the provider signed or sealed is verified here, for notifications that `is_known` knows by their
+    /// subscription and state: on others no work is spent. The rest is verified by whoever asked for word. `http` reaches the
     /// provider's published keys, which are asked for seldom.
     async fn read(
         &self,
@@ -39,8 +40,12 @@ pub trait Notifications: Send + Sync {
         now: Timestamp,
         query: Option<&str>,
         body: &Bytes,
+        is_known: &IsKnown<'_>,
     ) -> Result<Word, NotWord>;
 }
+
+/// Whether there is a subscription of this id that was made with this state.
+pub type IsKnown<'a> = dyn Fn(&str, Option<&Secret>) -> bool + Send + Sync + 'a;
 
 /// What to send word about, and where to.
 #[derive(Debug, Clone, Copy)]

@@ -14,6 +14,7 @@ use crate::keys::Keys;
 use crate::measure::Requests;
 use crate::problem::{Code, Problem};
 use crate::room::Room;
+use crate::waiters::Waiters;
 
 /// What the operator decides about the server.
 #[derive(Debug, Clone)]
@@ -62,6 +63,7 @@ pub(crate) struct Inner {
     pub(crate) started: Timestamp,
     pub(crate) measured: Requests,
     pub(crate) room: Room,
+    pub(crate) waiters: Waiters,
     requests: AtomicU64,
     /// Begins the request ids of this process, so that those of two replicas differ.
     boot: u32,
@@ -86,6 +88,7 @@ impl App {
             entropy: parts.entropy,
             measured: Requests::default(),
             room: Room::default(),
+            waiters: Waiters::default(),
             requests: AtomicU64::new(0),
             boot,
         }))

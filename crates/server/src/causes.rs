@@ -85,7 +85,7 @@ impl From<CallError> for Problem {
         let wait = Duration::from_secs(5);
         match error {
             CallError::Token(error) => error.into(),
-            CallError::TokenRefused | CallError::Unreadable(_) => {
+            CallError::TokenRefused | CallError::TooLarge { .. } | CallError::Unreadable(_) => {
                 Self::new(Code::ProviderRefused, text)
             }
             CallError::ForeignHost { .. } | CallError::InvalidPath(_) => {

@@ -17,6 +17,7 @@ pub mod principal;
 pub mod problem;
 mod room;
 mod serve;
+mod waiters;
 
 pub use api::{admin_router, openapi, router};
 pub use app::{App, Config, Parts};

@@ -179,9 +179,9 @@ problems! {
     /// The database is away.
     StorageUnavailable = "storage_unavailable", SERVICE_UNAVAILABLE, "The database does not answer",
         "Wait for the seconds in `Retry-After`; nothing is lost meanwhile.";
-    /// There is no room for what is large.
-    ServerBusy = "server_busy", SERVICE_UNAVAILABLE, "There is no room for another large file now",
-        "Wait for the seconds in `Retry-After`; send and fetch fewer large files at a time.";
+    /// There is no room for what is large, or for another one who waits.
+    ServerBusy = "server_busy", SERVICE_UNAVAILABLE, "There is no room for another one now",
+        "Wait for the seconds in `Retry-After`; send and fetch fewer large files, and wait for fewer things, at a time.";
     /// A stored secret does not open.
     EncryptionKeyMissing = "encryption_key_missing", SERVICE_UNAVAILABLE, "A stored secret cannot be decrypted",
         "The operator adds the missing key to EVERGRANT_ENCRYPTION_KEYS; nothing is lost meanwhile.";

@@ -3,24 +3,35 @@
 //! What stands here and in `dialect.rs` knows both databases; nothing else in this crate does, the
 //! migrations and `open.rs` excepted. sqlx binds `$N` by its number on SQLite too (a test holds it to that).
 
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
 use evergrant::store::{StoreError, Stored};
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use sqlx::{PgPool, Postgres, SqlSafeStr, Sqlite, SqlitePool, Transaction};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::row::Row;
 
 /// One of the two databases.
 #[derive(Debug, Clone)]
 pub(crate) enum Db {
-    Sqlite(SqlitePool),
+    Sqlite(SqlitePool, Turns),
     Postgres(PgPool),
 }
 
+/// Whose turn it is to write, in the order of asking: SQLite has one writer at a time, and who waits
+/// for it in here holds no connection, so those who read get one.
+type Turns = Arc<Semaphore>;
+
 /// A transaction on either; dropped without [`Tx::commit`], it never was.
 pub(crate) enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Transaction<'static, Sqlite>, Turn),
     Postgres(Transaction<'static, Postgres>),
 }
+
+type Turn = OwnedSemaphorePermit;
 
 /// A parameter of a statement.
 #[derive(Debug, Clone)]
@@ -40,7 +51,7 @@ pub(crate) use args;
 macro_rules! run {
     ($who:ident, $target:ident => $conn:expr, $sql:ident, $args:ident, $fetch:ident, $same:expr) => {
         match $who {
-            Self::Sqlite($target) => bind!($sql, $args).$fetch($conn).await.map($same),
+            Self::Sqlite($target, ..) => bind!($sql, $args).$fetch($conn).await.map($same),
             Self::Postgres($target) => bind!($sql, $args).$fetch($conn).await.map($same),
         }
         .map_err(store_error)
@@ -50,11 +61,11 @@ macro_rules! run {
 macro_rules! bind {
     ($sql:ident, $args:ident) => {{
         let mut query = sqlx::query($sql);
-        for arg in $args.iter().cloned() {
+        for arg in $args {
             query = match arg {
-                Arg::Int(value) => query.bind(value),
-                Arg::Text(value) => query.bind(value),
-                Arg::Bytes(value) => query.bind(value),
+                Arg::Int(value) => query.bind(*value),
+                Arg::Text(value) => query.bind(value.as_deref()),
+                Arg::Bytes(value) => query.bind(value.as_deref()),
             };
         }
         query
@@ -62,6 +73,10 @@ macro_rules! bind {
 }
 
 impl Db {
+    pub(crate) fn sqlite(pool: SqlitePool) -> Self {
+        Self::Sqlite(pool, Arc::new(Semaphore::new(1)))
+    }
+
     /// Every row.
     pub(crate) async fn all(&self, sql: impl SqlSafeStr, args: &[Arg]) -> Stored<Vec<Row>> {
         run!(self, pool => pool, sql, args, fetch_all, |rows| rows
@@ -75,18 +90,49 @@ impl Db {
         run!(self, pool => pool, sql, args, fetch_optional, |row| row.map(Row::from))
     }
 
+    /// One row after the other, as long as `take` wants more.
+    pub(crate) async fn each(
+        &self,
+        sql: impl SqlSafeStr,
+        args: &[Arg],
+        mut take: impl FnMut(Row) -> Stored<ControlFlow<()>>,
+    ) -> Stored<()> {
+        macro_rules! each {
+            ($pool:expr) => {{
+                let mut rows = bind!(sql, args).fetch($pool);
+                while let Some(row) = rows.try_next().await.map_err(store_error)? {
+                    if take(row.into())?.is_break() {
+                        break;
+                    }
+                }
+            }};
+        }
+        match self {
+            Self::Sqlite(pool, _) => each!(pool),
+            Self::Postgres(pool) => each!(pool),
+        }
+        Ok(())
+    }
+
     /// How many rows it changed.
     pub(crate) async fn run(&self, sql: impl SqlSafeStr, args: &[Arg]) -> Stored<u64> {
+        let _turn = match self {
+            Self::Sqlite(_, turns) => Some(turn(turns).await?),
+            Self::Postgres(_) => None,
+        };
         run!(self, pool => pool, sql, args, execute, |done| done.rows_affected())
     }
 
     /// A transaction that may write.
     ///
-    /// On SQLite it takes the write lock at once: one that read first and asked for the lock later
+    /// On SQLite it waits for its turn and takes the write lock at once: one that read first and asked for the lock later
     /// would fail whenever somebody else wrote in between, and no waiting could help it.
     pub(crate) async fn begin(&self) -> Stored<Tx> {
         match self {
-            Self::Sqlite(pool) => pool.begin_with("BEGIN IMMEDIATE").await.map(Tx::Sqlite),
+            Self::Sqlite(pool, turns) => {
+                let turn = turn(turns).await?;
+                pool.begin_with("BEGIN IMMEDIATE").await.map(|tx| Tx::Sqlite(tx, turn))
+            }
             Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
         }
         .map_err(store_error)
@@ -111,7 +157,7 @@ impl Tx {
 
     pub(crate) async fn commit(self) -> Stored<()> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await,
+            Self::Sqlite(tx, _turn) => tx.commit().await,
             Self::Postgres(tx) => tx.commit().await,
         }
         .map_err(store_error)
@@ -120,11 +166,15 @@ impl Tx {
     /// Undoes it now rather than when the connection is used next.
     pub(crate) async fn rollback(self) -> Stored<()> {
         match self {
-            Self::Sqlite(tx) => tx.rollback().await,
+            Self::Sqlite(tx, _turn) => tx.rollback().await,
             Self::Postgres(tx) => tx.rollback().await,
         }
         .map_err(store_error)
     }
+}
+
+async fn turn(turns: &Turns) -> Stored<Turn> {
+    Arc::clone(turns).acquire_owned().await.map_err(|e| StoreError::Unavailable(Box::new(e)))
 }
 
 /// Sorts what the driver says into what the caller can do about it.
@@ -266,7 +316,7 @@ mod tests {
 
     #[tokio::test]
     async fn sqlite_binds_parameters_by_number_in_whatever_order_they_appear() {
-        let db = Db::Sqlite(SqlitePool::connect("sqlite::memory:").await.unwrap());
+        let db = Db::sqlite(SqlitePool::connect("sqlite::memory:").await.unwrap());
         let sql = "SELECT $3 AS c, $1 AS a, $3 AS again, $2 AS b, $1 AS id";
         let row = db.one(sql, args!["one", "two", "three"]).await.unwrap();
         let row = row.unwrap();
@@ -274,6 +324,39 @@ mod tests {
         for (column, value) in [("a", "one"), ("b", "two"), ("c", "three"), ("again", "three")] {
             assert_eq!(fields.text(column).unwrap(), value, "column {column}");
         }
+    }
+
+    #[tokio::test]
+    async fn writers_that_wait_keep_nobody_from_reading() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("evergrant.db").display());
+        let db = crate::open::open(&url, &evergrant::SystemClock::default()).await.unwrap();
+        db.run("CREATE TABLE t (n INTEGER) STRICT", args![]).await.unwrap();
+        let writing = db.begin().await.unwrap();
+        let mut others = tokio::task::JoinSet::new();
+        for n in 0..16_u64 {
+            let db = db.clone();
+            others.spawn(async move {
+                if n % 2 == 0 {
+                    return db.run("INSERT INTO t VALUES ($1)", args![n]).await.map(drop);
+                }
+                let mut tx = db.begin().await?;
+                tx.run("INSERT INTO t VALUES ($1)", args![n]).await?;
+                tx.commit().await
+            });
+        }
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        let Db::Sqlite(pool, _) = &db else { panic!("{db:?}") };
+        assert!(pool.size() <= 2, "{} connections", pool.size());
+        db.one("SELECT 1 AS id", args![]).await.unwrap();
+        writing.rollback().await.unwrap();
+        for written in others.join_all().await {
+            written.unwrap();
+        }
+        let row = db.one("SELECT COUNT(*) AS n FROM t", args![]).await.unwrap().unwrap();
+        assert_eq!(row.number("t", "n").unwrap(), 16);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) async fn adopt(db: &Db) -> Stored<()> {
     let home = here(db).await?;
     // The name is made as the first migration made it.
     let sql = match db {
-        Db::Sqlite(_) => "UPDATE deployment SET home = $1, id = LOWER(HEX(RANDOMBLOB(16)))",
+        Db::Sqlite(..) => "UPDATE deployment SET home = $1, id = LOWER(HEX(RANDOMBLOB(16)))",
         Db::Postgres(_) => {
             "UPDATE deployment SET home = $1, \
                                    id = REPLACE(CAST(gen_random_uuid() AS TEXT), '-', '')"
@@ -41,7 +41,7 @@ pub(crate) async fn adopt(db: &Db) -> Stored<()> {
 
 async fn here(db: &Db) -> Stored<String> {
     match db {
-        Db::Sqlite(_) => {
+        Db::Sqlite(..) => {
             let row = db.one("PRAGMA database_list", args![]).await?;
             let row = row.ok_or_else(|| StoreError::Inconsistent {
                 what: "SQLite names no main database".to_owned(),

@@ -47,8 +47,8 @@ use evergrant::store::Stored;
 
 pub use effects::{ClaimId, Claimed, Effect, EffectAnswer};
 pub use items::{
-    InvalidCursor, ItemChange, ItemChangeKind, ItemChanges, ItemCursor, ItemPage, ItemQuery,
-    LeftReason, StoredItem,
+    InvalidCursor, ItemChange, ItemChangeKind, ItemChanges, ItemChangesCursor, ItemChangesQuery,
+    ItemCursor, ItemPage, ItemQuery, LeftReason, StoredItem,
 };
 pub use open::OpenError;
 pub use principals::{AccessKey, AccessKeyId, Holder, User};
@@ -66,7 +66,7 @@ pub struct Store {
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.db {
-            Db::Sqlite(_) => "Store(SQLite)",
+            Db::Sqlite(..) => "Store(SQLite)",
             Db::Postgres(_) => "Store(PostgreSQL)",
         })
     }
@@ -111,7 +111,7 @@ impl Store {
     /// Waits for the calls under way and closes the connections; later calls find it unavailable.
     pub async fn close(&self) {
         match &self.db {
-            Db::Sqlite(pool) => pool.close().await,
+            Db::Sqlite(pool, _) => pool.close().await,
             Db::Postgres(pool) => pool.close().await,
         }
     }

@@ -28,14 +28,14 @@ impl Schema {
 
 fn migrator(db: &Db) -> &'static Migrator {
     match db {
-        Db::Sqlite(_) => &SQLITE,
+        Db::Sqlite(..) => &SQLITE,
         Db::Postgres(_) => &POSTGRES,
     }
 }
 
 pub(crate) async fn read(db: &Db) -> Stored<Schema> {
     let table = match db {
-        Db::Sqlite(_) => "SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'",
+        Db::Sqlite(..) => "SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'",
         Db::Postgres(_) => "SELECT 1 WHERE to_regclass('_sqlx_migrations') IS NOT NULL",
     };
     let mut applied = 0;
@@ -61,7 +61,7 @@ pub(crate) async fn check(db: &Db) -> Result<(), OpenError> {
 pub(crate) async fn migrate(db: &Db) -> Result<(), OpenError> {
     check(db).await?;
     let done = match db {
-        Db::Sqlite(pool) => {
+        Db::Sqlite(pool, _) => {
             // sqlx takes no lock on SQLite: of two processes that migrate at once, one would fail.
             let run = async {
                 let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
@@ -99,7 +99,7 @@ pub(crate) async fn deployment(db: &Db) -> Stored<String> {
 /// processes run on one machine, which has one.
 pub(crate) async fn now(db: &Db, clock: &dyn evergrant::Clock) -> Stored<jiff::Timestamp> {
     match db {
-        Db::Sqlite(_) => Ok(clock.now()),
+        Db::Sqlite(..) => Ok(clock.now()),
         Db::Postgres(pool) => {
             let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
             let micros: i64 = sqlx::query_scalar(sql).fetch_one(pool).await.map_err(store_error)?;

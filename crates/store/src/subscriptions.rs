@@ -1,5 +1,6 @@
 //! Subscriptions to changes, and the hints that come of them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use evergrant::IntegrationId;
@@ -9,7 +10,7 @@ use evergrant::store::{FeedId, Hint, Stored, Subscription};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::db::{Db, args};
-use crate::feeds::kind;
+use crate::feeds::{gap, kind};
 use crate::row::Row;
 
 /// For how long the same notification is the same.
@@ -157,7 +158,7 @@ pub(crate) async fn take_hints(db: &Db, now: Timestamp, hints: &[Hint]) -> Store
     let mut hints: Vec<_> = hints.iter().collect();
     hints.sort_by_key(|hint| (hint.id, hint.digest));
     let old = now.saturating_sub(HINT_KEPT).unwrap_or(Timestamp::MIN);
-    let mut new = 0;
+    let (mut new, mut told) = (0, BTreeMap::new());
     let mut tx = db.begin().await?;
     for hint in hints {
         let (integration, feed) = (hint.id.integration, hint.id.feed.name());
@@ -170,13 +171,23 @@ pub(crate) async fn take_hints(db: &Db, now: Timestamp, hints: &[Hint]) -> Store
             continue;
         }
         new += 1;
-        // What somebody has to mend first is not mended by a hint.
+        *told.entry(hint.id).or_insert(false) |= hint.look_after;
+    }
+    for (id, look_after) in told {
+        let (integration, feed) = (id.integration, id.feed.name());
+        // What somebody has to mend first is not mended by a hint, nor is what fails.
         let sql = "UPDATE feeds \
-                   SET hinted = 1, next_at = CASE WHEN next_at > $3 THEN $3 ELSE next_at END \
+                   SET hinted = 1, \
+                       next_at = CASE WHEN attempts > 0 OR next_at <= $3 THEN next_at \
+                                      WHEN began_at + $4 <= $3 OR began_at IS NULL THEN $3 \
+                                      WHEN began_at + $4 < next_at THEN began_at + $4 \
+                                      ELSE next_at END \
                    WHERE integration = $1 AND feed = $2";
-        tx.run(sql, args![integration, feed, now]).await?;
-        if hint.look_after {
-            let sql = "UPDATE subscriptions SET due_at = $3 WHERE integration = $1 AND feed = $2";
+        tx.run(sql, args![integration, feed, now, gap()]).await?;
+        if look_after {
+            // What fails is not asked sooner.
+            let sql = "UPDATE subscriptions SET due_at = $3 \
+                       WHERE integration = $1 AND feed = $2 AND due_at > $3 AND attempts = 0";
             tx.run(sql, args![integration, feed, now]).await?;
         }
     }

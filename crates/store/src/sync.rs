@@ -37,6 +37,10 @@ impl SyncStore for Store {
         feeds::hold(&self.db, self.now().await?, lease).await
     }
 
+    async fn open_pass(&self, lease: &Lease) -> Stored<Option<()>> {
+        feeds::open_pass(&self.db, self.now().await?, lease).await
+    }
+
     async fn begin_pass(
         &self,
         lease: &Lease,
@@ -65,7 +69,7 @@ impl SyncStore for Store {
     }
 
     async fn end_run(&self, lease: &Lease, next: Timestamp) -> Stored<Option<()>> {
-        feeds::end_run(&self.db, self.now().await?, lease, next).await
+        feeds::end_run(&self.db, lease, next).await
     }
 
     async fn leave_run(
@@ -117,6 +121,10 @@ impl SyncStore for Store {
 
     async fn subscriptions(&self, integration: IntegrationId) -> Stored<Vec<Subscription>> {
         subscriptions::of(&self.db, integration).await
+    }
+
+    async fn take_away(&self) -> Stored<bool> {
+        feeds::take_away(&self.db, self.now().await?).await
     }
 
     async fn take_hints(&self, hints: &[Hint]) -> Stored<u64> {

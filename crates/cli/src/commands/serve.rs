@@ -149,6 +149,8 @@ pub(crate) fn start(parts: &Parts) -> anyhow::Result<Up> {
     if settings.sync.enabled {
         parts.tasks.spawn_loop(parts.syncer.clone().run());
         parts.tasks.spawn_loop(subscriptions.clone().run());
+    } else {
+        parts.tasks.spawn_loop(parts.syncer.clone().tend());
     }
     let app = App::new(evergrant_server::Parts {
         vault: parts.vault.clone(),

@@ -65,14 +65,24 @@ impl Sync {
 }
 
 impl Settings {
+    /// Whether providers are asked to send word of changes.
+    pub(crate) fn asks_for_word(&self) -> bool {
+        match self.sync.notifications {
+            Notify::Off => false,
+            Notify::On => true,
+            // An address that nobody gave, or that is in the clear, is no address for a provider.
+            Notify::Auto => {
+                self.server.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+            }
+        }
+    }
+
     /// Where providers send word of changes, if they are asked to: `public_url` is where callers reach
     /// this server, be it given by the operator or not.
     pub(crate) fn notification_url(&self, public_url: &Url) -> anyhow::Result<Option<Url>> {
         let secure = public_url.scheme() == "https";
         let wanted = match self.sync.notifications {
-            Notify::Off => false,
-            // An address that nobody gave, or that is in the clear, is no address for a provider.
-            Notify::Auto => self.server.public_url.is_some() && secure,
+            Notify::Off | Notify::Auto => self.asks_for_word(),
             Notify::On if secure || is_loopback(public_url) => true,
             Notify::On => {
                 return Err(OperatorError(format!(

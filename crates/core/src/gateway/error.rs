@@ -89,6 +89,12 @@ pub enum CallError {
         /// Its id of the request.
         request_id: Option<String>,
     },
+    /// The answer is longer than is read; what the request was to do is done.
+    #[error("the provider's answer is longer than {limit} bytes")]
+    TooLarge {
+        /// The most that is read.
+        limit: usize,
+    },
     /// The provider's answer cannot be understood.
     #[error("the provider's answer cannot be understood: {0}")]
     Unreadable(String),
@@ -118,7 +124,7 @@ pub enum Denial {
     Conflict,
     /// The provider does not accept what was sent.
     Input,
-    /// It is larger than the provider takes.
+    /// It is larger than the provider takes, or than can be taken from it.
     TooLarge,
     /// The account has no room left.
     QuotaExceeded,
@@ -126,6 +132,9 @@ pub enum Denial {
 
 impl From<TransportError> for CallError {
     fn from(error: TransportError) -> Self {
+        if let TransportError::TooLarge { limit, .. } = error {
+            return Self::TooLarge { limit };
+        }
         let sent = error.sent();
         Self::Unavailable { detail: error.to_string(), retry_after: None, sent }
     }

@@ -127,6 +127,8 @@ pub struct Batch {
     /// Series, and the occurrences that there are of each, beside those in `items`. An item that has the
     /// series' own id belongs to it, too.
     pub series: Vec<(String, Vec<String>)>,
+    /// What is in the part too and stays as it is, if the copy has it; none that is in `items` or `gone`.
+    pub still: Vec<String>,
     /// How the part goes on.
     pub next: crate::feed::Next,
 }
@@ -300,7 +302,7 @@ pub trait SyncStore: Send + Sync + 'static {
 
     /// Begins the pass that was opened over these parts, or goes on with it. A part that is new begins at
     /// its beginning, as all do where `scope` is not what it was; with `anew` all do in any case. What lies
-    /// in parts that are no more is missing.
+    /// in parts that are no more is missing, and what was missing may have been there: it counts as told of.
     async fn begin_pass(
         &self,
         lease: &Lease,
@@ -318,8 +320,9 @@ pub trait SyncStore: Send + Sync + 'static {
     async fn restart(&self, lease: &Lease, part: &str) -> Stored<Option<()>>;
 
     /// Ends the pass: what was missing in an earlier one and was not told of in this leaves the copy. The
-    /// reason is `deleted`; or `left` where the item is outside of `window`, or where the copy was cut and
-    /// nobody can tell. The copy is then as of the pass's beginning, unless something is missing still.
+    /// reason is `deleted`; or `left` where the item is outside of `window`, or where the copy was cut, in this
+    /// pass or the last, and nobody can tell. The copy is then as of the pass's beginning, unless something is
+    /// missing still.
     async fn end_pass(
         &self,
         lease: &Lease,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Subscriptions;
 use super::address::{address_hash, hash};
+use crate::Secret;
 use crate::measure;
 use crate::notification::{NotWord, Note, NoteEvent, Word};
 use crate::provider::ProviderKey;
@@ -72,7 +73,9 @@ impl Address {
         let Some(notifications) = provider.and_then(|provider| provider.notifications()) else {
             return Err(NotWord("its provider sends no word").into());
         };
-        let read = notifications.read(&*parts.http, parts.clock.now(), query, body).await;
+        let is_known = |id: &str, state: Option<&Secret>| self.knows(id, state);
+        let read = notifications.read(&*parts.http, parts.clock.now(), query, body, &is_known);
+        let read = read.await;
         let notes = match read {
             Ok(Word::Handshake(text)) => return Ok(Received::Handshake(text)),
             Ok(Word::Notes(notes)) => notes,
@@ -114,15 +117,9 @@ impl Address {
 
     /// Why a note is not believed; `None` if it is.
     fn disbelief(&self, note: &Note, tenant: Option<&str>) -> Option<&'static str> {
-        let said = note.state.as_ref().map(|state| hash(state.expose()));
-        // Without a state there is nothing to believe.
-        let is_ours = match (said, self.row.state_hash) {
-            (Some(said), Some(known)) => verify_slices_are_equal(&said, &known).is_ok(),
-            _ => false,
-        };
         if let Some(doubt) = note.doubt {
             Some(doubt)
-        } else if !is_ours {
+        } else if !self.carries(note.state.as_ref()) {
             Some("it does not carry the subscription's state")
         } else if self.row.subscription.as_ref() != Some(&note.subscription) {
             Some("it is of another subscription")
@@ -133,6 +130,18 @@ impl Address {
         } else {
             None
         }
+    }
+
+    /// Whether this is the state the subscription was made with; without one there is nothing to believe.
+    fn carries(&self, state: Option<&Secret>) -> bool {
+        match (state.map(|state| hash(state.expose())), self.row.state_hash) {
+            (Some(said), Some(known)) => verify_slices_are_equal(&said, &known).is_ok(),
+            _ => false,
+        }
+    }
+
+    fn knows(&self, id: &str, state: Option<&Secret>) -> bool {
+        self.carries(state) && self.row.subscription.as_deref() == Some(id)
     }
 
     async fn take(&self, hints: &[Hint], ignored: u64) -> Result<(), TokenError> {

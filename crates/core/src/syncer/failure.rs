@@ -107,6 +107,7 @@ impl From<CallError> for Stop {
             CallError::ForeignHost { .. }
             | CallError::InvalidPath(_)
             | CallError::Invalid { .. }
+            | CallError::TooLarge { .. }
             | CallError::Unreadable(_) => {
                 (Failure::new("provider_unreadable", Actor::Operator, text), soon)
             }

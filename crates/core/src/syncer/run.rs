@@ -5,7 +5,7 @@
 //! - No more than two pages are in memory: while one is stored, the next is fetched.
 //! - Whatever is done is done with the lease; once it is lost the run ends.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use super::Inner;
@@ -174,61 +174,77 @@ impl<T: Copied> Reading<'_, T> {
         self.scope.limit.map(|limit| limit.saturating_sub(taken))
     }
 
-    /// A page as the copy takes it: each id once, by the last word about it, and no more than there is
-    /// room for.
+    /// A page as the copy takes it: no more than there is room for.
     fn batch(&mut self, part: &str, page: Pulled<T>) -> Batch {
-        let mut items: Vec<Option<Item>> = Vec::with_capacity(page.found.len());
-        let mut place: HashMap<String, usize> = HashMap::with_capacity(page.found.len());
-        let mut gone = HashSet::new();
-        let mut series: HashMap<String, Vec<String>> = HashMap::new();
-        for found in page.found {
-            match found {
-                Found::Item(item) => {
-                    gone.remove(item.id());
-                    if let Some(earlier) = place.insert(item.id().to_owned(), items.len()) {
-                        items[earlier] = None;
-                    }
-                    items.push(Some(item.into_item()));
-                }
-                Found::Gone(id) => {
-                    if let Some(earlier) = place.remove(&id) {
-                        items[earlier] = None;
-                    }
-                    unsay(&mut items, &id, &[]);
-                    series.remove(&id);
-                    gone.insert(id);
-                }
-                Found::Series { id, occurrences } => {
-                    unsay(&mut items, &id, &occurrences);
-                    gone.remove(&id);
-                    occurrences.iter().for_each(|occurrence| _ = gone.remove(occurrence));
-                    series.insert(id, occurrences);
-                }
-            }
-        }
-        let mut items: Vec<_> = items.into_iter().flatten().collect();
-        let mut next = page.next;
+        let mut batch = last_words(part, page);
         if let Some(mut room) = self.room() {
             // What was told of before takes no room again.
-            items.retain(|item| {
-                let is_known = self.taken.contains(&item.id) || self.here.contains(&item.id);
+            let mut fits = |id: &String| {
+                let is_known = self.taken.contains(id) || self.here.contains(id);
                 if is_known || room > 0 {
                     room -= u32::from(!is_known);
-                    self.here.insert(item.id.clone());
+                    self.here.insert(id.clone());
                     return true;
                 }
                 self.cut = true;
                 false
-            });
-            if self.cut && matches!(next, Next::More(_)) {
-                next = Next::Done(None);
+            };
+            batch.items.retain(|item| fits(&item.id));
+            batch.still.retain(fits);
+            if self.cut && matches!(batch.next, Next::More(_)) {
+                batch.next = Next::Done(None);
             }
         }
-        let mut gone: Vec<_> = gone.into_iter().collect();
-        gone.sort_unstable();
-        let mut series: Vec<_> = series.into_iter().collect();
-        series.sort_unstable();
-        Batch { part: part.to_owned(), items, gone, series, next }
+        batch
+    }
+}
+
+/// What a page says of each id: the last word, unless that is none.
+fn last_words<T: Copied>(part: &str, page: Pulled<T>) -> Batch {
+    let mut items: Vec<Option<Item>> = Vec::with_capacity(page.found.len());
+    let mut place: HashMap<String, usize> = HashMap::with_capacity(page.found.len());
+    let (mut gone, mut still) = (BTreeSet::new(), BTreeSet::new());
+    let mut series: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for found in page.found {
+        match found {
+            Found::Item(item) => {
+                gone.remove(item.id());
+                still.remove(item.id());
+                if let Some(earlier) = place.insert(item.id().to_owned(), items.len()) {
+                    items[earlier] = None;
+                }
+                items.push(Some(item.into_item()));
+            }
+            Found::Gone(id) => {
+                if let Some(earlier) = place.remove(&id) {
+                    items[earlier] = None;
+                }
+                unsay(&mut items, &id, &[]);
+                series.remove(&id);
+                still.remove(&id);
+                gone.insert(id);
+            }
+            Found::Unreadable(id) => {
+                gone.remove(&id);
+                if !place.contains_key(&id) {
+                    still.insert(id);
+                }
+            }
+            Found::Series { id, occurrences } => {
+                unsay(&mut items, &id, &occurrences);
+                gone.remove(&id);
+                gone.retain(|id| !occurrences.contains(id));
+                series.insert(id, occurrences);
+            }
+        }
+    }
+    Batch {
+        part: part.to_owned(),
+        items: items.into_iter().flatten().collect(),
+        gone: gone.into_iter().collect(),
+        series: series.into_iter().collect(),
+        still: still.into_iter().collect(),
+        next: page.next,
     }
 }
 
@@ -250,5 +266,59 @@ fn never_ends(message: &str) -> Stop {
 impl From<TokenError> for Stop {
     fn from(error: TokenError) -> Self {
         crate::CallError::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    struct Told(&'static str);
+
+    impl Copied for Told {
+        fn id(&self) -> &str {
+            self.0
+        }
+
+        fn into_item(self) -> Item {
+            Item {
+                id: self.0.to_owned(),
+                series: None,
+                at: Timestamp::UNIX_EPOCH,
+                until: None,
+                is_read: None,
+                folder: None,
+                importance: None,
+                sender: None,
+                people: Vec::new(),
+                words: String::new(),
+                json: String::new(),
+                body: None,
+                digest: [0; 32],
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_stays_unless_another_word_says_more() {
+        let item = |id| Found::Item(Told(id));
+        let gone = |id: &str| Found::Gone(id.to_owned());
+        let unread = |id: &str| Found::Unreadable(id.to_owned());
+        let found = vec![
+            unread("a"),
+            item("b"),
+            unread("b"),
+            unread("c"),
+            item("c"),
+            gone("d"),
+            unread("d"),
+            unread("e"),
+            gone("e"),
+        ];
+        let batch = last_words("inbox", Pulled { found, next: Next::Done(None) });
+        let items: Vec<_> = batch.items.iter().map(|item| item.id.as_str()).collect();
+        assert_eq!((items, batch.gone), (vec!["b", "c"], vec!["e".to_owned()]));
+        assert_eq!(batch.still, ["a", "d"]);
     }
 }

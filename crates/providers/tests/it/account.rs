@@ -44,6 +44,17 @@ impl Graph {
         self.push(Err(TransportError::Unsent { host, detail: "no route".to_owned() }))
     }
 
+    /// The next answer is longer than is read.
+    pub(crate) fn too_large(self) -> Self {
+        let host = "graph.microsoft.com".to_owned();
+        self.push(Err(TransportError::TooLarge { host, limit: 7 }))
+    }
+
+    /// Answers the next request with this very text.
+    pub(crate) fn text(self, body: String) -> Self {
+        self.push(Ok(http::Response::new(body.into())))
+    }
+
     fn push(self, answer: Answer) -> Self {
         self.answers.lock().unwrap().push_back(answer);
         self

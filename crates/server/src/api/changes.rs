@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use axum::Json;
 use axum::extract::State;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use evergrant::IntegrationId;
 use evergrant::clock::later;
 use evergrant::feed::FeedKind;
-use evergrant::{IntegrationId, UserId};
-use evergrant_store::{ItemChange, ItemChangeKind, ItemChanges, LeftReason, StoredItem};
+use evergrant_store::{
+    ItemChange, ItemChangeKind, ItemChanges, ItemChangesCursor, ItemChangesQuery, LeftReason,
+    StoredItem,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -37,7 +37,7 @@ const LONGEST_WAIT: u64 = 30;
 pub(crate) struct ChangesQuery {
     /// What the last page gave as `cursor`; the beginning unless given, and `now` for what happens from
     /// now on.
-    #[param(example = "AAAAAAAAABGn9WbK")]
+    #[param(example = "MSA0NTExMQ")]
     cursor: Option<String>,
     /// How many at most; 50 unless given, 200 at most.
     limit: Option<u32>,
@@ -57,7 +57,7 @@ pub(crate) struct ChangesBody {
     results: Vec<ChangeBody>,
     /// Ask with it for what comes after. A page may be shorter than asked for, or empty, and there may
     /// be more all the same.
-    #[schema(example = "AAAAAAAAABGn9WbK")]
+    #[schema(example = "MSA0NTExMQ")]
     cursor: String,
     /// Whether there is more already.
     #[schema(example = false)]
@@ -96,8 +96,10 @@ pub(crate) struct ChangeBody {
     item: Option<Box<RawValue>>,
 }
 
-impl ChangeBody {
-    fn of(change: ItemChange, bodies: bool) -> Result<Self, Problem> {
+impl TryFrom<ItemChange> for ChangeBody {
+    type Error = Problem;
+
+    fn try_from(change: ItemChange) -> Result<Self, Problem> {
         let ItemChange { kind, feed, integration, provider, id, at, item } = change;
         let (change, reason) = match kind {
             ItemChangeKind::Added => ("added", None),
@@ -107,10 +109,8 @@ impl ChangeBody {
             ItemChangeKind::Deleted(LeftReason::Disconnected) => ("deleted", Some("disconnected")),
         };
         let named = provider.to_string();
-        let item = item.map(|(json, body)| {
-            let body = body.filter(|_| bodies);
-            whole(&StoredItem { integration, provider, json, body })
-        });
+        let item =
+            item.map(|(json, body)| whole(&StoredItem { integration, provider, json, body }));
         Ok(Self {
             change,
             reason,
@@ -124,35 +124,6 @@ impl ChangeBody {
             changed_at: at,
             item: item.transpose()?,
         })
-    }
-}
-
-/// A place in what happened to a user's copies, as text: its number, and four bytes that tell it from
-/// what somebody made up, or from another user's.
-struct Place(UserId, i64);
-
-impl Place {
-    fn write(&self) -> String {
-        let number = self.1.to_be_bytes();
-        let mut text = [0; 12];
-        text[..8].copy_from_slice(&number);
-        text[8..].copy_from_slice(&self.check()[..4]);
-        URL_SAFE_NO_PAD.encode(text)
-    }
-
-    fn read(owner: UserId, text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (number, check) = bytes.split_first_chunk::<8>()?;
-        let place = Self(owner, i64::from_be_bytes(*number));
-        (*check == place.check()[..4]).then_some(place)
-    }
-
-    fn check(&self) -> [u8; 32] {
-        let Self(owner, number) = self;
-        let text = format!("evergrant changes {owner} {number}");
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
-        hash
     }
 }
 
@@ -171,6 +142,7 @@ impl Place {
         (status = 200, description = "The changes, and where to go on", body = ChangesBody),
         (status = 410, description = "`cursor_expired`", content_type = "application/problem+json"),
         (status = 422, description = "`invalid_request`", content_type = "application/problem+json"),
+        (status = 503, description = "`server_busy`: more than eight of the user's requests wait already", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn changes(
@@ -185,80 +157,45 @@ pub(crate) async fn changes(
         return Err(Problem::invalid("wait", why));
     }
     let owner = sight.owner;
-    let mut after = match query.cursor.as_deref() {
-        None => 0,
-        Some("now") => app.0.store.item_revision(owner).await?,
-        Some(text) => {
-            let why = "`cursor` must be one that an answer gave to this user, or `now`.";
-            Place::read(owner, text).ok_or_else(|| Problem::invalid("cursor", why))?.1
-        }
+    let store = &app.0.store;
+    let after = match query.cursor.as_deref() {
+        None => ItemChangesCursor::default(),
+        Some("now") => ItemChangesCursor::since(store.item_revision(owner).await?),
+        Some(text) => text.parse::<ItemChangesCursor>().map_err(|_| {
+            Problem::invalid("cursor", "`cursor` must be one that an answer gave, or `now`.")
+        })?,
+    };
+    let mut asked =
+        ItemChangesQuery { after, feed: sight.only(), bodies: query.include_body, limit };
+    let _waits = match query.wait {
+        0 => None,
+        _ => Some(app.0.waiters.join(owner)?),
     };
     let clock = &app.0.clock;
     let until = later(clock.now(), Duration::from_secs(query.wait));
     loop {
         // Before the changes are read: a copy may be better than it says, and never worse.
         let feeds = sight.feeds(&app, None).await?;
-        let (found, next, more) = page(&app, owner, after, limit).await?;
-        let seen = found.into_iter().filter(|change| sight.has(change.feed));
-        let results = seen.map(|change| ChangeBody::of(change, query.include_body));
-        let results = results.collect::<Result<Vec<_>, _>>()?;
-        after = next;
+        let ItemChanges::Page { changes, next, more } = store.item_changes(owner, &asked).await?
+        else {
+            return Err(expired());
+        };
+        asked.after = next;
         let now = clock.now();
-        if !results.is_empty() || more || now >= until {
-            let cursor = Place(owner, after).write();
-            return Ok(Json(ChangesBody { results, cursor, more, feeds }));
+        let over = !changes.is_empty() || more || now >= until;
+        let stops = !over
+            && tokio::select! {
+                () = clock.sleep_until(later(now, LOOK).min(until)) => false,
+                () = app.0.vault.tasks().stopped() => true,
+            };
+        if over || stops {
+            let results = changes.into_iter().map(ChangeBody::try_from);
+            let results = results.collect::<Result<_, _>>()?;
+            return Ok(Json(ChangesBody { results, cursor: next.to_string(), more, feeds }));
         }
-        tokio::select! {
-            () = clock.sleep_until(later(now, LOOK).min(until)) => {}
-            () = app.0.vault.tasks().stopped() => {
-                let cursor = Place(owner, after).write();
-                return Ok(Json(ChangesBody { results, cursor, more, feeds }));
-            }
-        }
-    }
-}
-
-/// What comes after a place, the place after it, and whether there is more.
-async fn page(
-    app: &App,
-    owner: UserId,
-    after: i64,
-    limit: u32,
-) -> Result<(Vec<ItemChange>, i64, bool), Problem> {
-    let store = &app.0.store;
-    match store.item_changes(owner, after, limit).await? {
-        // After a database was restored from a backup its numbers are given anew: whoever saw the
-        // first ones would miss the others.
-        ItemChanges::Page { changes, .. }
-            if changes.is_empty() && store.item_revision(owner).await? < after =>
-        {
-            Err(expired())
-        }
-        ItemChanges::Page { changes, next, more } => Ok((changes, next, more)),
-        ItemChanges::Forgotten => Err(expired()),
     }
 }
 
 fn expired() -> Problem {
     Problem::new(Code::CursorExpired, "What was deleted since this cursor may be forgotten by now.")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_its_users_own_and_cannot_be_made_up() {
-        let (alice, bob) = (UserId::from_u128(1), UserId::from_u128(2));
-        for number in [0, 1, 17, i64::MAX] {
-            let text = Place(alice, number).write();
-            assert_eq!(Place::read(alice, &text).unwrap().1, number);
-            assert!(Place::read(bob, &text).is_none());
-            for at in 0..text.len() {
-                assert!(Place::read(alice, &text[..at]).is_none());
-            }
-            assert!(Place::read(alice, &format!("{text}AAAA")).is_none());
-        }
-        assert!(Place::read(alice, "").is_none() && Place::read(alice, "17").is_none());
-    }
 }

@@ -12,17 +12,25 @@ use serde_json::json;
 use super::feeds::Sight;
 use super::sync::{LOOK, Sync, SyncBody};
 use crate::problem::{Code, Problem};
+use crate::waiters::Waiter;
 
 /// How long nothing is said before a comment is, so that nobody between takes the connection for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long a stream lives.
+const LONGEST: Duration = Duration::from_mins(15);
+/// What is said when it does not any more.
+const OVER: &[u8] = b": 15 minutes are over; ask again\n\n";
 /// A comment.
 const ALIVE: &[u8] = b":\n\n";
 /// Some proxies keep answers back until they are complete, unless this says no.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Tells of a sync until it is over, its caller may not see it any more, or the process stops.
-pub(super) fn stream(sync: Sync, first: SyncBody, headers: HeaderMap) -> Response {
-    let news = News { sync, headers, first: Some(first), told: Bytes::new(), spoke: None };
+/// Tells of a sync until it is over, its caller may not see it any more, a quarter of an hour has passed, or
+/// the process stops.
+pub(super) fn stream(sync: Sync, first: SyncBody, headers: HeaderMap, waits: Waiter) -> Response {
+    let began = sync.app.0.clock.uptime();
+    let told = Bytes::new();
+    let news = News { sync, headers, first: Some(first), told, began, spoke: began, _waits: waits };
     let events = stream::unfold(Some(news), |news| async {
         let mut news = news?;
         let (event, last) = news.next().await?;
@@ -44,8 +52,11 @@ struct News {
     first: Option<SyncBody>,
     /// What was told last.
     told: Bytes,
+    /// The uptime at which it began.
+    began: Duration,
     /// The uptime at which something was said last.
-    spoke: Option<Duration>,
+    spoke: Duration,
+    _waits: Waiter,
 }
 
 impl News {
@@ -56,12 +67,15 @@ impl News {
         let clock = &app.0.clock;
         loop {
             if let Some(event) = self.event().await {
-                self.spoke = Some(clock.uptime());
+                self.spoke = clock.uptime();
                 return Some(event);
             }
-            let spoke = *self.spoke.get_or_insert_with(|| clock.uptime());
-            if clock.uptime().saturating_sub(spoke) >= HEARTBEAT {
-                self.spoke = Some(clock.uptime());
+            let now = clock.uptime();
+            if now.saturating_sub(self.began) >= LONGEST {
+                return Some((Bytes::from_static(OVER), true));
+            }
+            if now.saturating_sub(self.spoke) >= HEARTBEAT {
+                self.spoke = now;
                 return Some((Bytes::from_static(ALIVE), false));
             }
             tokio::select! {
@@ -99,7 +113,10 @@ impl News {
             return Ok(first);
         }
         let principal = self.sync.app.0.keys.authenticate(&self.headers).await?;
-        Sight::of(principal)?;
+        let sight = Sight::of(principal)?;
+        for asked in &self.sync.runs.0 {
+            sight.must_have(asked.feed)?;
+        }
         self.sync.look().await
     }
 }

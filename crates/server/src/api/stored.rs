@@ -86,6 +86,16 @@ impl Asked {
         value
     }
 
+    /// Words, as many as account is taken of.
+    fn search(&mut self, value: Option<String>) -> Result<(), Problem> {
+        if value.as_deref().is_some_and(|words| ItemQuery::words(words) > ItemQuery::WORDS) {
+            let why = format!("`search` must have {} words at most.", ItemQuery::WORDS);
+            return Err(Problem::invalid("search", why));
+        }
+        self.query.search = self.given("search", value);
+        Ok(())
+    }
+
     /// Text that is compared without regard to its case.
     fn address(&mut self, name: &'static str, value: Option<String>) -> Option<String> {
         self.given(name, value.map(|value| value.trim().to_lowercase()))
@@ -204,7 +214,7 @@ pub(crate) struct EventsQuery {
     /// in their own.
     #[param(value_type = Option<String>, example = "Europe/Berlin")]
     time_zone: Option<Zone>,
-    /// Words in title, description, place or people, all of them.
+    /// Words in title, description, place or people, all of them; 8 at most.
     search: Option<String>,
     /// To which this address is invited, or invites.
     #[param(example = "alex@example.com")]
@@ -251,7 +261,7 @@ pub(crate) async fn events(
     asked.span(("start_date", given.start_date), ("end_date", given.end_date), zone)?;
     asked.place(&app, &sight, given.provider, given.integration_id.as_deref()).await?;
     asked.after(given.cursor.as_deref())?;
-    asked.query.search = asked.given("search", given.search);
+    asked.search(given.search)?;
     asked.query.person = asked.address("attendee", given.attendee);
     asked.query.sender = asked.address("organizer", given.organizer);
     asked.query.importance = asked.given("importance", given.importance);
@@ -271,7 +281,7 @@ pub(crate) struct MessagesQuery {
     integration_id: Option<String>,
     /// Read or unread ones.
     is_read: Option<bool>,
-    /// Words in subject, text or people, all of them.
+    /// Words in subject, text or people, all of them; 8 at most.
     search: Option<String>,
     /// The folder, by its id, as `GET /api/integrations/{id}/folders/` has it; well-known names such as
     /// `inbox` are the provider's.
@@ -334,7 +344,7 @@ pub(crate) async fn messages(
     asked.place(&app, &sight, given.provider, given.integration_id.as_deref()).await?;
     asked.after(given.cursor.as_deref())?;
     asked.query.is_read = asked.given("is_read", given.is_read);
-    asked.query.search = asked.given("search", given.search);
+    asked.search(given.search)?;
     asked.query.folder = asked.given("folder", given.folder);
     asked.query.sender = asked.address("sender", given.sender);
     asked.query.person = asked.address("participant", given.participant);

@@ -262,7 +262,7 @@ pub(crate) struct SyncQuery {
         (status = 202, description = "It is under way; `Location` is where it can be looked at", body = SyncBody),
         (status = 404, description = "`integration_not_found`, or `not_offered`: there is no copy of this", content_type = "application/problem+json"),
         (status = 409, description = "`integration_paused`, `reconnect_required` with `reconnect_url`, `consent_required` with `admin_consent_url`, or `conflict`", content_type = "application/problem+json"),
-        (status = 503, description = "`database_copied`", content_type = "application/problem+json"),
+        (status = 503, description = "`database_copied`, or `server_busy`: more than eight of the user's requests wait already", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn sync(
@@ -284,7 +284,12 @@ pub(crate) async fn sync(
     }
     let address = app.url(&format!("/api/integrations/{id}/sync/{runs}/"));
     let sync = Sync { app, owner, id, runs };
-    let body = if query.wait { sync.wait().await? } else { sync.look().await? };
+    let body = if query.wait {
+        let _waits = sync.app.0.waiters.join(owner)?;
+        sync.wait().await?
+    } else {
+        sync.look().await?
+    };
     let done = query.wait && body.state.is_over();
     let status = if done { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut response = (status, Json(body)).into_response();
@@ -319,7 +324,7 @@ pub(crate) async fn feeds(
 ///
 /// With `Accept: text/event-stream` as server-sent events: `progress` whenever something changes, `done`
 /// or `stopped` at its end, each with the sync as its data; then the stream ends. `problem` comes instead where it
-/// cannot be looked at any more.
+/// cannot be looked at any more. After 15 minutes a stream ends with a comment that says so: ask again.
 #[utoipa::path(
     get,
     path = "/api/integrations/{id}/sync/{sync}/",
@@ -331,6 +336,7 @@ pub(crate) async fn feeds(
             (String = "text/event-stream", example = "event: progress\ndata: {\"id\":\"c12e7\",\"state\":\"running\"}\n\n"),
         )),
         (status = 404, description = "`integration_not_found` or `sync_not_found`", content_type = "application/problem+json"),
+        (status = 503, description = "`server_busy`, of a stream: more than eight of the user's requests wait already", content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn progress(
@@ -352,7 +358,8 @@ pub(crate) async fn progress(
     let body = sync.look().await?;
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if accept.is_some_and(|accept| accept.contains("text/event-stream")) {
-        return Ok(progress::stream(sync, body, headers));
+        let waits = sync.app.0.waiters.join(owner)?;
+        return Ok(progress::stream(sync, body, headers, waits));
     }
     Ok(Json(body).into_response())
 }

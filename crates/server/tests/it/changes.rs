@@ -8,6 +8,7 @@ use evergrant::feed::FeedKind;
 use evergrant::store::GrantStore;
 use evergrant_server::principal::Permission;
 use evergrant_server::problem::Code;
+use evergrant_store::ItemChangesCursor;
 use serde_json::Value;
 
 use crate::app::{TestApp, at};
@@ -140,7 +141,6 @@ async fn a_key_hears_of_what_it_may_read_and_its_cursor_skips_nothing() {
         t.copy(&id, FeedKind::Calendar, vec![event(3 * round + 1), event(3 * round + 2)]).await;
         t.copy(&id, FeedKind::Email, vec![message(round + 1)]).await;
         for (caller, kind, cursor) in &mut callers {
-            // By pages of one there are empty ones on the way.
             let (told, next) = since(caller, cursor, 1).await;
             let added = told.iter().filter(|it| it.starts_with("added")).count();
             assert_eq!(added, if *kind == "event" { 2 } else { 1 }, "{kind}: {told:?}");
@@ -171,15 +171,16 @@ async fn bodies_come_with_changes_that_ask_for_them() {
 }
 
 #[tokio::test]
-async fn cursors_of_others_and_those_made_up_are_refused() {
+async fn what_is_no_cursor_is_refused() {
     let t = TestApp::new().await;
     let id = t.alice.connect("adele").await;
     t.enrol().await;
     t.copy(&id, FeedKind::Email, vec![message(1)]).await;
     let (_, alices) = since(&t.alice, "", 50).await;
-    let bobs = t.cursor("bob", 0).await;
-    assert_eq!(alices, t.cursor("alice", 1).await);
-    for cursor in ["", "1", "Now", "AAAAAAAAAAEAAAAA", &bobs, &alices[1..], &format!("{alices}A")] {
+    let below = ItemChangesCursor::since(-1).to_string();
+    assert_eq!(alices, ItemChangesCursor::since(1).to_string());
+    for cursor in ["", "1", "Now", "AAAAAAAAAAEAAAAA", &below, &alices[1..], &format!("{alices}A")]
+    {
         let problem = t.alice.get(&format!("{CHANGES}?cursor={cursor}")).await;
         let problem = problem.problem(Code::InvalidRequest);
         assert_eq!(problem["errors"][0]["pointer"], "cursor", "{cursor:?}");
@@ -252,4 +253,23 @@ async fn changes_are_counted_for_each_user_alone() {
         assert_eq!(page["results"][0]["integration_id"], accounts[name]);
     }
     assert_eq!(since(&t.service.as_user("bob"), "", 1).await.0.len(), 1);
+}
+
+#[tokio::test]
+async fn a_user_has_eight_requests_that_wait_at_once() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    t.enrol().await;
+    let url = format!("{CHANGES}?cursor=now&wait=30");
+    let mut waiting: Vec<_> = (0..8).map(|_| Box::pin(t.alice.get(&url))).collect();
+    for each in &mut waiting {
+        t.until_looks(each.as_mut()).await;
+    }
+    t.alice.get(&url).await.problem(Code::ServerBusy);
+    let sync = at(&id, "sync/?wait=true");
+    t.alice.post(&sync, serde_json::json!({})).await.problem(Code::ServerBusy);
+    t.alice.get(CHANGES).await.expect(200);
+    waiting.pop();
+    let mut freed = pin!(t.alice.get(&url));
+    t.until_looks(freed.as_mut()).await;
 }

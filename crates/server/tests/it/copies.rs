@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evergrant::capability::{Body, BodyFormat, Event, Message, Moment};
 use evergrant::feed::{FeedKind, Next, Part};
 use evergrant::id::{HolderId, LeaseId};
 use evergrant::provider::ProviderKey;
 use evergrant::store::{Batch, Claim, Claimed, FeedId, Item, Lease, SyncStore};
 use evergrant::{Clock, Entropy};
-use evergrant_store::Holder;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -61,6 +58,7 @@ impl TestApp {
             items,
             gone: Vec::new(),
             series: Vec::new(),
+            still: Vec::new(),
             next: Next::Done(None),
         };
         loop {
@@ -71,14 +69,6 @@ impl TestApp {
                 return;
             }
         }
-    }
-
-    /// A cursor that this user was given when that many changes had been.
-    pub(crate) async fn cursor(&self, user: &str, number: i64) -> String {
-        let Holder::User(owner) = self.user(user).await else { panic!("{user} is no user") };
-        let text = format!("evergrant changes {owner} {number}");
-        let hash = digest::digest(&digest::SHA256, text.as_bytes());
-        URL_SAFE_NO_PAD.encode([&number.to_be_bytes()[..], &hash.as_ref()[..4]].concat())
     }
 }
 

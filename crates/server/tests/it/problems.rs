@@ -142,7 +142,7 @@ async fn what_is_asked_of_a_copy_in_vain() {
     let id = t.alice.connect("adele").await;
     problem!(SyncNotFound, t.alice.get(&at(&id, "sync/c7/")).await);
     // Of a database that held more, before it was restored.
-    let cursor = t.cursor("alice", 1_000).await;
+    let cursor = evergrant_store::ItemChangesCursor::since(1_000);
     problem!(CursorExpired, t.alice.get(&format!("{LIST}changes/?cursor={cursor}")).await);
 }
 

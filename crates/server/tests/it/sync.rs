@@ -376,3 +376,17 @@ async fn a_stream_ends_with_the_key_the_integration_or_the_process() {
     let (answer, ()) = tokio::join!(watcher.get(&url), t.settle());
     assert_eq!(events(&answer.expect(200)).len(), 1);
 }
+
+#[tokio::test]
+async fn a_stream_ends_after_a_quarter_of_an_hour() {
+    let t = TestApp::new().await;
+    let id = t.alice.connect("adele").await;
+    let accepted = t.alice.post(&at(&id, "sync/"), json!({ "sync_type": "email" })).await;
+    let url = location(&accepted.expect(202));
+    let watcher = t.alice.with("accept", "text/event-stream");
+    let mut stream = pin!(watcher.get(&url));
+    t.until_looks(stream.as_mut()).await;
+    t.pass(Duration::from_mins(15));
+    let answer = stream.await.expect(200);
+    assert!(answer.text().ends_with(": 15 minutes are over; ask again\n\n"), "{answer}");
+}

@@ -12,6 +12,8 @@ CREATE TABLE feeds (
     halted        INTEGER NOT NULL,
     -- 1 if the integration was mended since the feed was last taken.
     mended        INTEGER NOT NULL,
+    -- 1 once the integration was disconnected: its items leave the copy by and by, and then it goes.
+    ended         INTEGER NOT NULL,
     -- When it is due; NULL while somebody has to mend it first.
     next_at       INTEGER,
     lease         TEXT,
@@ -44,6 +46,7 @@ CREATE INDEX feeds_owner ON feeds (owner);
 CREATE INDEX feeds_next ON feeds (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX feeds_lease ON feeds (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX feeds_holder ON feeds (holder) WHERE holder IS NOT NULL;
+CREATE INDEX feeds_ended ON feeds (ended) WHERE ended = 1;
 CREATE INDEX feeds_unsubscribed ON feeds (provider) WHERE subscribed = 0;
 
 CREATE TABLE feed_parts (
@@ -78,6 +81,8 @@ CREATE TABLE items (
     revision       INTEGER NOT NULL,
     added_revision INTEGER NOT NULL,
     first_revision INTEGER NOT NULL,
+    -- When it had left before it was added last; 0 if it had not.
+    left_revision  INTEGER NOT NULL DEFAULT 0,
     changed_at     INTEGER NOT NULL,
     -- Why it has left the copy; NULL while it is there.
     gone           TEXT CHECK (gone IN ('deleted', 'left', 'disconnected')),
@@ -97,6 +102,9 @@ CREATE TABLE items (
 CREATE INDEX items_at ON items (owner, feed, at, integration, id) WHERE gone IS NULL;
 CREATE INDEX items_unread ON items (owner, feed, at, integration, id)
     WHERE gone IS NULL AND is_read = 0;
+CREATE INDEX items_folder ON items (owner, feed, folder, at, integration, id)
+    WHERE gone IS NULL AND folder IS NOT NULL;
+CREATE INDEX items_integration ON items (integration, feed, at, id) WHERE gone IS NULL;
 CREATE UNIQUE INDEX items_revision ON items (owner, revision);
 CREATE INDEX items_part ON items (integration, feed, part) WHERE gone IS NULL;
 CREATE INDEX items_series ON items (integration, feed, series) WHERE series IS NOT NULL;

@@ -13,7 +13,7 @@ use crate::db::{Db, Tx, args};
 use crate::items::{LeftReason, leave};
 use crate::row::Fields;
 
-/// How many integrations are looked at, and how many items leave in one transaction.
+/// How many integrations are looked at, and how many items leave, in one step.
 const AT_ONCE: i64 = 1_000;
 
 pub(crate) async fn enrol(
@@ -31,7 +31,7 @@ pub(crate) async fn enrol(
     let enrolled = enrolled(db, since, last).await?;
     // In the order in which hints are taken, so that no two wait for each other.
     changed.sort_by_key(|it| it.id);
-    let (mut steps, mut gone) = (Vec::new(), Vec::new());
+    let mut steps = Vec::new();
     for it in &changed {
         let feeds = enrolled.get(&it.id).map(Vec::as_slice).unwrap_or_default();
         // Most are as they were: whoever starts looks at all.
@@ -40,10 +40,8 @@ pub(crate) async fn enrol(
             known.is_none_or(|(_, revision)| *revision < it.revision)
         };
         match it.state {
-            State::Gone => {
-                let id = |feed| FeedId { integration: it.id, feed };
-                gone.extend(feeds.iter().map(|(feed, _)| id(*feed)));
-            }
+            State::Gone if !feeds.is_empty() => steps.push((it, None)),
+            State::Gone => {}
             State::Halted if feeds.iter().any(|(feed, _)| is_new(*feed)) => steps.push((it, None)),
             State::Halted => {}
             State::Active => {
@@ -56,15 +54,13 @@ pub(crate) async fn enrol(
     if !steps.is_empty() {
         let mut tx = db.begin().await?;
         for (it, feed) in steps {
-            match feed {
-                Some(feed) => go(&mut tx, it, feed, now).await?,
-                None => halt(&mut tx, it).await?,
+            match (&it.state, feed) {
+                (_, Some(feed)) => go(&mut tx, it, feed, now).await?,
+                (State::Gone, None) => end(&mut tx, it).await?,
+                (_, None) => halt(&mut tx, it).await?,
             }
         }
         tx.commit().await?;
-    }
-    for id in gone {
-        end(db, id, now).await?;
     }
     Ok(last)
 }
@@ -121,12 +117,19 @@ async fn enrolled(
     Ok(enrolled)
 }
 
-/// Makes the feed, or sets it going again if it had stopped or there is another grant.
+/// Makes the feed, or sets it going again if it had stopped or there is another grant; with another grant
+/// its subscription is looked after, too. What has changed again since it was read is left to who reads that.
 async fn go(tx: &mut Tx, it: &Changed, feed: FeedKind, now: Timestamp) -> Stored<()> {
+    let sql = "UPDATE subscriptions SET due_at = $4 \
+               WHERE integration = $1 AND feed = $2 AND due_at > $4 AND EXISTS ( \
+                   SELECT 1 FROM feeds f WHERE f.integration = $1 AND f.feed = $2 \
+                                           AND (f.halted = 1 OR f.epoch <> $3))";
+    tx.run(sql, args![it.id, feed.name(), it.epoch, now]).await?;
     let sql = "INSERT INTO feeds (integration, feed, owner, provider, revision, epoch, halted, mended, \
-                                  next_at, run, run_open, done_run, attempts, pass, mark, hinted, \
+                                  ended, next_at, run, run_open, done_run, attempts, pass, mark, hinted, \
                                   truncated, items, seen, subscribed) \
-               VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) \
+               SELECT id, $2, owner, provider, revision, epoch, 0, 0, 0, $4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+               FROM integrations WHERE id = $1 AND revision = $3 AND disconnected_at IS NULL \
                ON CONFLICT (integration, feed) DO UPDATE \
                SET revision = excluded.revision, epoch = excluded.epoch, halted = 0, mended = 1, \
                    next_at = CASE WHEN feeds.next_at IS NULL OR feeds.halted = 1 \
@@ -137,9 +140,7 @@ async fn go(tx: &mut Tx, it: &Changed, feed: FeedKind, now: Timestamp) -> Stored
                    failure = CASE WHEN feeds.halted = 1 OR feeds.epoch <> excluded.epoch \
                                   THEN NULL ELSE feeds.failure END \
                WHERE feeds.revision < excluded.revision";
-    let args =
-        args![it.id, feed.name(), it.owner, it.provider.as_str(), it.revision, it.epoch, now];
-    tx.run(sql, args).await.map(drop)
+    tx.run(sql, args![it.id, feed.name(), it.revision, now]).await.map(drop)
 }
 
 /// Stops the integration's feeds, whoever has them.
@@ -150,38 +151,49 @@ async fn halt(tx: &mut Tx, it: &Changed) -> Stored<()> {
     tx.run(sql, args![it.id, it.revision]).await.map(drop)
 }
 
-/// Takes a feed away: first from whoever has it, then its items, at last its row, by which the rest is
-/// found if this process dies in between.
-async fn end(db: &Db, id: FeedId, now: Timestamp) -> Stored<()> {
+/// Stops the feeds of an integration that was disconnected; [`take_away`] does the rest.
+async fn end(tx: &mut Tx, it: &Changed) -> Stored<()> {
+    let sql = "UPDATE feeds SET ended = 1, halted = 1, next_at = NULL, lease = NULL, holder = NULL, \
+                                lease_until = NULL \
+               WHERE integration = $1 AND ended = 0";
+    tx.run(sql, args![it.id]).await.map(drop)
+}
+
+/// One step: some items of a feed that was ended leave, or, once there are none, the feed goes. Its row
+/// goes last: by it the rest is found if this process dies in between.
+pub(crate) async fn take_away(db: &Db, now: Timestamp) -> Stored<bool> {
+    let sql = "SELECT integration, feed, owner FROM feeds WHERE ended = 1 \
+               ORDER BY integration, feed LIMIT 1";
+    // Most often there is none, and whoever only looks takes no lock.
+    let Some(row) = db.one(sql, args![]).await? else { return Ok(false) };
+    let fields = row.of("feeds", "integration");
+    let id = FeedId { integration: fields.id("integration")?, feed: kind(&fields)? };
+    let owner = fields.id("owner")?;
     let (integration, feed) = (id.integration, id.feed.name());
-    loop {
-        let mut tx = db.begin().await?;
-        let sql = "UPDATE feeds SET halted = 1, next_at = NULL, lease = NULL, holder = NULL, \
-                                    lease_until = NULL \
-                   WHERE integration = $1 AND feed = $2 RETURNING integration, owner";
-        let Some(row) = tx.one(sql, args![integration, feed]).await? else {
-            return tx.rollback().await;
-        };
-        let owner = row.of("feeds", "integration").id("owner")?;
-        // The order is the index's: what has left already is not walked again.
-        let sql = "SELECT id FROM items WHERE integration = $1 AND feed = $2 AND gone IS NULL \
-                   ORDER BY part LIMIT $3";
-        let rows = tx.all(sql, args![integration, feed, AT_ONCE]).await?;
-        let left = |row: &crate::row::Row| {
-            Ok((row.of("items", "id").text("id")?, LeftReason::Disconnected))
-        };
-        let items: Vec<_> = rows.iter().map(left).collect::<Stored<_>>()?;
-        leave(&mut tx, owner, id, now, &items).await?;
-        if items.is_empty() {
-            for sql in [
-                "DELETE FROM feed_parts WHERE integration = $1 AND feed = $2",
-                "DELETE FROM subscriptions WHERE integration = $1 AND feed = $2",
-                "DELETE FROM feeds WHERE integration = $1 AND feed = $2",
-            ] {
-                tx.run(sql, args![integration, feed]).await?;
-            }
-            return tx.commit().await;
-        }
-        tx.commit().await?;
+    let mut tx = db.begin().await?;
+    // One at a time: others who take it away wait, and find less.
+    let sql = "UPDATE feeds SET ended = 1 WHERE integration = $1 AND feed = $2";
+    if tx.run(sql, args![integration, feed]).await? == 0 {
+        tx.rollback().await?;
+        return Ok(true);
     }
+    // The order is the index's: what has left already is not walked again.
+    let sql = "SELECT id FROM items WHERE integration = $1 AND feed = $2 AND gone IS NULL \
+               ORDER BY part LIMIT $3";
+    let rows = tx.all(sql, args![integration, feed, AT_ONCE]).await?;
+    let left =
+        |row: &crate::row::Row| Ok((row.of("items", "id").text("id")?, LeftReason::Disconnected));
+    let items: Vec<_> = rows.iter().map(left).collect::<Stored<_>>()?;
+    leave(&mut tx, owner, id, now, &items).await?;
+    if items.is_empty() {
+        for sql in [
+            "DELETE FROM feed_parts WHERE integration = $1 AND feed = $2",
+            "DELETE FROM subscriptions WHERE integration = $1 AND feed = $2",
+            "DELETE FROM feeds WHERE integration = $1 AND feed = $2",
+        ] {
+            tx.run(sql, args![integration, feed]).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(true)
 }

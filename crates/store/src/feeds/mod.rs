@@ -19,9 +19,9 @@ use jiff::Timestamp;
 use crate::db::{Tx, args};
 use crate::row::Fields;
 
-pub(crate) use enrol::enrol;
-pub(crate) use passes::{begin_pass, end_pass, restart};
-pub(crate) use runs::{ask, claim, end_run, hold, leave_run, next, orphan};
+pub(crate) use enrol::{enrol, take_away};
+pub(crate) use passes::{begin_pass, end_pass, open_pass, restart};
+pub(crate) use runs::{ask, claim, end_run, gap, hold, leave_run, next, orphan};
 pub(crate) use status::list;
 
 /// A feed that is held.
@@ -34,6 +34,8 @@ pub(crate) struct Feed {
     pub(crate) pass_began_at: Option<Timestamp>,
     pub(crate) mark: i64,
     pub(crate) scope: Option<String>,
+    /// Whether the last pass that ended was cut.
+    pub(crate) truncated: bool,
 }
 
 /// Extends the lease, and gives the feed, whose row is locked until the transaction ends; `None` if the
@@ -41,7 +43,8 @@ pub(crate) struct Feed {
 pub(crate) async fn held(tx: &mut Tx, lease: &Lease, now: Timestamp) -> Stored<Option<Feed>> {
     let sql = "UPDATE feeds SET lease_until = $4 \
                WHERE integration = $1 AND feed = $2 AND lease = $3 \
-               RETURNING integration, owner, provider, pass, pass_began_at, mark, scope";
+               RETURNING integration, owner, provider, pass, pass_began_at, mark, scope, \
+                         truncated";
     let (id, until) = (lease.id, later(now, lease.life));
     let row = tx.one(sql, args![id.integration, id.feed.name(), lease.lease, until]).await?;
     let feed = |row: crate::row::Row| {
@@ -53,6 +56,7 @@ pub(crate) async fn held(tx: &mut Tx, lease: &Lease, now: Timestamp) -> Stored<O
             pass_began_at: fields.time_or_null("pass_began_at")?,
             mark: fields.int("mark")?,
             scope: fields.text_or_null("scope")?,
+            truncated: fields.int("truncated")? != 0,
         })
     };
     row.map(feed).transpose()

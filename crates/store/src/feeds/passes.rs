@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use evergrant::clock::later;
 use evergrant::feed::{Part, Window};
 use evergrant::store::{FeedId, GrantStore as _, Lease, PartState, Pass, PassEnd, Stored};
 use jiff::Timestamp;
@@ -9,9 +10,9 @@ use sqlx::AssertSqlSafe;
 
 use super::held;
 use crate::Store;
-use crate::db::{Arg, Tx, args};
+use crate::db::{Arg, Db, Tx, args};
 use crate::dialect::{list, parameters, slices};
-use crate::items::{LeftReason, leave};
+use crate::items::{LeftReason, MISSED_AT_ONCE, leave};
 use crate::row::Row;
 
 /// How many items leave in one transaction. Where there are more the pass is ended in several, each of
@@ -25,6 +26,17 @@ struct PartRow {
     cursor: Option<String>,
     mark: i64,
     done_pass: i64,
+}
+
+pub(crate) async fn open_pass(db: &Db, now: Timestamp, lease: &Lease) -> Stored<Option<()>> {
+    let sql = "UPDATE feeds \
+               SET lease_until = $4, pass_began_at = COALESCE(pass_began_at, $5), \
+                   pass = CASE WHEN pass_began_at IS NULL THEN pass + 1 ELSE pass END, \
+                   hinted = CASE WHEN pass_began_at IS NULL THEN 0 ELSE hinted END \
+               WHERE integration = $1 AND feed = $2 AND lease = $3";
+    let (id, until) = (lease.id, later(now, lease.life));
+    let args = args![id.integration, id.feed.name(), lease.lease, until, now];
+    Ok((db.run(sql, args).await? == 1).then_some(()))
 }
 
 pub(crate) async fn begin_pass(
@@ -47,6 +59,8 @@ pub(crate) async fn begin_pass(
     // One mark serves all readings that begin now.
     let mark = feed.mark + 1;
     let (mut pass, mut written) = (Vec::with_capacity(parts.len()), Vec::new());
+    // Of what is only followed, not all there is comes to be seen.
+    let mut expected: Option<u64> = None;
     for part in parts {
         let was = known.remove(&part.id);
         let mut row = was.clone().unwrap_or_else(|| PartRow {
@@ -58,6 +72,9 @@ pub(crate) async fn begin_pass(
         let is_done = row.done_pass == number;
         if all || (row.cursor.is_none() && row.mark == 0 && !is_done) {
             (row.cursor, row.mark, row.done_pass) = (None, mark, 0);
+        }
+        if let (true, Some(more)) = (row.mark != 0, part.expected) {
+            expected = Some(expected.unwrap_or_default().saturating_add(more));
         }
         pass.push(PartState {
             id: row.id.clone(),
@@ -72,9 +89,8 @@ pub(crate) async fn begin_pass(
     for part in known.keys() {
         forget(&mut tx, lease.id, part, number).await?;
     }
-    let expected = parts.iter().filter_map(|part| part.expected).reduce(u64::saturating_add);
     let sql = "UPDATE feeds SET pass = $3, pass_began_at = COALESCE(pass_began_at, $4), mark = $5, \
-                                scope = $6, expected = $7, \
+                                scope = $6, expected = COALESCE($7, expected), \
                                 hinted = CASE WHEN pass_began_at IS NULL THEN 0 ELSE hinted END \
                WHERE integration = $1 AND feed = $2";
     let (integration, name) = (lease.id.integration, lease.id.feed.name());
@@ -123,15 +139,19 @@ async fn put(tx: &mut Tx, id: FeedId, parts: &[PartRow]) -> Stored<()> {
     Ok(())
 }
 
-/// The part is no more: what lies in it is missing.
+/// The part is no more: what lies in it is missing; and what was missing already may have been in it, which
+/// it can no longer say.
 async fn forget(tx: &mut Tx, id: FeedId, part: &str, pass: i64) -> Stored<()> {
     let (integration, feed) = (id.integration, id.feed.name());
     let sql = "DELETE FROM feed_parts WHERE integration = $1 AND feed = $2 AND part = $3";
     tx.run(sql, args![integration, feed, part]).await?;
     let sql = "UPDATE items SET missing = $4 \
-               WHERE integration = $1 AND feed = $2 AND part = $3 AND missing IS NULL \
-                 AND gone IS NULL";
-    tx.run(sql, args![integration, feed, part, pass]).await.map(drop)
+               WHERE integration = $1 AND feed = $2 AND id IN ( \
+                   SELECT id FROM items \
+                   WHERE integration = $1 AND feed = $2 AND (part = $3 OR missing IS NOT NULL) \
+                     AND (missing IS NULL OR missing < $4) AND gone IS NULL LIMIT $5)";
+    while tx.run(sql, args![integration, feed, part, pass, MISSED_AT_ONCE]).await? > 0 {}
+    Ok(())
 }
 
 pub(crate) async fn restart(store: &Store, lease: &Lease, part: &str) -> Stored<Option<()>> {
@@ -169,7 +189,10 @@ pub(crate) async fn end_pass(
         let sql = "SELECT id, at, until FROM items \
                    WHERE integration = $1 AND feed = $2 AND missing < $3 LIMIT $4";
         let rows = tx.all(sql, args![integration, name, feed.pass, AT_ONCE as u64]).await?;
-        let gone: Vec<_> = rows.iter().map(|row| left(row, cut, window)).collect::<Stored<_>>()?;
+        // What is missing since the last pass may have been cut off by it.
+        let cut_off = cut || feed.truncated;
+        let gone: Vec<_> =
+            rows.iter().map(|row| left(row, cut_off, window)).collect::<Stored<_>>()?;
         leave(&mut tx, feed.owner, lease.id, now, &gone).await?;
         deleted += gone.len() as u64;
         let sql = "UPDATE feeds SET items = items - $3 WHERE integration = $1 AND feed = $2";
@@ -183,11 +206,13 @@ pub(crate) async fn end_pass(
         let row = tx.one(sql, args![integration, name]).await?;
         let missing = row.map_or(Ok(0), |row| row.number("items", "missing"))?;
         let sql = "UPDATE feeds \
-                   SET as_of = COALESCE(pass_began_at, as_of), pass_began_at = NULL, truncated = $3 \
-                   WHERE integration = $1 AND feed = $2";
-        tx.run(sql, args![integration, name, i64::from(cut)]).await?;
+                   SET as_of = CASE $4 WHEN 0 THEN COALESCE(pass_began_at, as_of) ELSE as_of END, \
+                       pass_began_at = NULL, truncated = $3 \
+                   WHERE integration = $1 AND feed = $2 RETURNING hinted";
+        let row = tx.one(sql, args![integration, name, i64::from(cut), missing]).await?;
+        let is_hinted = row.map_or(Ok(0), |row| row.number("feeds", "hinted"))? == 1;
         tx.commit().await?;
-        return Ok(Some(PassEnd { deleted, missing: missing.unsigned_abs() }));
+        return Ok(Some(PassEnd { deleted, missing: missing.unsigned_abs(), is_hinted }));
     }
 }
 

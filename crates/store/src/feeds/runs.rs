@@ -4,7 +4,7 @@ use evergrant::clock::later;
 use evergrant::feed::FeedKind;
 use evergrant::id::HolderId;
 use evergrant::provider::Failure;
-use evergrant::store::{Asked, Claim, Claimed, FeedId, Lease, Stored};
+use evergrant::store::{Asked, Claim, Claimed, FeedId, HINT_GAP, Lease, Stored};
 use evergrant::{IntegrationId, UserId};
 use jiff::Timestamp;
 
@@ -19,6 +19,7 @@ macro_rules! take {
             "UPDATE feeds \
              SET lease = $1, holder = $2, lease_until = $3, mended = 0, run = run + 1 - run_open, \
                  run_open = 1, seen = seen * run_open, \
+                 expected = CASE run_open WHEN 1 THEN expected END, \
                  began_at = CASE run_open WHEN 1 THEN began_at ELSE $4 END \
              WHERE (lease_until IS NULL OR lease_until <= $4) AND ",
             $where,
@@ -91,19 +92,14 @@ pub(crate) async fn hold(db: &Db, now: Timestamp, lease: &Lease) -> Stored<bool>
     Ok(held == 1)
 }
 
-pub(crate) async fn end_run(
-    db: &Db,
-    now: Timestamp,
-    lease: &Lease,
-    next: Timestamp,
-) -> Stored<Option<()>> {
+pub(crate) async fn end_run(db: &Db, lease: &Lease, next: Timestamp) -> Stored<Option<()>> {
     let sql = "UPDATE feeds \
                SET run_open = 0, done_run = run, attempts = 0, failure = NULL, \
-                   next_at = CASE hinted WHEN 1 THEN $4 ELSE $5 END, \
+                   next_at = CASE WHEN hinted = 1 AND began_at + $5 < $4 THEN began_at + $5 ELSE $4 END, \
                    lease = NULL, holder = NULL, lease_until = NULL \
                WHERE integration = $1 AND feed = $2 AND lease = $3";
     let id = lease.id;
-    let args = args![id.integration, id.feed.name(), lease.lease, now, next];
+    let args = args![id.integration, id.feed.name(), lease.lease, next, gap()];
     Ok((db.run(sql, args).await? == 1).then_some(()))
 }
 
@@ -138,7 +134,8 @@ pub(crate) async fn ask(
     let mut tx = db.begin().await?;
     for feed in feeds {
         let sql = "UPDATE feeds \
-                   SET next_at = $4, run = run + 1 - run_open, run_open = 1, seen = seen * run_open, \
+                   SET next_at = $4, hinted = CASE WHEN pass_began_at IS NULL THEN hinted ELSE 1 END, run = run + 1 - run_open, run_open = 1, seen = seen * run_open, \
+                 expected = CASE run_open WHEN 1 THEN expected END, \
                        began_at = CASE run_open WHEN 1 THEN began_at ELSE $4 END \
                    WHERE integration = $1 AND feed = $2 AND owner = $3 AND EXISTS ( \
                        SELECT 1 FROM integrations WHERE id = $1 AND disconnected_at IS NULL) \
@@ -149,6 +146,11 @@ pub(crate) async fn ask(
     }
     tx.commit().await?;
     Ok(asked)
+}
+
+/// The least time between the beginnings of two runs that hints ask for, in microseconds.
+pub(crate) fn gap() -> i64 {
+    i64::try_from(HINT_GAP.as_micros()).unwrap_or_default()
 }
 
 /// The holder is dead: others need not wait for its leases to end.

@@ -62,6 +62,6 @@ fn status(row: &Row, now: Timestamp) -> Stored<FeedStatus> {
         next_at,
         attempts: u32::try_from(attempts).map_err(|e| fields.unreadable("attempts", e))?,
         failure,
-        notified_until: fields.time_or_null("expires_at")?,
+        notified_until: fields.time_or_null("expires_at")?.filter(|ends| *ends > now),
     })
 }

@@ -1,6 +1,6 @@
 //! A page and the cursor behind it, in one step and few statements.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use evergrant::feed::Next;
 use evergrant::store::{Applied, Batch, FeedId, GrantStore as _, Lease, Stored};
@@ -11,6 +11,9 @@ use crate::Store;
 use crate::db::{Arg, Tx, args};
 use crate::dialect::{parameters, slices};
 use crate::feeds;
+
+/// How many items one statement calls missing.
+pub(crate) const MISSED_AT_ONCE: i64 = 5_000;
 
 pub(crate) async fn apply(store: &Store, lease: &Lease, batch: &Batch) -> Stored<Option<Applied>> {
     let now = store.now().await?;
@@ -30,7 +33,8 @@ pub(crate) async fn apply(store: &Store, lease: &Lease, batch: &Batch) -> Stored
 
     let known = known(&mut tx, lease.id, batch).await?;
     let mut applied = Applied::default();
-    let (mut put, mut touched) = (Vec::new(), Vec::new());
+    let mut put = Vec::new();
+    let mut touched: Vec<_> = batch.still.iter().map(String::as_str).collect();
     for item in &batch.items {
         match known.get(&item.id) {
             None => {
@@ -52,7 +56,7 @@ pub(crate) async fn apply(store: &Store, lease: &Lease, batch: &Batch) -> Stored
     write::put(&mut tx, page, &put).await?;
 
     go_on(&mut tx, page, &batch.next).await?;
-    let sql = "UPDATE feeds SET seen = seen + $3, items = items + $4 \
+    let sql = "UPDATE feeds SET seen = seen + $3, items = items + $4, attempts = 0 \
                WHERE integration = $1 AND feed = $2";
     let (seen, added) = (batch.items.len() as u64, applied.added);
     let args = args![lease.id.integration, lease.id.feed.name(), seen, added];
@@ -131,13 +135,18 @@ async fn miss_others(
                WHERE integration = $1 AND feed = $2 AND (part = $3 OR missing IS NOT NULL) \
                  AND (series = $4 OR id = $4) AND gone IS NULL";
     let rows = tx.all(sql, args![id.integration, id.feed.name(), part, series]).await?;
-    for row in rows {
-        let item = row.of("items", "id").text("id")?;
-        if !occurrences.contains(&item) {
-            let sql = "UPDATE items SET missing = $4 \
-                       WHERE integration = $1 AND feed = $2 AND id = $3";
-            tx.run(sql, args![id.integration, id.feed.name(), item, pass]).await?;
-        }
+    let there: HashSet<&str> = occurrences.iter().map(String::as_str).collect();
+    let all = rows.iter().map(|row| row.of("items", "id").text("id"));
+    let mut others: Vec<_> = all.collect::<Stored<_>>()?;
+    others.retain(|item: &String| !there.contains(item.as_str()));
+    for slice in slices(&others) {
+        let ids = parameters(4, slice.len());
+        let sql = format!(
+            "UPDATE items SET missing = $3 WHERE integration = $1 AND feed = $2 AND id IN ({ids})"
+        );
+        let mut args = args![id.integration, id.feed.name(), pass].to_vec();
+        args.extend(slice.iter().map(|id| Arg::from(id.as_str())));
+        tx.run(AssertSqlSafe(sql), &args).await?;
     }
     Ok(())
 }
@@ -159,10 +168,14 @@ async fn go_on(tx: &mut Tx, page: Page<'_>, next: &Next) -> Stored<()> {
                WHERE integration = $1 AND feed = $2 AND part = $3";
     tx.run(sql, args![integration, feed, page.part, cursor, pass]).await?;
     if page.mark != 0 {
+        // In steps that no statement's time runs out for.
         let sql = "UPDATE items SET missing = $5 \
-                   WHERE integration = $1 AND feed = $2 AND part = $3 AND seen <> $4 \
-                     AND missing IS NULL AND gone IS NULL";
-        tx.run(sql, args![integration, feed, page.part, page.mark, pass]).await?;
+                   WHERE integration = $1 AND feed = $2 AND id IN ( \
+                       SELECT id FROM items \
+                       WHERE integration = $1 AND feed = $2 AND part = $3 AND seen <> $4 \
+                         AND missing IS NULL AND gone IS NULL LIMIT $6)";
+        let args = args![integration, feed, page.part, page.mark, pass, MISSED_AT_ONCE];
+        while tx.run(sql, args).await? > 0 {}
     }
     Ok(())
 }

@@ -7,6 +7,8 @@ use evergrant::{IntegrationId, UserId};
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
+use super::cursor::ItemChangesCursor;
+use super::fill::Filling;
 use super::list::IS_LIVE;
 use super::write::LeftReason;
 use crate::Store;
@@ -21,13 +23,13 @@ pub enum ItemChanges {
     Page {
         /// In the order in which it happened, each item once and as it is now.
         changes: Vec<ItemChange>,
-        /// Where it goes on; the same cursor where nothing happened since. Only good for being handed in
-        /// again: it is below 0 until the first walk over everything has come to its end.
-        next: i64,
+        /// Where it goes on; the same cursor where nothing happened since.
+        next: ItemChangesCursor,
         /// Whether there is more by now.
         more: bool,
     },
-    /// Something that happened after the cursor is forgotten: whoever asks has to begin anew.
+    /// Something that happened after the cursor is forgotten, or the cursor is of a time to come: whoever
+    /// asks has to begin anew.
     Forgotten,
 }
 
@@ -46,7 +48,7 @@ pub struct ItemChange {
     pub id: String,
     /// When the copy was changed last.
     pub at: Timestamp,
-    /// The item as JSON and its body, unless it has left.
+    /// The item as JSON and its body, if that was asked for, unless it has left.
     pub item: Option<(String, Option<String>)>,
 }
 
@@ -61,46 +63,85 @@ pub enum ItemChangeKind {
     Deleted(LeftReason),
 }
 
+/// Which changes somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemChangesQuery {
+    /// What happened after this.
+    pub after: ItemChangesCursor,
+    /// Of events or of messages alone.
+    pub feed: Option<FeedKind>,
+    /// Whether bodies come along.
+    pub bodies: bool,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl ItemChangesQuery {
+    /// Everything after this, 50 at once, without bodies.
+    pub fn new(after: ItemChangesCursor) -> Self {
+        Self { after, feed: None, bodies: false, limit: 50 }
+    }
+}
+
 impl Store {
-    /// What became of the owner's items after this cursor, at most `limit` of them. Whoever begins with 0
-    /// is told of everything there is.
+    /// What became of the owner's items after a cursor. Whoever begins with the first is told of
+    /// everything there is.
     ///
-    /// What came and left after the cursor is not told of at all.
-    pub async fn item_changes(&self, owner: UserId, after: i64, limit: u32) -> Stored<ItemChanges> {
-        let (head, forgotten) = self.head(owner).await?;
-        let Place { at, begun } = Place::of(after, head);
-        if begun < forgotten {
-            return Ok(ItemChanges::Forgotten);
-        }
-        let limit = limit.max(1) as usize;
-        // What had left before the walk began was never told of. What a disconnect takes away is told of
-        // when it has left: until then nothing is.
+    /// Whoever follows the cursor is told the last state of each item. What is told as updated was told
+    /// as added before. What came and left after the cursor is not told of at all; where that happened
+    /// in the middle of a walk it may be told as deleted, as nobody knows who was told of it meanwhile.
+    pub async fn item_changes(
+        &self,
+        owner: UserId,
+        query: &ItemChangesQuery,
+    ) -> Stored<ItemChanges> {
+        let (head, _) = self.head(owner).await?;
+        let after = query.after.walking(head);
+        let ItemChangesCursor { at, base, .. } = after;
+        let body = if query.bodies { "body" } else { "CAST(NULL AS TEXT) AS body" };
+        // Of what a disconnect takes away nothing is told until it has left.
         let sql = format!(
             "SELECT integration, feed, id, provider, revision, added_revision, changed_at, gone, json, \
-                    body \
+                    {body} \
              FROM items \
-             WHERE owner = $1 AND revision > $2 \
-               AND (gone IS NULL OR (first_revision <= $2 AND revision > $3)) \
-               AND (gone IS NOT NULL OR {IS_LIVE}) \
-             ORDER BY revision LIMIT $4"
+             WHERE owner = $1 AND revision > $2 AND feed = COALESCE($5, feed) \
+               AND CASE WHEN gone IS NULL THEN {IS_LIVE} \
+                        ELSE added_revision <= $3 OR (first_revision <= $3 AND left_revision > $3) \
+                          OR (added_revision <= $2 AND revision > $4) END \
+             ORDER BY revision LIMIT $6"
         );
-        let most = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
-        let mut rows = self.db.all(AssertSqlSafe(sql), args![owner, at, begun, most]).await?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        // With nothing more to tell it is as far as the owner was before the rows were read: else whoever
-        // is told of nothing for a month would be sent back for what did not concern them.
-        let mut to = if more { at } else { head.max(at) };
-        if let Some(last) = rows.last() {
-            to = to.max(last.of("items", "id").int("revision")?);
+        let most = i64::from(query.limit.max(1)) + 1;
+        let feed = query.feed.map(|feed| feed.name().to_owned());
+        let args = args![owner, at, base, after.head, feed, most];
+        let mut page = Filling::new(query.limit);
+        let take = |row: Row| {
+            let (revision, change) = change(&row, base)?;
+            let bytes = change
+                .item
+                .as_ref()
+                .map_or(0, |(json, body)| json.len() + body.as_ref().map_or(0, String::len));
+            Ok(page.take((revision, change), bytes))
+        };
+        self.db.each(AssertSqlSafe(sql), args, take).await?;
+        // Read after the rows: what was forgotten before they were read is noticed. And after a database
+        // was restored from a backup its revisions are given anew: whoever saw the first ones would miss
+        // the others.
+        if after.knows_until() < self.head(owner).await?.1 || at > head {
+            return Ok(ItemChanges::Forgotten);
         }
-        let next = Place { at: to, begun }.cursor();
-        let changes =
-            rows.iter().map(|row| change(row, Place { at, begun })).collect::<Stored<_>>()?;
-        Ok(ItemChanges::Page { changes, next, more })
+        let last = page.items.last().map_or(at, |(revision, _)| *revision);
+        let next = if page.more {
+            ItemChangesCursor { at: last, ..after }
+        } else {
+            // As far as the owner was before the rows were read: else whoever is told of nothing for a
+            // month would be sent back for what did not concern them.
+            ItemChangesCursor::since(last.max(head))
+        };
+        let changes = page.items.into_iter().map(|(_, change)| change).collect();
+        Ok(ItemChanges::Page { changes, next, more: page.more })
     }
 
-    /// The owner's newest revision: a cursor that begins now.
+    /// The owner's newest revision.
     pub async fn item_revision(&self, owner: UserId) -> Stored<i64> {
         Ok(self.head(owner).await?.0)
     }
@@ -114,60 +155,20 @@ impl Store {
     }
 }
 
-/// How far somebody has read.
-///
-/// What had left before a walk over everything began was never told of on it, so it need not be told
-/// that it has left, nor does it matter whether that is forgotten by now; and what it is told of is new
-/// unless it has changed since. So where such a walk takes several pages, its cursor says when it began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    at: i64,
-    begun: i64,
-}
-
-impl Place {
-    const BITS: u32 = 31;
-
-    fn of(cursor: i64, head: i64) -> Self {
-        match cursor {
-            0 => Self { at: 0, begun: head },
-            1.. => Self { at: cursor, begun: cursor },
-            ..0 => {
-                let both = cursor.unsigned_abs();
-                let at = i64::try_from(both & ((1 << Self::BITS) - 1)).unwrap_or(0);
-                Self { at, begun: i64::try_from(both >> Self::BITS).unwrap_or(0) }
-            }
-        }
-    }
-
-    fn cursor(self) -> i64 {
-        let fits = self.begun < 1 << Self::BITS;
-        if self.at < self.begun && fits { -(self.begun << Self::BITS | self.at) } else { self.at }
-    }
-}
-
-impl Place {
-    /// Whether somebody who has read so far is told of an item for the first time.
-    fn is_new(self, added: i64, revision: i64) -> bool {
-        added > self.at || (revision > self.at && revision <= self.begun)
-    }
-}
-
-fn change(row: &Row, place: Place) -> Stored<ItemChange> {
+/// What is told of a row to whoever knew everything as of `base` when their walk began, with its revision.
+fn change(row: &Row, base: i64) -> Stored<(i64, ItemChange)> {
     let fields = row.of("items", "id");
     let left = left(&fields)?;
     let kind_of_change = match left {
         Some(why) => ItemChangeKind::Deleted(why),
-        None if place.is_new(fields.int("added_revision")?, fields.int("revision")?) => {
-            ItemChangeKind::Added
-        }
+        None if fields.int("added_revision")? > base => ItemChangeKind::Added,
         None => ItemChangeKind::Updated,
     };
     let item = match left {
         Some(_) => None,
         None => Some((fields.text("json")?, fields.text_or_null("body")?)),
     };
-    Ok(ItemChange {
+    let change = ItemChange {
         kind: kind_of_change,
         feed: kind(&fields)?,
         integration: fields.id("integration")?,
@@ -175,7 +176,8 @@ fn change(row: &Row, place: Place) -> Stored<ItemChange> {
         id: fields.text("id")?,
         at: fields.time("changed_at")?,
         item,
-    })
+    };
+    Ok((fields.int("revision")?, change))
 }
 
 fn left(fields: &Fields<'_>) -> Stored<Option<LeftReason>> {
@@ -183,29 +185,4 @@ fn left(fields: &Fields<'_>) -> Stored<Option<LeftReason>> {
     let reason = LeftReason::ALL.into_iter().find(|reason| reason.name() == name);
     let unknown = || fields.unreadable("gone", format_args!("unknown reason {name:?}"));
     reason.ok_or_else(unknown).map(Some)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_survives_its_cursor() {
-        for (place, cursor) in [
-            (Place { at: 7, begun: 7 }, 7),
-            (Place { at: 9, begun: 7 }, 9),
-            (Place { at: 7, begun: 9 }, -(9 << 31 | 7)),
-            (Place { at: 7, begun: 1 << 40 }, 7),
-        ] {
-            assert_eq!(place.cursor(), cursor);
-            if cursor < 0 {
-                assert_eq!(Place::of(cursor, 20), place);
-            }
-        }
-        assert_eq!(Place::of(0, 20), Place { at: 0, begun: 20 });
-        assert_eq!(Place::of(5, 20), Place { at: 5, begun: 5 });
-        // What nobody was given does no harm.
-        assert_eq!(Place::of(-3, 20), Place { at: 3, begun: 0 });
-        assert!(Place::of(i64::MIN, 20).at >= 0);
-    }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
 use super::cursor::ItemCursor;
+use super::fill::Filling;
 use super::words;
 use crate::Store;
 use crate::db::{Arg, args};
@@ -36,8 +37,8 @@ pub struct ItemQuery {
     pub sender: Option<String>,
     /// From or to this address.
     pub person: Option<String>,
-    /// All of these words, as beginnings of words. A text of blanks asks for nothing; one with neither a
-    /// letter nor a digit finds nothing.
+    /// All of these words, as beginnings of words, but for a single Latin letter or digit, which is a
+    /// word. A text of blanks asks for nothing; one with neither a letter nor a digit finds nothing.
     pub search: Option<String>,
     /// Whether bodies come along.
     pub bodies: bool,
@@ -48,6 +49,14 @@ pub struct ItemQuery {
 }
 
 impl ItemQuery {
+    /// Of how many words of a search account is taken.
+    pub const WORDS: usize = words::MOST_WANTED;
+
+    /// How many words a search has.
+    pub fn words(search: &str) -> usize {
+        words::words(search).count()
+    }
+
     /// Everything of a feed, 50 at once, without bodies.
     pub fn new(feed: FeedKind) -> Self {
         Self {
@@ -100,15 +109,15 @@ impl Store {
         let Some((sql, args)) = self.select(owner, query) else {
             return Ok(ItemPage { items: Vec::new(), next: None });
         };
-        let mut rows = self.db.all(AssertSqlSafe(sql), &args).await?;
-        let limit = query.limit.max(1) as usize;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = match rows.last() {
-            Some(last) if more => Some(cursor(last)?),
-            _ => None,
+        let mut page = Filling::new(query.limit);
+        let take = |row: Row| {
+            let item = item(&row)?;
+            let bytes = item.json.len() + item.body.as_ref().map_or(0, String::len);
+            Ok(page.take((cursor(&row)?, item), bytes))
         };
-        Ok(ItemPage { items: rows.iter().map(item).collect::<Stored<_>>()?, next })
+        self.db.each(AssertSqlSafe(sql), &args, take).await?;
+        let (mut cursors, items): (Vec<_>, Vec<_>) = page.items.into_iter().unzip();
+        Ok(ItemPage { items, next: cursors.pop().filter(|_| page.more) })
     }
 
     /// The statement of a page and one item more; `None` if nothing can be found.
@@ -119,17 +128,17 @@ impl Store {
             return None;
         }
         let is_events = query.feed == FeedKind::Calendar;
-        let mut and = And { args: args![owner, query.feed.name()].to_vec(), sql: String::new() };
-        and.equals("integration", query.integration);
-        and.equals("provider", query.provider.as_ref().map(|provider| provider.as_str()));
+        let mut and = And {
+            args: args![owner, query.feed.name()].to_vec(),
+            sql: vec!["gone IS NULL".to_owned()],
+        };
+        and.equals("provider", query.provider.as_ref().map(ProviderKey::as_str));
         and.equals("folder", query.folder.as_deref());
         and.equals("importance", query.importance.as_deref());
         // Spelled out: so the index of what is unread is used.
-        and.sql.push_str(match query.is_read {
-            None => "",
-            Some(false) => " AND is_read = 0",
-            Some(true) => " AND is_read = 1",
-        });
+        if let Some(is_read) = query.is_read {
+            and.sql.push(format!("is_read = {}", i64::from(is_read)));
+        }
         let from = if is_events { "COALESCE(until, at) >" } else { "at >=" };
         and.compares(from, query.from);
         and.compares("at <", query.to);
@@ -143,32 +152,36 @@ impl Store {
         }
         wanted.extend(query.sender.iter().map(|sender| words::from(owner, sender)));
         wanted.extend(query.person.iter().map(|person| words::with(owner, person)));
-        if !wanted.is_empty() {
+        let is_search = !wanted.is_empty();
+        if is_search {
             let dialect = self.db.dialect();
             let n = and.take(dialect.wanted(&wanted).into());
-            and.sql.push_str(&format!(" AND {}", dialect.matches(n)));
+            and.sql.push(dialect.matches(n));
         }
         if let Some(after) = &query.after {
             let at = and.take(after.at.into());
             let integration = and.take(after.integration.into());
             let id = and.take(after.id.as_str().into());
             let behind = if is_events { '>' } else { '<' };
-            and.sql.push_str(&format!(
-                " AND (at, integration, id) {behind} (${at}, ${integration}, ${id})"
-            ));
+            and.sql.push(format!("(at, integration, id) {behind} (${at}, ${integration}, ${id})"));
         }
         let limit = and.take((i64::from(query.limit.max(1)) + 1).into());
         let order = if is_events { "ASC" } else { "DESC" };
         let body = if query.bodies { "body" } else { "CAST(NULL AS TEXT) AS body" };
-        // A search walks what has the words, and no other index: they are the owner's own. Where there is
-        // none an index is walked in the list's order, and each row is asked for its integration: a
-        // value, where a condition would let PostgreSQL begin with the integrations.
-        let owner = if wanted.is_empty() { "owner" } else { "owner || ''" };
+        // A search walks what has the words, and no other index: they are the owner's own. Else the index
+        // of the one integration is walked in the list's order, or one of the owner's, and each row is
+        // asked whether its integration is connected: a value, where a condition would let PostgreSQL
+        // begin with the integrations.
+        let unless = |other| if other { " || ''" } else { "" };
+        if let Some(integration) = query.integration {
+            and.equals(&format!("integration{}", unless(is_search)), Some(integration));
+        }
+        let owner = format!("owner{}", unless(is_search || query.integration.is_some()));
         let sql = format!(
             "SELECT integration, id, provider, at, json, {body} FROM items \
-             WHERE {owner} = $1 AND feed = $2 AND gone IS NULL{} AND {IS_LIVE} \
+             WHERE {owner} = $1 AND feed = $2 AND {} AND {IS_LIVE} \
              ORDER BY at {order}, integration {order}, id {order} LIMIT ${limit}",
-            and.sql
+            and.sql.join(" AND ")
         );
         Some((sql, and.args))
     }
@@ -180,7 +193,7 @@ pub(super) const IS_LIVE: &str = "(SELECT live.disconnected_at IS NULL FROM inte
 /// Further conditions of a statement, with their parameters.
 struct And {
     args: Vec<Arg>,
-    sql: String,
+    sql: Vec<String>,
 }
 
 impl And {
@@ -197,7 +210,7 @@ impl And {
     fn compares(&mut self, with: &str, value: Option<impl Into<Arg>>) {
         if let Some(value) = value {
             let n = self.take(value.into());
-            self.sql.push_str(&format!(" AND {with} ${n}"));
+            self.sql.push(format!("{with} ${n}"));
         }
     }
 }

@@ -7,14 +7,15 @@
 mod apply;
 mod changes;
 mod cursor;
+mod fill;
 mod list;
 mod tidy;
 mod words;
 mod write;
 
-pub(crate) use apply::apply;
-pub use changes::{ItemChange, ItemChangeKind, ItemChanges};
-pub use cursor::{InvalidCursor, ItemCursor};
+pub(crate) use apply::{MISSED_AT_ONCE, apply};
+pub use changes::{ItemChange, ItemChangeKind, ItemChanges, ItemChangesQuery};
+pub use cursor::{InvalidCursor, ItemChangesCursor, ItemCursor};
 pub use list::{ItemPage, ItemQuery, StoredItem};
 pub(crate) use tidy::tidy;
 pub use write::LeftReason;

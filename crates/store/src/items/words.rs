@@ -15,7 +15,7 @@ const LONGEST: usize = 400;
 /// All tokens of an item together, in bytes; what is beyond is not found. PostgreSQL takes 1,048,575.
 const MOST: usize = 256 * 1_024;
 /// Of how many words of a search account is taken.
-const MOST_WANTED: usize = 32;
+pub(super) const MOST_WANTED: usize = 8;
 
 /// The tokens of an item.
 pub(super) fn tokens(owner: UserId, item: &Item) -> String {
@@ -27,7 +27,7 @@ pub(super) fn tokens(owner: UserId, item: &Item) -> String {
             if !text.is_empty() {
                 text.push(' ');
             }
-            token.iter().for_each(|piece| text.push_str(piece));
+            text.extend(token.iter().copied());
         }
     };
     if let Some(sender) = &item.sender {
@@ -52,11 +52,13 @@ pub(super) fn tokens(owner: UserId, item: &Item) -> String {
 const SENDER: &str = "~s";
 const PERSON: &str = "~p";
 
-/// What an item must have that a search finds: all of its words, as beginnings of words. A text without
-/// a letter or a digit has no words.
+/// What an item must have that a search finds: all of its words, as beginnings of words, or as words
+/// where they are a single letter or digit. A text without a letter or a digit has no words.
 pub(super) fn searched(owner: UserId, search: &str) -> Vec<Wanted> {
     let tag = tag(owner);
-    let wanted = |word: &str| Wanted { token: format!("{tag}{word}"), is_beginning: true };
+    // Half a mailbox has a word that begins with one letter or digit. A sign of another script may be a word.
+    let wanted =
+        |word: &str| Wanted { token: format!("{tag}{word}"), is_beginning: word.len() > 1 };
     words(&search.to_lowercase()).take(MOST_WANTED).map(wanted).collect()
 }
 
@@ -84,20 +86,19 @@ fn tag(owner: UserId) -> String {
 }
 
 /// The runs of letters and digits; an accent that stands alone belongs to its letter.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_in_word = |c: char| c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c);
     let words = text.split(move |c| !is_in_word(c)).filter(|word| !word.is_empty());
-    words.map(|word| beginning(word))
+    words.map(beginning)
 }
 
 /// An address in letters, digits and `~`: two that differ stay different.
 fn address(address: &str) -> String {
     let mut token = String::with_capacity(address.len() + 8);
     for c in address.chars() {
-        if c.is_alphanumeric() {
-            token.push(c);
-        } else {
-            token.push_str(&format!("~{:x}~", u32::from(c)));
+        match c {
+            c if c.is_alphanumeric() => token.push(c),
+            c => token.extend(["~", &u32::from(c).to_string(), "~"]),
         }
     }
     beginning(&token).to_owned()

@@ -127,6 +127,8 @@ fn put_sql(dialect: Dialect, rows: usize) -> String {
              revision = excluded.revision, changed_at = excluded.changed_at, gone = NULL, \
              added_revision = CASE WHEN items.gone IS NULL THEN items.added_revision \
                                    ELSE excluded.added_revision END, \
+             left_revision = CASE WHEN items.gone IS NULL THEN items.left_revision \
+                                  ELSE items.revision END, \
              digest = excluded.digest, series = excluded.series, at = excluded.at, \
              until = excluded.until, is_read = excluded.is_read, folder = excluded.folder, \
              importance = excluded.importance, words = excluded.words, json = excluded.json, \
@@ -154,7 +156,7 @@ pub(super) async fn touch(tx: &mut Tx, page: Page<'_>, ids: &[&str]) -> Stored<(
     Ok(())
 }
 
-/// Lets items leave the copy: what is left of them says that, when and why.
+/// Lets items leave the copy: what is left of them says which, when and why, and nothing they held.
 pub(crate) async fn leave(
     tx: &mut Tx,
     owner: UserId,
@@ -167,18 +169,19 @@ pub(crate) async fn leave(
         _ => revisions(tx, owner, items.len()).await?,
     };
     for slice in slices(items) {
-        let rows = list(slice.len(), |row| format!("({})", parameters(4 + 3 * row, 3)));
+        let rows = list(slice.len(), |row| format!("({})", parameters(5 + 3 * row, 3)));
         // Columns of VALUES are called so by both databases.
         let sql = format!(
             "UPDATE items \
              SET revision = v.column2, gone = v.column3, changed_at = $3, missing = NULL, part = '', \
-                 series = NULL, is_read = NULL, folder = NULL, importance = NULL, words = '', json = '', \
-                 body = NULL \
+                 digest = $4, series = NULL, at = 0, until = NULL, is_read = NULL, folder = NULL, \
+                 importance = NULL, words = '', json = '', body = NULL \
              FROM (VALUES {rows}) AS v \
              WHERE items.integration = $1 AND items.feed = $2 AND items.id = v.column1 \
                AND items.gone IS NULL"
         );
-        let mut args = args![id.integration, id.feed.name(), now].to_vec();
+        let no_digest = Arg::Bytes(Some(Vec::new()));
+        let mut args = vec![id.integration.into(), id.feed.name().into(), now.into(), no_digest];
         for (item, why) in slice {
             args.extend([item.as_str().into(), revision.into(), why.name().into()]);
             revision += 1;

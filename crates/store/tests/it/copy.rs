@@ -8,7 +8,10 @@ use evergrant::feed::{FeedKind, Next, Part};
 use evergrant::id::LeaseId;
 use evergrant::store::{Applied, Batch, Claim, FeedId, Item, Lease, SyncStore as _};
 use evergrant::{IntegrationId, UserId};
-use evergrant_store::{ItemChange, ItemChangeKind, ItemChanges, ItemPage, ItemQuery, Store};
+use evergrant_store::{
+    ItemChange, ItemChangeKind, ItemChanges, ItemChangesCursor, ItemChangesQuery, ItemPage,
+    ItemQuery, Store,
+};
 use jiff::Timestamp;
 
 use crate::bench::{Bench, Database, PROVIDER};
@@ -24,6 +27,7 @@ pub(crate) async fn connected(d: &Database, t: &Bench, owner: UserId) -> Integra
 pub(crate) async fn enrol(store: &Store) {
     let offers = [(PROVIDER.into(), FeedKind::Calendar), (PROVIDER.into(), FeedKind::Email)];
     store.enrol(0, &offers).await.unwrap();
+    while store.take_away().await.unwrap() {}
 }
 
 pub(crate) fn email(integration: IntegrationId) -> FeedId {
@@ -54,6 +58,7 @@ pub(crate) async fn pass(
         items,
         gone: gone.iter().map(|&id| id.to_owned()).collect(),
         series: Vec::new(),
+        still: Vec::new(),
         next: Next::Done(Some(Cursor("on".to_owned()))),
     };
     let applied = store.apply(lease, &batch).await.unwrap().unwrap();
@@ -131,13 +136,23 @@ pub(crate) async fn walked(store: &Store, owner: UserId, mut query: ItemQuery) -
 
 /// What happened after a cursor, in one page.
 pub(crate) async fn changes(store: &Store, owner: UserId, after: i64) -> (Vec<ItemChange>, i64) {
-    match store.item_changes(owner, after, 1_000).await.unwrap() {
+    match asked(store, owner, after, 1_000).await {
         ItemChanges::Page { changes, next, more } => {
             assert!(!more);
-            (changes, next)
+            (changes, next.revision())
         }
         ItemChanges::Forgotten => panic!("{after} is forgotten"),
     }
+}
+
+/// At most so many changes after a revision, with their bodies.
+pub(crate) async fn asked(store: &Store, owner: UserId, after: i64, limit: u32) -> ItemChanges {
+    let query = ItemChangesQuery {
+        bodies: true,
+        limit,
+        ..ItemChangesQuery::new(ItemChangesCursor::since(after))
+    };
+    store.item_changes(owner, &query).await.unwrap()
 }
 
 /// The same, as ids with what happened to them.

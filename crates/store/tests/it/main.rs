@@ -19,6 +19,7 @@ mod home;
 mod integrations;
 mod intents;
 mod item_changes;
+mod item_readers;
 mod memory;
 mod notices;
 mod opening;

@@ -161,7 +161,8 @@ async fn a_search_finds_what_has_all_words_as_beginnings_of_words(d: &Database) 
         ("eeting", &[]),
         ("example.com/a", &["first"]),
         ("日", &["first"]),
-        ("v2.1", &["first"]),
+        ("v2.10", &["first"]),
+        ("v2.1", &[]),
         ("is", &["second"]),
         // No search at all.
         ("", &["second", "first"]),

@@ -101,10 +101,12 @@ impl SyncBench {
         }
     }
 
-    /// Makes feeds of what was connected.
+    /// Makes feeds of what was connected, and takes away those of what was disconnected.
     pub(crate) async fn enrol(&self, since: i64) -> i64 {
         let offers = FeedKind::ALL.map(|feed| (PROVIDER.into(), feed));
-        self.sync.enrol(since, &offers).await.unwrap()
+        let reached = self.sync.enrol(since, &offers).await.unwrap();
+        while self.sync.take_away().await.unwrap() {}
+        reached
     }
 
     /// Alice's new mailbox, due now.
@@ -221,7 +223,7 @@ impl SyncBench {
                 Some((told.collect(), next))
             }
             Look::Database { store, .. } => {
-                let changes = store.item_changes(self.alice, after, 100_000).await.unwrap();
+                let changes = crate::copy::asked(store, self.alice, after, 100_000).await;
                 let ItemChanges::Page { changes, next, more: false } = changes else { return None };
                 let told = changes.into_iter().map(|told| match (told.kind, told.item) {
                     (ItemChangeKind::Added, Some((json, _))) => format!("added {json}"),
@@ -231,7 +233,7 @@ impl SyncBench {
                     }
                     other => panic!("told {other:?}"),
                 });
-                Some((told.collect(), next))
+                Some((told.collect(), next.revision()))
             }
         }
     }
@@ -253,7 +255,7 @@ impl SyncBench {
                 held.into_iter().map(|held| held.item.json).collect()
             }
             Look::Database { store, .. } => {
-                let changes = store.item_changes(self.alice, 0, 100_000).await.unwrap();
+                let changes = crate::copy::asked(store, self.alice, 0, 100_000).await;
                 let ItemChanges::Page { changes, .. } = changes else { panic!("{changes:?}") };
                 let its = changes
                     .into_iter()
@@ -312,6 +314,7 @@ pub(crate) fn page(part: &str) -> Batch {
         items: Vec::new(),
         gone: Vec::new(),
         series: Vec::new(),
+        still: Vec::new(),
         next: Next::Done(Some(Cursor(format!("end of {part}")))),
     }
 }
@@ -321,6 +324,7 @@ pub(crate) trait Fill {
     fn with(self, id: &str, version: u8) -> Self;
     fn holds(self, item: Item) -> Self;
     fn gone(self, id: &str) -> Self;
+    fn still(self, id: &str) -> Self;
     fn series(self, id: &str, occurrences: &[&str]) -> Self;
     fn more(self, cursor: &str) -> Self;
     /// Without a cursor from which it goes on.
@@ -339,6 +343,11 @@ impl Fill for Batch {
 
     fn gone(mut self, id: &str) -> Self {
         self.gone.push(id.to_owned());
+        self
+    }
+
+    fn still(mut self, id: &str) -> Self {
+        self.still.push(id.to_owned());
         self
     }
 

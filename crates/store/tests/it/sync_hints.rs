@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use evergrant::feed::FeedKind;
-use evergrant::store::{FeedId, FeedStatusState, Hint, Subscription};
+use evergrant::id::LeaseId;
+use evergrant::store::{FeedId, FeedStatusState, HINT_GAP, Hint, Lease, Subscription};
 
 use crate::bench::PROVIDER;
 use crate::sync_bench::{Fill as _, SyncBench, calendar, on_every_copy, page};
@@ -17,10 +18,14 @@ on_every_copy!(
     a_feed_says_until_when_it_is_told_of_changes,
     a_hint_makes_its_feed_due,
     the_same_hint_twice_is_one_for_a_day,
-    a_hint_after_the_pass_began_lets_the_next_run_begin_at_once,
+    a_hint_after_the_pass_began_lets_the_next_run_begin_soon,
     a_hint_before_the_pass_began_does_not,
+    a_pass_heeds_the_hints_up_to_when_it_was_opened,
+    who_asks_in_the_middle_of_a_pass_has_everything_read_once_more,
+    hints_have_a_pace,
     a_hint_may_ask_to_look_after_the_subscription,
     a_hint_mends_nothing,
+    a_hint_does_not_shorten_the_wait_of_what_fails,
 );
 
 const AGAIN: Duration = Duration::from_mins(2);
@@ -38,6 +43,7 @@ fn hint(id: FeedId, digest: u8) -> Hint {
 async fn idle(t: &SyncBench) -> FeedId {
     let lease = t.holding(&["one"]).await;
     t.end_run(&lease).await;
+    t.advance(HINT_GAP).await;
     lease.id
 }
 
@@ -176,7 +182,7 @@ async fn the_same_hint_twice_is_one_for_a_day(t: &SyncBench) {
     assert_eq!(t.sync.take_hints(&[hint(id, 1)]).await.unwrap(), 1);
 }
 
-async fn a_hint_after_the_pass_began_lets_the_next_run_begin_at_once(t: &SyncBench) {
+async fn a_hint_after_the_pass_began_lets_the_next_run_begin_soon(t: &SyncBench) {
     let lease = t.taken().await;
     t.begin(&lease, &["inbox"]).await;
     // In the same moment, too: the provider may have answered before it sent word.
@@ -185,8 +191,67 @@ async fn a_hint_after_the_pass_began_lets_the_next_run_begin_at_once(t: &SyncBen
     t.end_pass(&lease).await;
     t.end_run(&lease).await;
     let status = t.status(lease.id).await;
-    assert_eq!((status.state, status.next_at), (FeedStatusState::Queued, Some(t.now())));
+    assert_eq!((status.state, status.next_at), (FeedStatusState::Idle, Some(t.in_secs(10))));
     assert_eq!((status.run, status.done_run), (1, 1));
+}
+
+async fn a_pass_heeds_the_hints_up_to_when_it_was_opened(t: &SyncBench) {
+    let lease = t.taken().await;
+    t.other.take_hints(&[hint(lease.id, 1)]).await.unwrap();
+    t.sync.open_pass(&lease).await.unwrap().unwrap();
+    let opened = t.now();
+    t.advance(Duration::from_secs(5)).await;
+    // Whoever asks the provider for the parts is told of a change meanwhile.
+    t.other.take_hints(&[hint(lease.id, 2)]).await.unwrap();
+    t.begin(&lease, &["inbox"]).await;
+    t.apply(&lease, page("inbox").with("one", 1)).await;
+    let end = t.sync.end_pass(&lease, false, None).await.unwrap().unwrap();
+    assert!(end.is_hinted);
+    assert_eq!(t.status(lease.id).await.as_of, Some(opened));
+    t.sync.open_pass(&lease).await.unwrap().unwrap();
+    t.begin(&lease, &["inbox"]).await;
+    t.apply(&lease, page("inbox")).await;
+    let end = t.sync.end_pass(&lease, false, None).await.unwrap().unwrap();
+    assert!(!end.is_hinted);
+    let lost = Lease { lease: LeaseId::from_u128(1), ..lease };
+    assert_eq!(t.sync.open_pass(&lost).await.unwrap(), None);
+}
+
+async fn who_asks_in_the_middle_of_a_pass_has_everything_read_once_more(t: &SyncBench) {
+    let lease = t.taken().await;
+    let ask = async || {
+        let asked = t.other.ask(t.alice, lease.id.integration, &[FeedKind::Email]).await.unwrap();
+        asked[0].run
+    };
+    assert_eq!(ask().await, 1);
+    t.sync.open_pass(&lease).await.unwrap().unwrap();
+    let pass = async || {
+        t.begin(&lease, &["inbox"]).await;
+        t.apply(&lease, page("inbox").with("one", 1)).await;
+        t.sync.end_pass(&lease, false, None).await.unwrap().unwrap().is_hinted
+    };
+    assert!(!pass().await, "nothing was read yet when it was asked for");
+    t.sync.open_pass(&lease).await.unwrap().unwrap();
+    assert_eq!(ask().await, 1);
+    assert!(pass().await);
+}
+
+async fn hints_have_a_pace(t: &SyncBench) {
+    let lease = t.holding(&["one"]).await;
+    t.advance(Duration::from_secs(3)).await;
+    t.end_run(&lease).await;
+    t.sync.take_hints(&[hint(lease.id, 1)]).await.unwrap();
+    assert_eq!(t.status(lease.id).await.next_at, Some(t.in_secs(7)));
+    t.sync.take_hints(&[hint(lease.id, 2)]).await.unwrap();
+    assert_eq!(t.status(lease.id).await.next_at, Some(t.in_secs(7)));
+}
+
+async fn a_hint_does_not_shorten_the_wait_of_what_fails(t: &SyncBench) {
+    let lease = t.taken().await;
+    let next = t.in_secs(3_600);
+    t.sync.leave_run(&lease, Some(next), Some(&crate::bench::revoked())).await.unwrap();
+    t.sync.take_hints(&[hint(lease.id, 1)]).await.unwrap();
+    assert_eq!(t.status(lease.id).await.next_at, Some(next));
 }
 
 async fn a_hint_before_the_pass_began_does_not(t: &SyncBench) {
@@ -202,7 +267,8 @@ async fn a_hint_before_the_pass_began_does_not(t: &SyncBench) {
 }
 
 async fn a_hint_may_ask_to_look_after_the_subscription(t: &SyncBench) {
-    let stored = subscribed(t).await;
+    let stored = Subscription { attempts: 0, ..subscribed(t).await };
+    assert!(t.sync.put_subscription(&stored).await.unwrap());
     assert_eq!(claim(t, 9).await, []);
     t.sync.take_hints(&[hint(stored.id, 1)]).await.unwrap();
     assert_eq!(claim(t, 9).await, []);

@@ -17,6 +17,7 @@ on_every_copy!(
     what_came_back_and_left_again_is_told_to_who_knew_it,
     what_is_the_same_is_not_told_whatever_else_is_said_of_it,
     whoever_does_not_find_it_where_it_was_says_deleted_or_left,
+    what_went_missing_when_the_copy_was_cut_has_left,
     what_was_disconnected_leaves_the_copy,
     what_left_long_ago_is_forgotten_and_who_was_away_starts_over,
     everything_of_an_item_is_kept,
@@ -65,19 +66,19 @@ async fn what_was_added_and_has_left_since_is_not_told(t: &SyncBench) {
 async fn what_came_back_and_left_again_is_told_to_who_knew_it(t: &SyncBench) {
     let lease = t.holding(&["one"]).await;
     let knew = t.now_told().await;
-    let leave = async || {
+    let gone = async || {
         t.pass(&lease, &[page("inbox").gone("one")]).await;
         assert_eq!(t.pass(&lease, &[page("inbox")]).await, (1, 0));
         t.told(knew).await
     };
-    assert_eq!(leave().await, ["deleted one deleted"]);
+    assert_eq!(gone().await, ["deleted one deleted"]);
     let (_, heard) = t.changes(knew).await.unwrap();
     t.begin(&lease, &["inbox"]).await;
     assert_eq!(t.apply(&lease, page("inbox").with("one", 1)).await, (1, 0));
     assert_eq!(t.end_pass(&lease).await, (0, 0));
     assert_eq!(t.told(heard).await, [r#"added "one1""#]);
     assert_eq!(t.told(0).await, [r#"added "one1""#]);
-    assert_eq!(leave().await, ["deleted one deleted"]);
+    assert_eq!(gone().await, ["deleted one deleted"]);
 }
 
 async fn what_is_the_same_is_not_told_whatever_else_is_said_of_it(t: &SyncBench) {
@@ -133,6 +134,17 @@ async fn whoever_does_not_find_it_where_it_was_says_deleted_or_left(t: &SyncBenc
         t.pass(&lease, &[events()]).await;
         told = t.now_told().await;
     }
+}
+
+async fn what_went_missing_when_the_copy_was_cut_has_left(t: &SyncBench) {
+    let lease = t.holding(&["one", "two"]).await;
+    let told = t.now_told().await;
+    t.begin(&lease, &["inbox"]).await;
+    t.apply(&lease, page("inbox").gone("one")).await;
+    assert_eq!(t.end_pass_with(&lease, true, None).await, (0, 1));
+    assert_eq!(t.pass(&lease, &[page("inbox").gone("two")]).await, (1, 1));
+    assert_eq!(t.pass(&lease, &[page("inbox")]).await, (1, 0));
+    assert_eq!(t.told(told).await, ["deleted one left", "deleted two deleted"]);
 }
 
 async fn what_was_disconnected_leaves_the_copy(t: &SyncBench) {

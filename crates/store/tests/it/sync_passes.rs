@@ -19,12 +19,14 @@ on_every_copy!(
     what_is_told_of_in_between_does_not_leave,
     an_enumeration_counts_only_what_it_saw_itself,
     an_enumeration_goes_on_with_another_lease,
+    what_cannot_be_read_stays_as_it_was,
     what_is_gone_is_missing_and_leaves_after_the_next_pass,
     what_is_said_to_be_gone_once_more_was_there_meanwhile,
     what_a_page_tells_of_is_there_whatever_it_says_of_its_series,
     what_moves_is_one_update_in_either_order,
     what_is_gone_where_it_no_longer_is_stays,
     what_lies_in_parts_that_are_no_more_leaves_unless_it_is_found_elsewhere,
+    what_was_missing_may_have_been_in_a_part_that_is_no_more,
     a_part_that_came_back_is_read_from_its_beginning,
     the_occurrences_of_a_series_that_is_gone_are_missing,
     the_occurrences_that_a_series_no_longer_has_are_missing,
@@ -188,6 +190,25 @@ async fn what_is_gone_is_missing_and_leaves_after_the_next_pass(t: &SyncBench) {
     assert_eq!(t.told(told).await, ["deleted one deleted"]);
 }
 
+async fn what_cannot_be_read_stays_as_it_was(t: &SyncBench) {
+    let lease = t.holding(&["one", "two"]).await;
+    let told = t.now_told().await;
+    t.begin(&lease, &["inbox"]).await;
+    t.sync.restart(&lease, "inbox").await.unwrap();
+    let found = t.apply(&lease, page("inbox").with("one", 1).still("two").still("never")).await;
+    assert_eq!((found, t.end_pass(&lease).await), ((0, 0), (0, 0)));
+    // What was missing was there meanwhile.
+    assert_eq!(t.pass(&lease, &[page("inbox").gone("two")]).await, (0, 1));
+    assert_eq!(t.pass(&lease, &[page("inbox").still("two")]).await, (0, 0));
+    assert_eq!(t.told(told).await, [""; 0]);
+    assert_eq!(t.held(lease.id).await, [r#""one1""#, r#""two1""#]);
+    // And what left does not come back by that.
+    t.pass(&lease, &[page("inbox").gone("two")]).await;
+    t.pass(&lease, &[page("inbox")]).await;
+    t.pass(&lease, &[page("inbox").still("two")]).await;
+    assert_eq!(t.held(lease.id).await, [r#""one1""#]);
+}
+
 async fn what_is_said_to_be_gone_once_more_was_there_meanwhile(t: &SyncBench) {
     let lease = t.taken().await;
     let all = page("b").with("one", 1).holds(occurrence("mon", "weekly"));
@@ -256,6 +277,19 @@ async fn what_lies_in_parts_that_are_no_more_leaves_unless_it_is_found_elsewhere
     assert_eq!(t.pass(&lease, &[page("inbox")]).await, (0, 2));
     assert_eq!(t.pass(&lease, &[page("inbox").with("one", 2)]).await, (1, 0));
     assert_eq!(t.told(told).await, [r#"updated "one2""#, "deleted two deleted"]);
+}
+
+async fn what_was_missing_may_have_been_in_a_part_that_is_no_more(t: &SyncBench) {
+    let lease = t.taken().await;
+    t.pass(&lease, &[page("a").with("one", 1), page("b"), page("c")]).await;
+    assert_eq!(t.pass(&lease, &[page("c"), page("b"), page("a").gone("one")]).await, (0, 1));
+    // It went to c after c was read, and to b after b was read, since c is no more.
+    t.begin(&lease, &["b", "a", "c"]).await;
+    t.apply(&lease, page("b")).await;
+    t.apply(&lease, page("a")).await;
+    t.begin(&lease, &["b", "a"]).await;
+    assert_eq!(t.end_pass(&lease).await, (0, 1));
+    assert_eq!(t.pass(&lease, &[page("b").with("one", 1), page("a")]).await, (0, 0));
 }
 
 async fn a_part_that_came_back_is_read_from_its_beginning(t: &SyncBench) {

@@ -78,7 +78,7 @@ async fn feed(server: &Server, key: &str, id: &str) -> Option<Value> {
 /// Waits until a first copy is there.
 async fn copied(server: &Server, key: &str, id: &str) -> Value {
     until("the first copy is there", async || {
-        feed(server, key, id).await.filter(|feed| feed["as_of"].is_string())
+        feed(server, key, id).await.filter(|feed| feed["done_run"] != 0)
     })
     .await
 }

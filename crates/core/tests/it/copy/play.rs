@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
 
 use evergrant::feed::FeedKind;
@@ -121,7 +120,7 @@ impl Play {
         let syncer = syncer.clone();
         let begun = work.get_or_insert_with(|| Box::pin(async move { syncer.work_once().await }));
         for _ in 0..steps {
-            if let Poll::Ready(_) = poll!(begun.as_mut()) {
+            if poll!(begun.as_mut()).is_ready() {
                 *work = None;
                 return;
             }

@@ -55,7 +55,7 @@ impl<T: Made> Feed<T> for Shared {
         scope: &Scope,
         part: &str,
         cursor: Option<&Cursor>,
-        room: Option<u32>,
+        _: Option<u32>,
     ) -> Result<Pulled<T>, PullError> {
         step().await;
         let mut site = self.lock();
@@ -64,7 +64,7 @@ impl<T: Made> Feed<T> for Shared {
             let failure = Box::new(Failure::new("gone", Actor::Nobody, "It is gone."));
             return Err(CallError::Denied { denial: Denial::ItemNotFound, failure }.into());
         }
-        let read = site.read(scope, part, cursor, room)?;
+        let read = site.read(scope, part, cursor)?;
         Ok(site.page(scope, read))
     }
 }
@@ -97,7 +97,6 @@ impl Site {
         scope: &Scope,
         part: &str,
         cursor: Option<&Cursor>,
-        room: Option<u32>,
     ) -> Result<Read, PullError> {
         let began = self.now;
         let new = |is_delta, todo| Read {
@@ -109,9 +108,9 @@ impl Site {
         };
         let Some(Cursor(cursor)) = cursor else {
             let mut todo = self.ids(part, scope);
-            match room {
-                Some(room) => todo.truncate(room as usize + 1),
-                None => self.shuffle(&mut todo),
+            // Where there is a limit those come first that are wanted, and the reader says when it has enough.
+            if scope.limit.is_none() {
+                self.shuffle(&mut todo);
             }
             return Ok(new(false, todo));
         };

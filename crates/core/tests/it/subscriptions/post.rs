@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use evergrant::clock::later;
 use evergrant::notification::{
-    NotWord, Note, NoteEvent, Notifications, Subscribe, Subscribed, Word,
+    IsKnown, NotWord, Note, NoteEvent, Notifications, Subscribe, Subscribed, Word,
 };
 use evergrant::provider::{Actor, Failure};
 use evergrant::subscriptions::Received;
@@ -134,6 +134,7 @@ impl Notifications for Post {
         _: Timestamp,
         query: Option<&str>,
         body: &Bytes,
+        _: &IsKnown<'_>,
     ) -> Result<Word, NotWord> {
         if let Some(text) = query.and_then(|query| query.strip_prefix("shake=")) {
             return Ok(Word::Handshake(text.to_owned()));

@@ -148,6 +148,9 @@ fn unsent(error: CallError) -> CallError {
         CallError::Unavailable { detail, retry_after, .. } => {
             CallError::Unavailable { detail, retry_after, sent: false }
         }
+        CallError::TooLarge { .. } => {
+            CallError::Unavailable { detail: error.to_string(), retry_after: None, sent: false }
+        }
         other => other,
     }
 }

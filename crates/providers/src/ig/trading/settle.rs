@@ -165,7 +165,9 @@ fn said(answer: &Response) -> Option<String> {
 fn may_be_done(error: &CallError) -> bool {
     match error {
         CallError::Unavailable { sent, .. } => *sent,
-        CallError::Unreadable(_) | CallError::OutcomeUnknown { .. } => true,
+        CallError::TooLarge { .. }
+        | CallError::Unreadable(_)
+        | CallError::OutcomeUnknown { .. } => true,
         CallError::Refused { status, .. } => !refusal::refuses(*status),
         _ => false,
     }

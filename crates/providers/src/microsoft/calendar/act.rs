@@ -165,14 +165,15 @@ impl Action<'_> {
 
 /// Whether the provider may have done it although it did not say so.
 pub(in crate::microsoft) fn outcome_unknown(error: &CallError) -> bool {
-    matches!(error, CallError::Unavailable { sent: true, .. } | CallError::OutcomeUnknown { .. })
+    use CallError::{OutcomeUnknown, TooLarge, Unavailable};
+    matches!(error, Unavailable { sent: true, .. } | TooLarge { .. } | OutcomeUnknown { .. })
 }
 
 /// What became of a creation: where the provider may have made it and did not say so, nobody can tell,
 /// and the caller repeats it with the same [`Once`].
 pub(in crate::microsoft) fn made<T>(created: Result<T, CallError>) -> Result<T, CallError> {
     created.map_err(|error| match error {
-        CallError::Unavailable { sent: true, .. } => unknown(&error),
+        CallError::Unavailable { sent: true, .. } | CallError::TooLarge { .. } => unknown(&error),
         error => error,
     })
 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::time::{NAMES, Span};
 use super::{WRITE, effect, online, read, recurrence, wire, write};
 use crate::microsoft::graph::input::invalid;
-use crate::microsoft::graph::{Call, id, read as read_json};
+use crate::microsoft::graph::{Call, id, read as read_json, unreadable};
 
 /// Changes the event, without ever removing it.
 pub(in crate::microsoft) async fn update(
@@ -88,8 +88,7 @@ async fn set(
         Err(CallError::Denied { denial: Denial::ItemChanged, failure }) if repeated => {
             let now: Value = super::alone(api, event)?.read().await?;
             if effect::is_seen(body, &now) {
-                return wire::Event::deserialize(now)
-                    .map_err(|e| CallError::Unreadable(e.to_string()));
+                return wire::Event::deserialize(now).map_err(|error| unreadable(&error));
             }
             Err(CallError::Denied { denial: Denial::ItemChanged, failure })
         }

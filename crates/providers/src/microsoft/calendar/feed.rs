@@ -11,21 +11,20 @@
 //! ahead, the nearest first, and what is over, the latest first.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use evergrant::capability::{BodyFormat, Cursor, Event, EventQuery};
 use evergrant::feed::{Feed, Found, Next, Part, PullError, Pulled, Scope, Window};
 use evergrant::gateway::Denial;
-use evergrant::{Allowance, Api, CallError};
+use evergrant::{Api, CallError};
 use jiff::Timestamp;
 
 use super::list::{LONGEST, overlaps, readable};
 use super::{IN_UTC, LISTED, READ, said, wire};
 use crate::microsoft::Microsoft;
-use crate::microsoft::graph::delta::{self, Pages, each, everything};
+use crate::microsoft::graph::delta::{Pages, Whole, each, everything};
 use crate::microsoft::graph::input::invalid;
-use crate::microsoft::graph::{Call, body_as, id};
+use crate::microsoft::graph::{Call, Unread, body_as, id};
 
 /// The one part of a feed without a limit.
 const VIEW: &str = "view";
@@ -33,13 +32,12 @@ const VIEW: &str = "view";
 const AHEAD: &str = "ahead";
 const BACK: &str = "back";
 
-/// How many events a page of changes has: their bodies come in any case.
-const CHANGES: &str = "odata.maxpagesize=200";
+/// How many events a page of changes has: each may be of a series that is read with all it has.
+const CHANGES: usize = 25;
 /// How many a page of a list has.
 const MOST: usize = 500;
 /// How many with their bodies.
 const MOST_WITH_BODIES: usize = 100;
-const PAGE: Allowance = Allowance { body: 32 << 20, total: Duration::from_mins(2) };
 
 const SERIES: &str = "seriesMaster";
 const SINGLE: &str = "singleInstance";
@@ -102,18 +100,25 @@ struct View<'a> {
 impl View<'_> {
     /// A page of changes.
     async fn changes(&self, cursor: Option<&Cursor>) -> Result<Pulled<Event>, PullError> {
-        let page: delta::Pulled<wire::Event> = self
+        let page = self
             .call("/me/calendarView/delta", &self.span)
-            .prefer(CHANGES)
             // Bodies cannot be left out here, so the shorter form where they are not wanted.
             .prefer(body_as(self.bodies.unwrap_or(BodyFormat::Text)))
-            .pull(Pages::Changes, cursor)
+            .pull::<wire::Event>(Pages::Changes, CHANGES, cursor)
             .await?;
         let mut found = Vec::with_capacity(page.said.len());
         let (mut series, mut in_part) = (BTreeSet::new(), BTreeSet::new());
         for theirs in page.said {
+            let theirs = match theirs {
+                Ok(theirs) => theirs,
+                Err(Unread(id)) => {
+                    found.push(Found::Unreadable(id));
+                    continue;
+                }
+            };
             if theirs.id.is_empty() {
-                return Err(CallError::Unreadable("an event without an id".to_owned()).into());
+                tracing::warn!("an event without an id is left out");
+                continue;
             }
             let is =
                 |kind: &str| theirs.kind.as_deref().is_some_and(|k| k.eq_ignore_ascii_case(kind));
@@ -146,21 +151,40 @@ impl View<'_> {
     /// All occurrences of a series in the span; none if there is no such series.
     async fn series(&self, series: String) -> Result<Vec<Found<Event>>, CallError> {
         let path = format!("/me/events/{}/instances", id(&series)?);
-        let call = || self.listed(&path, &self.span).query("$top", self.most().to_string());
-        let occurrences: Vec<wire::Event> = match everything(Pages::List, call).await {
-            Ok(occurrences) => occurrences,
+        let call = || self.listed(&path, &self.span);
+        let list = Whole {
+            pages: Pages::List,
+            size: self.most(),
+            most: self.longest(),
+            too_many: || {
+                CallError::Unreadable("a series that takes place more than twice a day".to_owned())
+            },
+        };
+        let told = match everything::<wire::Event>(&list, call).await {
+            Ok(told) => told,
             Err(CallError::Denied { denial: Denial::ItemNotFound, .. }) => Vec::new(),
             // Perhaps it is a single event by now.
             Err(error @ CallError::Denied { denial: Denial::Input | Denial::Conflict, .. }) => {
-                let Some(now) = self.fetch(&series).await? else { return Ok(vec![none(series)]) };
-                let single = now.recurrence.is_none();
-                return if single { Ok(vec![itself(&series), self.told(now)]) } else { Err(error) };
+                return match self.fetch(&series).await? {
+                    Ok(now) if now.recurrence.is_none() => {
+                        Ok(vec![itself(&series), self.told(now)])
+                    }
+                    Ok(_) => Err(error),
+                    Err(Found::Gone(series)) => Ok(vec![none(series)]),
+                    Err(unreadable) => Ok(vec![unreadable]),
+                };
             }
             Err(error) => return Err(error),
         };
-        let mut found: Vec<_> = occurrences.into_iter().map(|theirs| self.told(theirs)).collect();
+        let mut found: Vec<_> = told
+            .into_iter()
+            .map(|theirs| match theirs {
+                Ok(theirs) => self.told(theirs),
+                Err(Unread(id)) => Found::Unreadable(id),
+            })
+            .collect();
         let items = found.iter().filter_map(|found| match found {
-            Found::Item(event) => Some(event.id.clone()),
+            Found::Item(Event { id, .. }) | Found::Unreadable(id) => Some(id.clone()),
             _ => None,
         });
         let occurrences = items.collect();
@@ -171,14 +195,17 @@ impl View<'_> {
     /// An event of which only a part was told, read whole.
     async fn alone(&self, event: String) -> Result<Found<Event>, CallError> {
         let found = self.fetch(&event).await?;
-        Ok(found.map_or(Found::Gone(event), |theirs| self.told(theirs)))
+        Ok(found.map_or_else(|not| not, |theirs| self.told(theirs)))
     }
 
-    async fn fetch(&self, event: &str) -> Result<Option<wire::Event>, CallError> {
+    /// The event as it is now, or what is to be said of it instead.
+    async fn fetch(&self, event: &str) -> Result<Result<wire::Event, Found<Event>>, CallError> {
         let call = Call::get(self.api, READ, format!("/me/events/{}", id(event)?));
-        match self.selecting(call.prefer(IN_UTC)).read().await {
-            Ok(theirs) => Ok(Some(theirs)),
-            Err(CallError::Denied { denial: Denial::ItemNotFound, .. }) => Ok(None),
+        match self.selecting(call.prefer(IN_UTC)).alone().await {
+            Ok(theirs) => Ok(theirs.ok_or_else(|| Found::Unreadable(event.to_owned()))),
+            Err(CallError::Denied { denial: Denial::ItemNotFound, .. }) => {
+                Ok(Err(Found::Gone(event.to_owned())))
+            }
             Err(error) => Err(error),
         }
     }
@@ -196,19 +223,21 @@ impl View<'_> {
         let order = if over { "start/dateTime desc" } else { "start/dateTime" };
         // One more than is wanted says whether there is more.
         let wanted = usize::try_from(room).unwrap_or(usize::MAX).saturating_add(1);
-        let page: delta::Pulled<wire::Event> = self
+        let page = self
             .listed("/me/calendarView", &span)
             .query("$orderby", order)
-            .query("$top", wanted.min(self.most()).to_string())
-            .pull(Pages::List, cursor)
+            .pull::<wire::Event>(Pages::List, wanted.min(self.most()), cursor)
             .await?;
         let found: Vec<_> = page
             .said
             .into_iter()
-            .filter_map(|theirs| readable(self.as_listed(theirs), None))
-            .filter(|event| overlaps(event, &span) && !(over && overlaps(event, &ahead)))
+            .filter_map(|theirs| match theirs {
+                Ok(theirs) => readable(self.as_listed(theirs), None)
+                    .filter(|event| overlaps(event, &span) && !(over && overlaps(event, &ahead)))
+                    .map(Found::Item),
+                Err(Unread(id)) => Some(Found::Unreadable(id)),
+            })
             .take(wanted)
-            .map(Found::Item)
             .collect();
         let next = if found.len() < wanted { page.next } else { Next::Done(None) };
         Ok(Pulled { found, next })
@@ -219,7 +248,6 @@ impl View<'_> {
             .query("startDateTime", span.from.to_string())
             .query("endDateTime", span.to.to_string())
             .prefer(IN_UTC)
-            .allowing(PAGE)
     }
 
     fn listed(&self, path: &str, span: &EventQuery) -> Call<'_> {
@@ -236,6 +264,13 @@ impl View<'_> {
 
     fn most(&self) -> usize {
         if self.bodies.is_some() { MOST_WITH_BODIES } else { MOST }
+    }
+
+    /// How many occurrences a series may have: none takes place twice a day, and there is room for twice
+    /// as many.
+    fn longest(&self) -> usize {
+        let hours = self.span.to.duration_since(self.span.from).as_hours();
+        usize::try_from(hours / 12).unwrap_or_default() + 4
     }
 
     /// What is to be said of an event: that it is gone where the view does not have it, be it that it

@@ -9,10 +9,27 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::Call;
-use super::request::read;
+use super::answer::read;
 
 /// The most pages of one list; only a list that never ends is longer.
 pub(super) const MOST_PAGES: usize = 10_000;
+
+/// What the paths of lists are made of besides ids, in lower case.
+const WORDS: [&str; 13] = [
+    "me",
+    "users",
+    "calendar",
+    "calendars",
+    "calendarview",
+    "events",
+    "instances",
+    "mailfolders",
+    "childfolders",
+    "messages",
+    "attachments",
+    "delta",
+    "subscriptions",
+];
 
 /// One answer of a list.
 #[derive(Deserialize)]
@@ -103,31 +120,42 @@ fn below(api: &Api, link: &str) -> Option<String> {
 pub(super) fn leads_to(api: &Api, link: &str, path: &str) -> bool {
     let account = api.account();
     let mine = |segment: &str| {
-        account.id.to_ascii_lowercase().ends_with(&format!(".{segment}"))
+        let id = format!(".{}", segment.to_ascii_lowercase());
+        account.id.to_ascii_lowercase().ends_with(&id)
             || account.username.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(segment))
     };
     below(api, link).is_some_and(|link| segments(&link, mine) == segments(path, mine))
 }
 
 /// A path's segments in one form: the provider writes `messages('a')` for `messages/a`, `users/…` for
-/// `me`, and a function with or without its parentheses and its namespace (contract, section 4.1).
+/// `me`, and a function with or without its parentheses and its namespace (contract, section 4.1). Words
+/// come in any case; ids that differ in it alone are two.
 fn segments(path: &str, mine: impl Fn(&str) -> bool) -> Vec<String> {
     let mut segments = Vec::new();
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-        let segment = decoded(segment).to_ascii_lowercase();
+        let segment = decoded(segment);
         match segment.strip_suffix("')").and_then(|segment| segment.split_once("('")) {
-            Some((name, key)) => segments.extend([name.to_owned(), key.to_owned()]),
-            None => segments.push(segment),
+            Some((name, key)) => segments.extend([word(name), key.to_owned()]),
+            None => segments.push(word(&segment)),
         }
     }
     if let Some(last) = segments.last_mut() {
         let plain = last.strip_suffix("()").unwrap_or(last);
-        *last = plain.strip_prefix("microsoft.graph.").unwrap_or(plain).to_owned();
+        let name = plain
+            .rsplit_once('.')
+            .filter(|(space, _)| space.eq_ignore_ascii_case("microsoft.graph"));
+        *last = word(name.map_or(plain, |(_, name)| name));
     }
     if segments.len() > 1 && segments[0] == "users" && mine(&segments[1]) {
         segments.splice(0..2, ["me".to_owned()]);
     }
     segments
+}
+
+/// A word of a path in lower case; what is none stays as it is.
+fn word(segment: &str) -> String {
+    let lower = segment.to_ascii_lowercase();
+    if WORDS.contains(&lower.as_str()) { lower } else { segment.to_owned() }
 }
 
 /// Percent-decoded (RFC 3986, section 2.1); what cannot be stays as it is.
@@ -149,13 +177,15 @@ mod tests {
 
     #[test]
     fn one_list_has_one_form_however_its_address_is_written() {
-        let form = |path: &str| segments(path, |who| who == "o-1");
+        let form = |path: &str| segments(path, |who| who.eq_ignore_ascii_case("o-1"));
         let list = form("/me/mailFolders/a%2Fb%3D/messages");
         assert_eq!(form("/me/mailfolders('a%2fb=')/messages"), list);
         assert_eq!(form("/users/o-1/mailFolders('a%2Fb%3D')/messages"), list);
         assert_eq!(form("/users('O-1')/mailFolders('a%2Fb%3D')/messages"), list);
         assert_ne!(form("/users/o-2/mailFolders('a%2Fb%3D')/messages"), list);
         assert_ne!(form("/me/mailFolders/a/b%3D/messages"), list);
+        assert_ne!(form("/me/mailFolders('A%2Fb%3D')/messages"), list, "another id");
+        assert_ne!(form("/me/mailFolders/A%2fb=/messages"), list, "another id");
         let delta = form("/me/calendarView/delta");
         assert_eq!(form("/users('o-1')/calendarview/delta()"), delta);
         assert_eq!(form("/me/calendarView/microsoft.graph.delta()"), delta);

@@ -3,6 +3,7 @@
 //! [`Call`] puts a request together and reads its answer, [`refusal`] says what an answer that is no
 //! success means, [`list`] follows lists page by page, [`delta`] changes.
 
+mod answer;
 pub(super) mod delta;
 pub(super) mod input;
 pub(super) mod list;
@@ -20,7 +21,8 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 use url::Url;
 
-pub(super) use request::{Call, body_as, id, read, send_unsigned};
+pub(super) use answer::{Unread, read, unreadable};
+pub(super) use request::{Call, body_as, id, send_unsigned};
 
 use super::claims;
 

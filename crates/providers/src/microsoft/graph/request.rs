@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::answer::{self, read, unreadable};
 use super::refusal::{self, Asked, Row};
 use super::theirs::is_theirs;
 
@@ -16,6 +17,7 @@ use super::theirs::is_theirs;
 ///
 /// Every call asks for ids that survive moves (contract, section 4.7): were one to leave that out,
 /// it would give out ids that no other call knows.
+#[derive(Clone)]
 pub(crate) struct Call<'a> {
     pub(super) api: &'a Api,
     /// Any one of these permissions is enough (contract, section 9).
@@ -26,7 +28,7 @@ pub(crate) struct Call<'a> {
     pub(super) path: String,
     query: Vec<(&'static str, String)>,
     prefer: Vec<String>,
-    body: Option<Result<Vec<u8>, serde_json::Error>>,
+    body: Option<Result<Bytes, CallError>>,
     if_match: Option<String>,
     removes: bool,
     repeat: Option<Repeat>,
@@ -109,7 +111,8 @@ impl<'a> Call<'a> {
     /// With a JSON body.
     #[must_use]
     pub(crate) fn json(mut self, body: &Value) -> Self {
-        self.body = Some(serde_json::to_vec(body));
+        let body = serde_json::to_vec(body).map(Bytes::from);
+        self.body = Some(body.map_err(|error| unreadable(&error)));
         self
     }
 
@@ -160,7 +163,13 @@ impl<'a> Call<'a> {
         read(&self.send().await?)
     }
 
-    fn url(&self) -> String {
+    /// Sends it and reads the one item that comes back; `None` if it is there and cannot be read.
+    pub(crate) async fn item<T: DeserializeOwned>(self) -> Result<Option<T>, CallError> {
+        let response = self.send().await?;
+        Ok(answer::item(&String::from_utf8_lossy(response.body())).ok())
+    }
+
+    pub(super) fn url(&self) -> String {
         let base = self.api.manifest().base_url.as_str().trim_end_matches('/');
         let mut url = format!("{base}{}", self.path);
         for (n, (name, value)) in self.query.iter().enumerate() {
@@ -211,7 +220,7 @@ impl<'a> Call<'a> {
             }
             Some(body) => {
                 request = request.header(header::CONTENT_TYPE, "application/json");
-                Bytes::from(body.map_err(|e| CallError::Unreadable(e.to_string()))?)
+                body?
             }
         };
         let request = request.body(body);
@@ -246,11 +255,6 @@ pub(crate) fn body_as(format: BodyFormat) -> &'static str {
         BodyFormat::Text => "outlook.body-content-type=\"text\"",
         BodyFormat::Html => "outlook.body-content-type=\"html\"",
     }
-}
-
-/// The body of a success as JSON.
-pub(crate) fn read<T: DeserializeOwned>(response: &Response) -> Result<T, CallError> {
-    serde_json::from_slice(response.body()).map_err(|e| CallError::Unreadable(e.to_string()))
 }
 
 /// Sends a request to an address that is itself the permission, such as an upload's; without a token.

@@ -5,30 +5,41 @@
 //! newest alone. A list goes on by counting, so what is removed between two of its pages can hide the
 //! message behind the gap from this reading; the next one finds it.
 
-use std::time::Duration;
+use std::collections::HashSet;
 
 use async_trait::async_trait;
 use evergrant::capability::{Cursor, Message};
 use evergrant::feed::{Feed, Found, Next, Part, PullError, Pulled, Scope};
 use evergrant::gateway::Denial;
-use evergrant::{Allowance, Api, CallError};
+use evergrant::{Api, CallError};
 
 use super::query::FIELDS;
 use super::wire::{ToldFolder, WireMessage};
 use super::{Mailbox, READ};
-use crate::microsoft::graph::delta::{self, Pages, each, everything};
-use crate::microsoft::graph::{Call, body_as, id};
+use crate::microsoft::graph::delta::{self, Pages, Whole, each, everything};
+use crate::microsoft::graph::{Call, Unread, body_as, id};
 
 /// The one part of a feed with a limit.
 const NEWEST: &str = "newest";
 
-/// How many folders a page has.
-const FOLDERS: usize = 500;
+/// The folders: many on a page, and no more than can be followed one by one.
+const FOLDERS: Whole = Whole {
+    pages: Pages::Changes,
+    size: 500,
+    most: 10_000,
+    too_many: || {
+        delta::denied(
+            "too_many_folders",
+            "The mailbox has more than 10000 folders, which is more than can be followed.",
+            "Delete some, or have the operator copy the newest messages alone.",
+        )
+    },
+};
+
 /// How many messages a page has.
 const MESSAGES: usize = 500;
-/// How many messages with their bodies: a page fits its allowance if they have 600 KB each.
+/// How many messages with their bodies: a page fits its allowance if they have 160 KB each.
 const WITH_BODIES: usize = 50;
-const PAGE: Allowance = Allowance { body: 32 << 20, total: Duration::from_mins(2) };
 
 /// A folder that is no more, by its changes.
 const FOLDER_GONE: [&str; 3] = ["ErrorItemNotFound", "ErrorSyncFolderNotFound", "itemNotFound"];
@@ -41,20 +52,22 @@ impl Feed<Message> for Mailbox {
         if scope.limit.is_some() {
             return Ok(vec![Part { id: NEWEST.to_owned(), expected: None }]);
         }
-        let told: Vec<ToldFolder> = everything(Pages::Changes, || {
-            Call::get(api, READ, "/me/mailFolders/delta")
-                .query("$select", "id,totalItemCount")
-                .prefer(page_of(FOLDERS))
+        let told = everything::<ToldFolder>(&FOLDERS, || {
+            Call::get(api, READ, "/me/mailFolders/delta").query("$select", "id,totalItemCount")
         })
         .await?;
-        let mut parts: Vec<Part> = Vec::with_capacity(told.len());
-        for folder in told {
-            // Of two words about one folder the last holds.
-            parts.retain(|part| part.id != folder.id);
-            if folder.holds_messages() {
-                parts.push(Part { expected: folder.total(), id: folder.id });
+        // Of two words about one folder the last holds.
+        let (mut spoken_of, mut parts) = (HashSet::new(), Vec::new());
+        for folder in told.into_iter().rev() {
+            let (id, expected, is_part) = match folder {
+                Ok(folder) => (folder.id.clone(), folder.total(), folder.holds_messages()),
+                Err(Unread(id)) => (id, None, true),
+            };
+            if spoken_of.insert(id.clone()) && is_part {
+                parts.push(Part { id, expected });
             }
         }
+        parts.reverse();
         Ok(parts)
     }
 
@@ -76,7 +89,9 @@ impl Feed<Message> for Mailbox {
 /// A page of a folder's changes.
 ///
 /// A folder that is no more is at its end, without a cursor: nothing is to be told of it, and should it
-/// be there after all, it is read from its beginning.
+/// be there after all, it is read from its beginning. One that is refused does not cost the others: what the
+/// copy has of it stays, as nothing is told of it, and the next pass asks again from where this one did. (Where
+/// the whole mailbox is refused, so is the list of its folders.)
 async fn changes(
     api: &Api,
     scope: &Scope,
@@ -84,23 +99,27 @@ async fn changes(
     cursor: Option<&Cursor>,
 ) -> Result<Pulled<Message>, PullError> {
     let call = Call::get(api, READ, format!("/me/mailFolders/{}/messages/delta", id(folder)?));
-    let call = fields(call, scope).prefer(page_of(most(scope)));
-    let page: delta::Pulled<WireMessage> = match call.pull(Pages::Changes, cursor).await {
+    let page = fields(call, scope).pull::<WireMessage>(Pages::Changes, most(scope), cursor).await;
+    let page = match page {
         Ok(page) => page,
         Err(PullError::Call(error)) if is_gone(&error) => {
             return Ok(Pulled { found: Vec::new(), next: Next::Done(None) });
+        }
+        Err(PullError::Call(CallError::Denied { denial: Denial::Forbidden, failure })) => {
+            let code = failure.provider_code;
+            tracing::warn!(folder, code, "a folder is refused, and left as it was");
+            return Ok(Pulled { found: Vec::new(), next: Next::Done(cursor.cloned()) });
         }
         Err(error) => return Err(error),
     };
     let mut found = Vec::with_capacity(page.said.len());
     let mut in_part = Vec::new();
     for message in page.said {
-        if message.is_removed() {
-            found.push(Found::Gone(message.id));
-        } else if message.is_whole() {
-            found.push(Found::Item(message.message()));
-        } else {
-            in_part.push(message.id);
+        match message {
+            Err(Unread(id)) => found.push(Found::Unreadable(id)),
+            Ok(message) if message.is_removed() => found.push(Found::Gone(message.id)),
+            Ok(message) if message.is_whole() => found.push(Found::Item(message.message())),
+            Ok(message) => in_part.push(message.id),
         }
     }
     // What was read just now is the last word about it.
@@ -112,8 +131,9 @@ async fn changes(
 /// (Graph's overview of delta queries: "at least the properties that have been updated").
 async fn alone(api: &Api, scope: &Scope, message: String) -> Result<Found<Message>, CallError> {
     let call = Call::get(api, READ, format!("/me/messages/{}", id(&message)?));
-    match fields(call, scope).read::<WireMessage>().await {
-        Ok(found) => Ok(Found::Item(found.message())),
+    match fields(call, scope).alone::<WireMessage>().await {
+        Ok(Some(found)) => Ok(Found::Item(found.message())),
+        Ok(None) => Ok(Found::Unreadable(message)),
         Err(CallError::Denied { denial: Denial::ItemNotFound, .. }) => Ok(Found::Gone(message)),
         Err(error) => Err(error),
     }
@@ -129,18 +149,20 @@ async fn newest(
     // One more than is wanted says whether there is more.
     let wanted = usize::try_from(room).unwrap_or(usize::MAX).saturating_add(1);
     let call = fields(Call::get(api, READ, "/me/messages"), scope)
-        .query("$orderby", "receivedDateTime desc")
-        .query("$top", wanted.min(most(scope)).to_string());
-    let page: delta::Pulled<WireMessage> = call.pull(Pages::List, cursor).await?;
-    let messages = page.said.into_iter().take(wanted).map(WireMessage::message);
-    let found: Vec<_> = messages.map(Found::Item).collect();
+        .query("$orderby", "receivedDateTime desc");
+    let size = wanted.min(most(scope));
+    let page = call.pull::<WireMessage>(Pages::List, size, cursor).await?;
+    let told = page.said.into_iter().take(wanted).map(|message| match message {
+        Ok(message) => Found::Item(message.message()),
+        Err(Unread(id)) => Found::Unreadable(id),
+    });
+    let found: Vec<_> = told.collect();
     let next = if found.len() < wanted { page.next } else { Next::Done(None) };
     Ok(Pulled { found, next })
 }
 
 /// What is asked of a message: what lists give, and its body where that belongs into the copy.
 fn fields<'a>(call: Call<'a>, scope: &Scope) -> Call<'a> {
-    let call = call.allowing(PAGE);
     match scope.bodies {
         None => call.query("$select", FIELDS),
         Some(format) => call.query("$select", format!("{FIELDS},body")).prefer(body_as(format)),
@@ -149,10 +171,6 @@ fn fields<'a>(call: Call<'a>, scope: &Scope) -> Call<'a> {
 
 fn most(scope: &Scope) -> usize {
     if scope.bodies.is_some() { WITH_BODIES } else { MESSAGES }
-}
-
-fn page_of(most: usize) -> String {
-    format!("odata.maxpagesize={most}")
 }
 
 fn is_gone(error: &CallError) -> bool {

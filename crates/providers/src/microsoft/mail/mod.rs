@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use super::graph::wire::within;
 use super::graph::words::Row;
-use super::graph::{Call, body_as, id, list, read};
+use super::graph::{Call, body_as, id, list, read, unreadable};
 use wire::{WireFolder, WireMessage};
 
 /// Permissions that let a mailbox be read (contract, section 9); any one is enough.
@@ -163,8 +163,8 @@ impl Mail for Mailbox {
             Err(CallError::Denied { denial: Denial::ItemChanged, failure }) if repeated => {
                 let now: Value = Call::get(api, READ, path).read().await?;
                 if within(&body, &now) {
-                    let unreadable = |e: serde_json::Error| CallError::Unreadable(e.to_string());
-                    return Ok(WireMessage::deserialize(now).map_err(unreadable)?.message());
+                    let now = WireMessage::deserialize(now).map_err(|error| unreadable(&error))?;
+                    return Ok(now.message());
                 }
                 Err(CallError::Denied { denial: Denial::ItemChanged, failure })
             }

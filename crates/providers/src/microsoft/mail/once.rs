@@ -57,13 +57,14 @@ const OUTGOING: [&str; 2] =
 
 /// Whether a request may have had its effect although this came of it.
 pub(super) fn unclear(error: &CallError) -> bool {
-    matches!(error, CallError::Unavailable { .. } | CallError::Unreadable(_))
+    use CallError::{TooLarge, Unavailable, Unreadable};
+    matches!(error, Unavailable { .. } | TooLarge { .. } | Unreadable(_))
 }
 
 /// Keeps what came of the attempts so far: once one of them may have had its effect, nobody knows.
 pub(super) fn note(last: &mut Option<CallError>, error: CallError) {
-    let left =
-        matches!(error, CallError::Unavailable { sent: true, .. } | CallError::Unreadable(_));
+    let unsent = matches!(error, CallError::Unavailable { sent: false, .. });
+    let left = unclear(&error) && !unsent;
     if left {
         *last = Some(unknown(&error.to_string()));
     } else if !in_doubt(last.as_ref()) {

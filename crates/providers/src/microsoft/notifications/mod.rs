@@ -15,7 +15,7 @@ use bytes::Bytes;
 use evergrant::clock::later;
 use evergrant::feed::FeedKind;
 use evergrant::integration::Account;
-use evergrant::notification::{NotWord, Notifications, Subscribe, Subscribed, Word};
+use evergrant::notification::{IsKnown, NotWord, Notifications, Subscribe, Subscribed, Word};
 use evergrant::provider::Actor;
 use evergrant::{Api, CallError, Denial, Transport};
 use jiff::Timestamp;
@@ -177,10 +177,11 @@ impl Notifications for Notifier {
         now: Timestamp,
         query: Option<&str>,
         body: &Bytes,
+        is_known: &IsKnown<'_>,
     ) -> Result<Word, NotWord> {
         match read::handshake(query)? {
             Some(text) => Ok(Word::Handshake(text)),
-            None => Ok(Word::Notes(self.notes(http, now, body).await?)),
+            None => Ok(Word::Notes(self.notes(http, now, body, is_known).await?)),
         }
     }
 }
@@ -211,6 +212,6 @@ struct Found {
 
 fn made(answer: Value) -> Result<Subscribed, CallError> {
     let Found { id, expiration_date_time, .. } =
-        serde_json::from_value(answer).map_err(|e| CallError::Unreadable(e.to_string()))?;
+        serde_json::from_value(answer).map_err(|error| graph::unreadable(&error))?;
     Ok(Subscribed { id, expires_at: expiration_date_time })
 }

@@ -4,8 +4,8 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
-use evergrant::Transport;
-use evergrant::notification::{NotWord, Note, NoteEvent};
+use evergrant::notification::{IsKnown, NotWord, Note, NoteEvent};
+use evergrant::{Secret, Transport};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -76,6 +76,7 @@ impl Notifier {
         http: &dyn Transport,
         now: Timestamp,
         body: &Bytes,
+        is_known: &IsKnown<'_>,
     ) -> Result<Vec<Note>, NotWord> {
         if body.len() > LONGEST_BODY {
             return Err(NotWord("the body is too long"));
@@ -85,12 +86,26 @@ impl Notifier {
         if value.len() > MOST_NOTES {
             return Err(NotWord("the body has too many notifications"));
         }
-        let senders = Senders::of(&self.identity, http, now, &validation_tokens).await;
-        Ok(value.into_iter().map(|note| self.note(now, &senders, note)).collect())
+        let said: Vec<_> = value.into_iter().map(serde_json::from_value::<Said>).collect();
+        let knows = |said: &Said| {
+            let state = said.client_state.as_deref().map(Secret::from);
+            is_known(&said.subscription_id, state.as_ref())
+        };
+        // Whoever made it up makes nobody ask for keys, or open what is sealed.
+        let senders = match said.iter().flatten().any(knows) {
+            true => Senders::of(&self.identity, http, now, &validation_tokens).await,
+            false => Senders::default(),
+        };
+        let doubt = |said: &Said| if knows(said) { self.doubt(&senders, said) } else { None };
+        Ok(said.into_iter().map(|said| Self::note(now, said.ok(), doubt)).collect())
     }
 
-    fn note(&self, now: Timestamp, senders: &Senders, note: Value) -> Note {
-        let Ok(said) = serde_json::from_value::<Said>(note) else {
+    fn note(
+        now: Timestamp,
+        said: Option<Said>,
+        doubt: impl Fn(&Said) -> Option<&'static str>,
+    ) -> Note {
+        let Some(said) = said else {
             return Note {
                 subscription: String::new(),
                 state: None,
@@ -103,7 +118,7 @@ impl Notifier {
         Note {
             event: said.event(),
             digest: said.digest(now),
-            doubt: self.doubt(senders, &said),
+            doubt: doubt(&said),
             tenant: said.tenant_id.filter(|tenant| !tenant.is_empty()),
             state: said.client_state.map(Into::into),
             subscription: said.subscription_id,

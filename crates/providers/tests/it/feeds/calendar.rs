@@ -73,7 +73,7 @@ async fn the_examples_of_changes_are_read_page_by_page() {
     assert_eq!(asked[2].uri().to_string(), theirs["request"]["url"].as_str().unwrap());
     for request in &asked {
         for preference in
-            ["IdType=\"ImmutableId\"", "outlook.timezone=\"UTC\"", "odata.maxpagesize=200"]
+            ["IdType=\"ImmutableId\"", "outlook.timezone=\"UTC\"", "odata.maxpagesize=25"]
         {
             assert!(header(request, "prefer").contains(preference), "{preference}");
         }
@@ -155,13 +155,13 @@ async fn an_event_that_becomes_a_series_leaves_the_copy_and_comes_back_as_a_sing
         json!({ "error": { "code": "ErrorInvalidRequest", "message": "not a master" } });
     let graph = Graph::default()
         .answer(200, &page(&[event("e", 7, json!({}))], "delta", LINK))
-        .answer(200, &page(&[master.clone()], "delta", LINK))
+        .answer(200, &page(std::slice::from_ref(&master), "delta", LINK))
         .answer(200, &json!({ "value": [occurrence.clone()] }))
-        .answer(200, &page(&[single.clone()], "delta", LINK))
-        .answer(200, &page(&[master.clone()], "delta", LINK))
+        .answer(200, &page(std::slice::from_ref(&single), "delta", LINK))
+        .answer(200, &page(std::slice::from_ref(&master), "delta", LINK))
         .answer(200, &json!({ "value": [occurrence] }))
         // It becomes a single one between the page and the question for its occurrences.
-        .answer(200, &page(&[master.clone()], "delta", LINK))
+        .answer(200, &page(std::slice::from_ref(&master), "delta", LINK))
         .answer(400, &no_master)
         .answer(200, &single);
     let reader = Reader::new(CALENDAR, &graph).await;
@@ -213,7 +213,7 @@ async fn an_event_is_the_same_as_in_a_list_and_has_its_body_only_if_wanted() {
             "originalStartTimeZone": "Pacific Standard Time", "@odata.type": "#microsoft.graph.event",
         }),
     );
-    let graph = Graph::default().answer(200, &page(&[told.clone()], "delta", LINK));
+    let graph = Graph::default().answer(200, &page(std::slice::from_ref(&told), "delta", LINK));
     let reader = Reader::new(CALENDAR, &graph).await;
     let pulled = reader.pull::<Event>(december(), VIEW, None).await.unwrap();
     // A list has what was selected and nothing else.
@@ -263,8 +263,8 @@ async fn an_event_of_which_a_part_is_told_is_read_whole_and_one_without_an_id_is
     let reader = Reader::new(CALENDAR, &graph).await;
     let pulled = reader.pull::<Event>(december(), VIEW, None).await.unwrap();
     assert_eq!(words(&pulled.found), ["e", "-lost"]);
-    let refused = reader.pull::<Event>(december(), VIEW, None).await;
-    assert!(matches!(refused, Err(PullError::Call(CallError::Unreadable(_)))), "{refused:?}");
+    let pulled = reader.pull::<Event>(december(), VIEW, None).await.unwrap();
+    assert_eq!(words(&pulled.found), [""; 0]);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Messages: folder by folder without a limit, the newest with one.
 
-use evergrant::capability::{Body, BodyFormat, Message};
+use evergrant::capability::{Body, BodyFormat, Message, MessageQuery};
 use evergrant::feed::{Found, Next, Part};
 use evergrant::{CallError, Denial};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const FOLDER: &str = "AQMkADNkNAAAgEMAAAA";
 const LINK: &str = "/me/mailFolders/AQMkADNkNAAAgEMAAAA/messages/delta?$deltatoken=1";
 
 /// A message as the contract's example says it, with another id.
-fn whole(id: &str) -> Value {
+pub(super) fn whole(id: &str) -> Value {
     let mut message = example("message.get.response")["response"]["body"].clone();
     let members = message.as_object_mut().unwrap();
     members.remove("body");
@@ -123,7 +123,7 @@ async fn a_message_is_the_same_as_in_a_list_and_has_its_body_only_if_wanted() {
         .answer(200, &page(&[with_body], "delta", LINK));
     let reader = Reader::new(EMAIL, &graph).await;
     let mail = reader.account.api.provider().mail().unwrap();
-    let listed = mail.messages(&reader.account.api, &Default::default(), None).await.unwrap();
+    let listed = mail.messages(&reader.account.api, &MessageQuery::default(), None).await.unwrap();
     let bare = reader.pull::<Message>(all_mail(), FOLDER, None).await.unwrap();
     assert_eq!(bare.found, [Found::Item(listed.results[0].clone())]);
     let full = reader.pull::<Message>(with_bodies(all_mail()), FOLDER, None).await.unwrap();

@@ -3,6 +3,7 @@
 mod calendar;
 mod links;
 mod mail;
+mod poison;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 
@@ -112,6 +113,7 @@ pub(super) fn words<T: Told>(found: &[Found<T>]) -> Vec<String> {
     let word = |found: &Found<T>| match found {
         Found::Item(item) => item.id().to_owned(),
         Found::Gone(id) => format!("-{id}"),
+        Found::Unreadable(id) => format!("?{id}"),
         Found::Series { id, occurrences } => format!("{id}:{}", occurrences.join(",")),
     };
     found.iter().map(word).collect()
@@ -138,6 +140,7 @@ impl<T: Told> Copy<T> {
                 Found::Gone(id) => {
                     self.0.retain(|key, item| *key != id && item.series() != Some(&id));
                 }
+                Found::Unreadable(_) => {}
                 Found::Series { id, occurrences } => self.0.retain(|key, item| {
                     let belongs = item.series() == Some(&id) || *key == id;
                     !belongs || occurrences.contains(key)

@@ -93,6 +93,7 @@ impl<T: Told> Follower<T> {
                 }
                 self.items.insert(item.id().to_owned(), (part.to_owned(), item));
             }
+            Found::Unreadable(id) => panic!("{id}: the sandbox writes what can be read"),
             Found::Gone(id) => self
                 .items
                 .retain(|key, (of, item)| of != part || (*key != id && item.series() != Some(&id))),
@@ -284,7 +285,7 @@ async fn with_a_limit_a_reader_has_the_newest_messages() {
             pulled.found.into_iter().for_each(|found| follower.take("newest", found));
             match pulled.next {
                 Next::More(next) => cursor = Some(next),
-                next => break assert_eq!(next, Next::Done(None)),
+                next @ Next::Done(_) => break assert_eq!(next, Next::Done(None)),
             }
         }
         let live = messages(&play, &adele).await;

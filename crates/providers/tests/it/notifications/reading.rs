@@ -15,7 +15,7 @@ async fn read_at(at: Timestamp, query: Option<&str>, body: &str) -> Result<Word,
     let provider = provider(registration(None));
     let body = Bytes::copy_from_slice(body.as_bytes());
     // Nobody is asked anything.
-    provider.notifications().unwrap().read(&Script::default(), at, query, &body).await
+    provider.notifications().unwrap().read(&Script::default(), at, query, &body, &|_, _| true).await
 }
 
 async fn notes(body: &Value) -> Vec<Note> {
@@ -110,7 +110,7 @@ async fn what_is_no_notification_at_all_is_refused_whole() {
     for body in
         ["", "{", "null", "[]", "{}", r#"{"value":{}}"#, r#"{"value":null}"#, &many, &long, &deep]
     {
-        assert!(read_at(now(), None, body).await.is_err(), "{:.40}", body);
+        assert!(read_at(now(), None, body).await.is_err(), "{body:.40}");
     }
     assert_eq!(read_at(now(), None, r#"{"value":[]}"#).await, Ok(Word::Notes(vec![])));
 }

@@ -131,7 +131,7 @@ fn delivery(pair: &(String, String), tokens: &[String]) -> Value {
 
 async fn doubts(provider: &dyn Provider, http: &Script, body: &Value) -> Vec<Option<&'static str>> {
     let body = Bytes::from(body.to_string());
-    match provider.notifications().unwrap().read(http, now(), None, &body).await {
+    match provider.notifications().unwrap().read(http, now(), None, &body, &|_, _| true).await {
         Ok(Word::Notes(notes)) => notes.iter().map(|note| note.doubt).collect(),
         other => panic!("{other:?}"),
     }
@@ -276,7 +276,7 @@ async fn unknown_keys_have_the_published_ones_asked_for_once_in_minutes() {
     for minute in 0..20 {
         let at = now() + SignedDuration::from_mins(minute);
         for _ in 0..5 {
-            notifications.read(&http, at, None, &body).await.unwrap();
+            notifications.read(&http, at, None, &body, &|_, _| true).await.unwrap();
         }
     }
     // After more than five minutes each: at 6, 12 and 18.

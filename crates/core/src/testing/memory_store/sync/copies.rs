@@ -25,6 +25,7 @@ pub(in super::super) struct Copies {
 
 /// A feed's row.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 pub(super) struct Copied {
     pub(super) owner: UserId,
     pub(super) provider: ProviderKey,
@@ -245,8 +246,10 @@ impl Copied {
             let from = now.max(self.hinted_from());
             self.due_at = self.due_at.map(|due| due.min(from));
         }
-        if let (true, Some(subscription)) = (look_after, &mut self.subscription) {
-            subscription.due_at = now;
+        if let (true, Some(subscription)) = (look_after, &mut self.subscription)
+            && subscription.attempts == 0
+        {
+            subscription.due_at = subscription.due_at.min(now);
         }
     }
 

@@ -228,7 +228,7 @@ impl SyncStore for MemoryStore {
             let asked_of = feeds.filter(|(_, feed)| providers.contains(&feed.provider));
             let rows = asked_of.map(|(id, feed)| {
                 let (owner, provider) = (feed.owner, feed.provider.clone());
-                feed.subscription.get_or_insert_with(|| Subscription {
+                feed.subscription.get_or_insert(Subscription {
                     id: *id,
                     owner,
                     provider,

@@ -18,6 +18,8 @@ impl Copies {
         let feed = self.feeds.get_mut(&id)?;
         feed.open_pass(now);
         let known = std::mem::take(&mut feed.parts);
+        let is_no_more = |it: &PartRow| parts.iter().all(|part| part.id != it.id);
+        let any_is_no_more = known.iter().any(is_no_more);
         feed.parts = parts
             .iter()
             .map(|part| {
@@ -43,7 +45,14 @@ impl Copies {
             is_done: part.is_done,
         });
         let pass = Pass { number: feed.pass, parts: states.collect() };
-        self.miss(id, |kept| !parts.iter().any(|part| part.id == kept.part));
+        if any_is_no_more {
+            // What was missing already may have been in it, and it can no longer say so.
+            for kept in self.of(id) {
+                if kept.missing.is_some() || parts.iter().all(|part| part.id != kept.part) {
+                    kept.missing = Some(pass.number);
+                }
+            }
+        }
         Some(pass)
     }
 
@@ -78,6 +87,10 @@ impl Copies {
         for item in &batch.items {
             self.take(id, &batch.part, mark, item, now, &mut applied);
         }
+        for kept in self.of(id).filter(|kept| batch.still.contains(&kept.item.id)) {
+            (kept.missing, kept.mark) = (None, mark);
+            batch.part.clone_into(&mut kept.part);
+        }
         if mark.is_some() && matches!(batch.next, Next::Done(_)) {
             self.miss(id, |kept| kept.part == batch.part && kept.mark != mark);
         }
@@ -94,13 +107,14 @@ impl Copies {
         let feed = self.feeds.get_mut(&id)?;
         let (pass, is_hinted) = (feed.pass, feed.is_hinted);
         let began = feed.pass_began.take();
-        feed.truncated = cut;
+        // What is missing since the last pass may have been cut off by it.
+        let cut_off = std::mem::replace(&mut feed.truncated, cut) || cut;
         let missing = self.of(id).filter(|kept| kept.missing.is_some());
         let (gone, missing): (Vec<_>, Vec<_>) =
             missing.partition(|kept| kept.missing.is_some_and(|since| since < pass));
         let gone: Vec<_> = gone
             .into_iter()
-            .map(|kept| (kept.item.id.clone(), Leaves::why(&kept.item, cut, window)))
+            .map(|kept| (kept.item.id.clone(), Leaves::why(&kept.item, cut_off, window)))
             .collect();
         let (deleted, missing) = (gone.len() as u64, missing.len() as u64);
         for (item, why) in gone {
