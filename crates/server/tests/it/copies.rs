@@ -20,16 +20,17 @@ use crate::shelf;
 const LIFE: Duration = Duration::from_secs(30);
 
 impl TestApp {
-    /// Gives what was connected its feeds.
+    /// Gives what was connected its feeds, and takes away those of what was disconnected.
     pub(crate) async fn enrol(&self) {
         let offers = FeedKind::ALL.map(|feed| (ProviderKey::from(CALENDAR), feed));
         let mut since = 0;
         loop {
             match self.store.enrol(since, &offers).await.unwrap() {
-                last if last == since => return,
+                last if last == since => break,
                 last => since = last,
             }
         }
+        while self.store.take_away().await.unwrap() {}
     }
 
     /// Takes a feed.
@@ -62,6 +63,7 @@ impl TestApp {
             next: Next::Done(None),
         };
         loop {
+            self.store.open_pass(lease).await.unwrap().unwrap();
             let parts = std::slice::from_ref(&part);
             self.store.begin_pass(lease, "all", parts, true).await.unwrap().unwrap();
             self.store.apply(lease, &batch).await.unwrap().unwrap();
