@@ -50,7 +50,7 @@ async fn changes_say_what_became_of_each_item() {
     t.copy(&id, FeedKind::Calendar, vec![event(1)]).await;
     t.copy(&id, FeedKind::Email, vec![message(1), message(2)]).await;
     let (_, cursor) = since(&t.alice, "", 50).await;
-    t.pass(Duration::from_secs(60));
+    t.pass(Duration::from_mins(1));
     let other = event_with(1, |it| it.subject = Some("Other".to_owned()));
     t.copy(&id, FeedKind::Calendar, vec![other, event(3)]).await;
     t.copy(&id, FeedKind::Email, vec![message(2)]).await;
@@ -161,7 +161,7 @@ async fn bodies_come_with_changes_that_ask_for_them() {
     let t = TestApp::new().await;
     let id = t.alice.connect("adele").await;
     t.enrol().await;
-    t.copy(&id, FeedKind::Email, vec![message_with(1, |it| it.body = text("Hello."))]).await;
+    t.copy(&id, FeedKind::Email, vec![message_with(1, |it| it.body = Some(text("Hello.")))]).await;
     let body = async |query: &str| {
         let page = t.alice.get(&format!("{CHANGES}{query}")).await.expect(200).json();
         page["results"][0]["item"]["body"].clone()

@@ -122,8 +122,8 @@ pub(crate) fn message_with(number: usize, change: impl FnOnce(&mut Message)) -> 
 }
 
 /// A text.
-pub(crate) fn text(content: &str) -> Option<Body> {
-    Some(Body { format: BodyFormat::Text, content: content.to_owned() })
+pub(crate) fn text(content: &str) -> Body {
+    Body { format: BodyFormat::Text, content: content.to_owned() }
 }
 
 fn hours(number: usize) -> SignedDuration {

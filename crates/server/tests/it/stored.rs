@@ -236,9 +236,10 @@ async fn bodies_come_where_they_are_kept_and_asked_for() {
     let t = TestApp::new().await;
     let id = t.alice.connect("adele").await;
     t.enrol().await;
-    let kept = message_with(2, |it| it.body = text("\"body\":null, she said"));
+    let kept = message_with(2, |it| it.body = Some(text("\"body\":null, she said")));
     t.copy(&id, FeedKind::Email, vec![message(1), kept]).await;
-    t.copy(&id, FeedKind::Calendar, vec![event_with(1, |it| it.body = text("Bring cake."))]).await;
+    t.copy(&id, FeedKind::Calendar, vec![event_with(1, |it| it.body = Some(text("Bring cake.")))])
+        .await;
     let body = |answer: Answer, nth: usize| answer.json()["results"][nth]["body"].clone();
     assert_eq!(body(t.alice.get(MESSAGES).await, 0), Value::Null);
     let url = format!("{MESSAGES}?include_body=true&limit=1");
