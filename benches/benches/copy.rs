@@ -116,7 +116,6 @@ async fn bench(name: &str, url: &str, rows: &mut Vec<(String, String)>) {
     row("a bare multi-row upsert, a page of 100 in a transaction", spread(bare, "rows/s"));
     row("`apply` of the same pages", spread(apply, "rows/s"));
     row("ratio (goal: at least 0.7)", spread(ratio, "×"));
-    // Here goes the whole sync against the sandbox, of as many messages.
 
     let mut owner = None;
     for number in 0..OWNERS {

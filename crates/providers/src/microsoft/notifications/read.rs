@@ -142,7 +142,9 @@ impl Notifier {
             Err(doubt) => Some(doubt),
             Ok(opened) => {
                 let opened: Value = serde_json::from_slice(&opened).unwrap_or_default();
-                let is_it = id.is_some() && opened.get("id").and_then(Value::as_str) == id;
+                // The id does not come along in every sample of the contract.
+                let is_it = opened.is_object()
+                    && opened.get("id").is_none_or(|carried| carried.as_str() == id);
                 (!is_it).then_some("it carries another item than the one it names")
             }
         }

@@ -15,7 +15,7 @@ use super::{CALENDAR, EMAIL, Told, all_mail, limited, with_bodies};
 use crate::account::scopes;
 use crate::mail_sandbox::{ADELE, Account, Play};
 
-const SEEDS: u64 = 8;
+const SEEDS: u64 = 3;
 
 /// Numbers that look random and follow from the first.
 struct Dice(u64);
