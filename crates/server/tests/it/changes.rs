@@ -254,22 +254,3 @@ async fn changes_are_counted_for_each_user_alone() {
     }
     assert_eq!(since(&t.service.as_user("bob"), "", 1).await.0.len(), 1);
 }
-
-#[tokio::test]
-async fn a_user_has_eight_requests_that_wait_at_once() {
-    let t = TestApp::new().await;
-    let id = t.alice.connect("adele").await;
-    t.enrol().await;
-    let url = format!("{CHANGES}?cursor=now&wait=30");
-    let mut waiting: Vec<_> = (0..8).map(|_| Box::pin(t.alice.get(&url))).collect();
-    for each in &mut waiting {
-        t.until_looks(each.as_mut()).await;
-    }
-    t.alice.get(&url).await.problem(Code::ServerBusy);
-    let sync = at(&id, "sync/?wait=true");
-    t.alice.post(&sync, serde_json::json!({})).await.problem(Code::ServerBusy);
-    t.alice.get(CHANGES).await.expect(200);
-    waiting.pop();
-    let mut freed = pin!(t.alice.get(&url));
-    t.until_looks(freed.as_mut()).await;
-}
