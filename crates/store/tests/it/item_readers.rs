@@ -92,9 +92,9 @@ async fn what_has_left_keeps_nothing_of_what_it_was(d: &Database) {
     run(d, t, id, vec![message("a", 1, "meeting")], &[]).await;
     run(d, t, id, Vec::new(), &["a"]).await;
     // The second statement fails where a row is left that says more.
-    d.meddle("CREATE TABLE nothing (n BIGINT NOT NULL CHECK (n = 0))").await;
+    d.meddle("CREATE TABLE naught (n BIGINT NOT NULL CHECK (n = 0))").await;
     d.meddle(
-        "INSERT INTO nothing SELECT COUNT(*) FROM items \
+        "INSERT INTO naught SELECT COUNT(*) FROM items \
          WHERE gone IS NOT NULL AND (length(digest) > 0 OR at <> 0 OR until IS NOT NULL \
            OR series IS NOT NULL OR is_read IS NOT NULL OR folder IS NOT NULL \
            OR importance IS NOT NULL OR length(words) > 0 OR json <> '' OR body IS NOT NULL)",

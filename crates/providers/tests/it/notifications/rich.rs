@@ -225,7 +225,7 @@ async fn what_was_changed_on_its_way_is_not_believed_and_spoils_no_other() {
         bad
     };
     let of_other_item = encrypted(&pair, &thumbprint(&pair), &json!({ "id": "another" }));
-    let of_none = encrypted(&pair, &thumbprint(&pair), &json!({ "subject": "x" }));
+    let of_none = encrypted(&pair, &thumbprint(&pair), &json!("x"));
     let to_another = encrypted(&certificate(), &thumbprint(&pair), &json!({ "id": ITEM }));
     let bad = [
         flipped("/encryptedContent/data"),
