@@ -127,7 +127,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// What is copied, and how often: [`Settings::copies`](super::Settings::copies).
+/// What is copied, and how often.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Sync {
