@@ -10,18 +10,11 @@ use crate::store::Item;
 
 /// What a feed can hold.
 pub(super) trait Copied: Sized {
-    /// The provider's id.
-    fn id(&self) -> &str;
-
     /// As the copy keeps it.
     fn into_item(self) -> Item;
 }
 
 impl Copied for Event {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
     fn into_item(mut self) -> Item {
         let body = self.body.take();
         let sender = self.organizer.as_ref().and_then(address);
@@ -52,10 +45,6 @@ impl Copied for Event {
 }
 
 impl Copied for Message {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
     fn into_item(mut self) -> Item {
         let body = self.body.take();
         let sender = self.from.as_ref().or(self.sender.as_ref()).and_then(address);

@@ -164,8 +164,16 @@ impl<T: Copied> Reading<'_, T> {
         self.scope.limit.is_none() && self.run.syncer.vault.parts().clock.uptime() >= self.run.ends
     }
 
-    async fn pull(&self, part: &PartState, at: Option<&Cursor>) -> Result<Pulled<T>, PullError> {
-        self.feed.pull(self.api, &self.scope, &part.id, at, self.room()).await
+    /// A page, in the copy's own form: that is made while the page before is stored.
+    async fn pull(&self, part: &PartState, at: Option<&Cursor>) -> Result<Pulled<Item>, PullError> {
+        let pulled = self.feed.pull(self.api, &self.scope, &part.id, at, self.room()).await?;
+        let found = pulled.found.into_iter().map(|found| match found {
+            Found::Item(item) => Found::Item(item.into_item()),
+            Found::Gone(id) => Found::Gone(id),
+            Found::Unreadable(id) => Found::Unreadable(id),
+            Found::Series { id, occurrences } => Found::Series { id, occurrences },
+        });
+        Ok(Pulled { found: found.collect(), next: pulled.next })
     }
 
     /// How many items more the copy may hold.
@@ -175,7 +183,7 @@ impl<T: Copied> Reading<'_, T> {
     }
 
     /// A page as the copy takes it: no more than there is room for.
-    fn batch(&mut self, part: &str, page: Pulled<T>) -> Batch {
+    fn batch(&mut self, part: &str, page: Pulled<Item>) -> Batch {
         let mut batch = last_words(part, page);
         if let Some(mut room) = self.room() {
             // What was told of before takes no room again.
@@ -200,7 +208,7 @@ impl<T: Copied> Reading<'_, T> {
 }
 
 /// What a page says of each id: the last word, unless that is none.
-fn last_words<T: Copied>(part: &str, page: Pulled<T>) -> Batch {
+fn last_words(part: &str, page: Pulled<Item>) -> Batch {
     let mut items: Vec<Option<Item>> = Vec::with_capacity(page.found.len());
     let mut place: HashMap<String, usize> = HashMap::with_capacity(page.found.len());
     let (mut gone, mut still) = (BTreeSet::new(), BTreeSet::new());
@@ -208,12 +216,12 @@ fn last_words<T: Copied>(part: &str, page: Pulled<T>) -> Batch {
     for found in page.found {
         match found {
             Found::Item(item) => {
-                gone.remove(item.id());
-                still.remove(item.id());
-                if let Some(earlier) = place.insert(item.id().to_owned(), items.len()) {
+                gone.remove(&item.id);
+                still.remove(&item.id);
+                if let Some(earlier) = place.insert(item.id.clone(), items.len()) {
                     items[earlier] = None;
                 }
-                items.push(Some(item.into_item()));
+                items.push(Some(item));
             }
             Found::Gone(id) => {
                 if let Some(earlier) = place.remove(&id) {
@@ -274,35 +282,27 @@ mod tests {
     use super::*;
     use jiff::Timestamp;
 
-    struct Told(&'static str);
-
-    impl Copied for Told {
-        fn id(&self) -> &str {
-            self.0
-        }
-
-        fn into_item(self) -> Item {
-            Item {
-                id: self.0.to_owned(),
-                series: None,
-                at: Timestamp::UNIX_EPOCH,
-                until: None,
-                is_read: None,
-                folder: None,
-                importance: None,
-                sender: None,
-                people: Vec::new(),
-                words: String::new(),
-                json: String::new(),
-                body: None,
-                digest: [0; 32],
-            }
+    fn told(id: &str) -> Item {
+        Item {
+            id: id.to_owned(),
+            series: None,
+            at: Timestamp::UNIX_EPOCH,
+            until: None,
+            is_read: None,
+            folder: None,
+            importance: None,
+            sender: None,
+            people: Vec::new(),
+            words: String::new(),
+            json: String::new(),
+            body: None,
+            digest: [0; 32],
         }
     }
 
     #[test]
     fn what_cannot_be_read_stays_unless_another_word_says_more() {
-        let item = |id| Found::Item(Told(id));
+        let item = |id| Found::Item(told(id));
         let gone = |id: &str| Found::Gone(id.to_owned());
         let unread = |id: &str| Found::Unreadable(id.to_owned());
         let found = vec![

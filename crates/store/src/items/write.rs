@@ -142,7 +142,7 @@ pub(super) async fn touch(tx: &mut Tx, page: Page<'_>, ids: &[&str]) -> Stored<(
         let ids = parameters(5, slice.len());
         let sql = format!(
             "UPDATE items SET part = $3, seen = $4, missing = NULL \
-             WHERE integration = $1 AND feed = $2 AND gone IS NULL AND id IN ({ids})"
+             WHERE integration = $1 AND feed = $2 AND id IN ({ids})"
         );
         let mut args = vec![
             page.id.integration.into(),
