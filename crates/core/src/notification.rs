@@ -19,9 +19,10 @@ pub trait Notifications: Send + Sync {
     /// Asks for word about a feed. The provider calls `ask.url` before it answers.
     async fn subscribe(&self, api: &Api, ask: &Subscribe<'_>) -> Result<Subscribed, CallError>;
 
-    /// Lets a subscription live on, and proves that the account's access does; gives its new end. One
-    /// that is gone is [`Denial::ItemNotFound`](crate::Denial::ItemNotFound).
-    async fn renew(&self, api: &Api, id: &str) -> Result<Timestamp, CallError>;
+    /// Lets a subscription live on whose addresses begin with `ours` ([`Subscribe::ours`]), and proves that
+    /// the account's access does. One that is gone is
+    /// [`Denial::ItemNotFound`](crate::Denial::ItemNotFound).
+    async fn renew(&self, api: &Api, id: &str, ours: &str) -> Result<Renewed, CallError>;
 
     /// Ends a subscription; one that is gone is as good.
     async fn unsubscribe(&self, api: &Api, id: &str) -> Result<(), CallError>;
@@ -59,6 +60,15 @@ pub struct Subscribe<'a> {
     pub ours: &'a str,
     /// Comes along with every notification.
     pub state: &'a Secret,
+}
+
+/// What became of a subscription that was to live on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewed {
+    /// It ends then, unless it is renewed again.
+    Until(Timestamp),
+    /// It sends word to an address that is ours no more: we are reached elsewhere since.
+    Elsewhere,
 }
 
 /// A subscription that was made.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::Clock;
 
@@ -23,6 +23,22 @@ impl Tasks {
             reason = "the tracker waits for it, not the caller"
         )]
         let _ = self.tracker.spawn(work);
+    }
+
+    /// Runs `work` in a task of its own, and gives what comes of it: so it goes on while its caller's task is
+    /// busy with something else. Nobody waiting for it any more ends it.
+    pub async fn beside<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        match AbortOnDropHandle::new(self.tracker.spawn(work)).await {
+            Ok(done) => done,
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends, and the caller with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
 
     /// Starts a loop; it is dropped between two steps once the process is stopping.

@@ -36,7 +36,7 @@ pub use act::{Act, Credential, Errand, Pass, Scene, Site};
 pub use authority::AuthorityError;
 pub use backstage::{Backstage, StageConfig};
 pub use client_key::{Assertion, ClientKey, ClientKeyError};
-pub use courier::Courier;
+pub use courier::{Courier, Reach};
 pub use devices::{DeviceCodes, DeviceRefusal, Started};
 pub use faults::{Deed, Failure, Fault};
 pub use grants::{

@@ -50,13 +50,35 @@ impl Dialect {
         }
     }
 
-    /// The condition that an item has all that parameter `n` asks for, made by [`wanted`](Self::wanted).
-    pub(crate) fn matches(self, n: usize) -> String {
-        match self {
+    /// The condition that an item has all that parameter `n` asks for, made by [`wanted`](Self::wanted). It
+    /// either `leads` to the items, or is asked of those that another index leads to.
+    pub(crate) fn matches(self, n: usize, leads: bool) -> String {
+        let condition = match self {
             Self::Sqlite => {
                 format!("place IN (SELECT rowid FROM items_words WHERE items_words MATCH ${n})")
             }
-            Self::Postgres => format!("words @@ CAST(${n} AS tsquery)"),
+            Self::Postgres => format!("(words @@ CAST(${n} AS tsquery))"),
+        };
+        // The same condition, in a form that no index serves.
+        match (self, leads) {
+            (_, true) => condition,
+            (Self::Sqlite, false) => format!("+{condition}"),
+            (Self::Postgres, false) => format!("{condition} IS TRUE"),
+        }
+    }
+
+    /// The statement that counts what matches parameter 1, as `matches`, up to parameter 2.
+    pub(crate) fn count(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "SELECT COUNT(*) AS matches FROM ( \
+                     SELECT 1 FROM items_words WHERE items_words MATCH $1 LIMIT $2)"
+            }
+            // Materialised for the planner: it would read the whole table for the first few.
+            Self::Postgres => {
+                "WITH found AS MATERIALIZED (SELECT 1 FROM items WHERE words @@ CAST($1 AS tsquery)) \
+                 SELECT COUNT(*) AS matches FROM (SELECT 1 FROM found LIMIT $2) AS first"
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use evergrant::{Clock, Entropy, SystemClock, SystemEntropy};
-use evergrant_sandbox::{Courier, Listen, ListenError, Listening, Stage, StageConfig};
+use evergrant_sandbox::{Courier, Listen, ListenError, Listening, Reach, Stage, StageConfig};
 
 use crate::commands::serve;
 use crate::output::Output;
@@ -34,18 +34,22 @@ pub(crate) struct Args {
     /// Certificates to trust, besides the system's, where notifications are sent
     #[arg(long, value_name = "FILE")]
     notify_ca: Option<PathBuf>,
+    /// Send notifications to other machines too; else whoever can reach the sandbox would call them through it
+    #[arg(long)]
+    notify_anywhere: bool,
 }
 
 /// How long a receiver of notifications may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Carries notifications over the network.
-fn courier(extra_roots: Option<&Path>) -> anyhow::Result<Courier> {
+fn courier(extra_roots: Option<&Path>, anywhere: bool) -> anyhow::Result<Courier> {
     let read = |path: &Path| {
         std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
     };
     let pem = extra_roots.map(read).transpose()?;
-    Ok(Courier::over_http(PATIENCE, pem.as_deref())?)
+    let reach = if anywhere { Reach::Anywhere } else { Reach::ThisMachine };
+    Ok(Courier::over_http(PATIENCE, pem.as_deref(), reach)?)
 }
 
 pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyhow::Result<()> {
@@ -55,7 +59,7 @@ pub(crate) async fn run(settings: Settings, output: Output, args: Args) -> anyho
         access_ttl: args.access_ttl.map(Duration::from_secs),
         clock: Arc::new(SystemClock::default()),
         entropy: Arc::new(SystemEntropy::default()),
-        courier: courier(args.notify_ca.as_deref())?,
+        courier: courier(args.notify_ca.as_deref(), args.notify_anywhere)?,
     });
     let listen = Listen {
         http: Some(args.http.unwrap_or(settings.sandbox.http)),
@@ -90,7 +94,7 @@ pub(crate) fn stage(config: StageConfig) -> Stage {
 
 /// A stage with everything at its default.
 pub(crate) fn plain(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Stage> {
-    let courier = courier(None)?;
+    let courier = courier(None, false)?;
     let config =
         StageConfig { seed: 1, strict_rotation: false, access_ttl: None, clock, entropy, courier };
     Ok(stage(config))

@@ -48,16 +48,32 @@ impl NewAddress {
         id: FeedId,
         entropy: &dyn Entropy,
     ) -> Result<Self, url::ParseError> {
-        let name = format!("{} {}", id.integration, id.feed);
-        let tag = URL_SAFE_NO_PAD.encode(&digest(&SHA256, name.as_bytes()).as_ref()[..TAG]);
-        let secret = Secret::from(format!("{tag}{}", self::secret(entropy).expose()));
-        let below = base.join(&format!("{provider}/"))?;
+        let secret = Secret::from(format!("{}{}", tag(id), self::secret(entropy).expose()));
+        let below = below(base, provider)?;
         Ok(Self {
             url: below.join(&format!("./{}/", secret.expose()))?,
-            ours: format!("{below}{tag}"),
+            ours: ours(base, provider, id)?,
             hash: hash(secret.expose()),
         })
     }
+}
+
+/// What all addresses of a feed begin with.
+pub(super) fn ours(
+    base: &Url,
+    provider: &ProviderKey,
+    id: FeedId,
+) -> Result<String, url::ParseError> {
+    Ok(format!("{}{}", below(base, provider)?, tag(id)))
+}
+
+fn below(base: &Url, provider: &ProviderKey) -> Result<Url, url::ParseError> {
+    base.join(&format!("{provider}/"))
+}
+
+fn tag(id: FeedId) -> String {
+    let name = format!("{} {}", id.integration, id.feed);
+    URL_SAFE_NO_PAD.encode(&digest(&SHA256, name.as_bytes()).as_ref()[..TAG])
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use http::StatusCode;
 use jiff::Timestamp;
 use url::Url;
 
-use super::address::{NewAddress, hash, secret};
+use super::address::{NewAddress, hash, ours, secret};
 use super::{CLAIM, Subscriptions};
 use crate::clock::{later, until};
 use crate::gateway::{Api, CallError, Denial};
-use crate::notification::{Notifications, Subscribe};
+use crate::notification::{Notifications, Renewed, Subscribe};
 use crate::store::{Hint, Subscription};
 use crate::vault::TokenError;
 
@@ -53,11 +53,12 @@ impl Subscriptions {
         if let Some(id) = row.subscription.clone()
             && row.expires_at.is_some_and(|end| end > api.now())
         {
-            match notifications.renew(&api, &id).await {
-                Ok(end) => return self.lives_until(row, end).await.map(drop),
+            let ours = ours(address, &row.provider, row.id).map_err(no_url)?;
+            match notifications.renew(&api, &id, &ours).await {
+                Ok(Renewed::Until(end)) => return self.lives_until(row, end).await.map(drop),
                 Err(error) if !is_over(&error) => return Err(error),
-                Err(error) => {
-                    tracing::info!(id = %row.id.integration, feed = %row.id.feed, %error, "a subscription is made anew");
+                outcome => {
+                    tracing::info!(id = %row.id.integration, feed = %row.id.feed, ?outcome, "a subscription is made anew");
                     end_quietly(notifications, &api, &id).await;
                 }
             }
@@ -74,8 +75,8 @@ impl Subscriptions {
         notifications: &dyn Notifications,
     ) -> Result<(), CallError> {
         let parts = self.0.vault.parts();
-        let address = NewAddress::new(address, &row.provider, row.id, &*parts.entropy)
-            .map_err(|_| CallError::InvalidPath("the address for notifications makes no URL"))?;
+        let address =
+            NewAddress::new(address, &row.provider, row.id, &*parts.entropy).map_err(no_url)?;
         let state = secret(&*parts.entropy);
         row.address_hash = Some(address.hash);
         row.state_hash = Some(hash(state.expose()));
@@ -132,6 +133,10 @@ impl Subscriptions {
         };
         wait.max(asked)
     }
+}
+
+fn no_url(_: url::ParseError) -> CallError {
+    CallError::InvalidPath("the address for notifications makes no URL")
 }
 
 /// Whether there is no subscription to renew, or it cannot be as it is.

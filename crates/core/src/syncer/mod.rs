@@ -7,6 +7,7 @@
 
 mod failure;
 mod item;
+mod room;
 mod run;
 
 use std::sync::Arc;

@@ -5,18 +5,20 @@
 //! - No more than two pages are in memory: while one is stored, the next is fetched.
 //! - Whatever is done is done with the lease; once it is lost the run ends.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Inner;
 use super::failure::{Again, Failed, Stop};
 use super::item::Copied;
+use super::room::Room;
 use crate::Api;
 use crate::capability::Cursor;
 use crate::feed::{Feed, FeedKind, Found, Next, PullError, Pulled, Scope};
 use crate::measure;
 use crate::provider::{Actor, Failure};
-use crate::store::{Applied, Batch, Claimed, Item, Lease, PartState};
+use crate::store::{Batch, Claimed, Item, Lease, PartState};
 use crate::vault::TokenError;
 
 /// How often a run reads all parts at most; what is missing then is looked for in the next run.
@@ -71,23 +73,15 @@ impl Run<'_> {
             let anew = scope.limit.is_some();
             let pass = store.begin_pass(&self.lease, &scope.to_string(), &parts, anew).await?;
             let pass = pass.ok_or(Stop::Lost)?;
-            let mut reading = Reading {
-                run: self,
-                api,
-                feed,
-                scope,
-                taken: HashSet::new(),
-                here: HashSet::new(),
-                cut: false,
-                pages: 0,
-            };
+            let mut reading =
+                Reading { run: self, api, feed, room: Room::new(scope.limit), scope, pages: 0 };
             for part in pass.parts.iter().filter(|part| !part.is_done) {
                 reading.part(part).await?;
                 if reading.has_had_its_time() {
                     return Err(Stop::Slice);
                 }
             }
-            let cut = reading.cut;
+            let cut = reading.room.is_cut();
             let end = store.end_pass(&self.lease, cut, scope.window).await?.ok_or(Stop::Lost)?;
             measure::copied(self.claimed.id.feed, "deleted", end.deleted);
             if end.missing == 0 && !end.is_hinted {
@@ -104,11 +98,7 @@ struct Reading<'a, T> {
     api: &'a Api,
     feed: &'a dyn Feed<T>,
     scope: Scope,
-    /// What was taken of the parts before, and of this one; where the scope has a limit.
-    taken: HashSet<String>,
-    here: HashSet<String>,
-    /// Whether there was more.
-    cut: bool,
+    room: Room,
     /// How many pages were read.
     pages: usize,
 }
@@ -117,7 +107,7 @@ impl<T: Copied> Reading<'_, T> {
     async fn part(&mut self, part: &PartState) -> Result<(), Stop> {
         let (store, lease) = (&self.run.syncer.store, &self.run.lease);
         let mut restarts = 0;
-        self.taken.extend(self.here.drain());
+        self.room.begin_part();
         let mut pulled = self.pull(part, part.cursor.as_ref()).await;
         loop {
             self.pages += 1;
@@ -129,29 +119,33 @@ impl<T: Copied> Reading<'_, T> {
                 Err(PullError::Call(error)) => return Err(error.into()),
                 Err(PullError::Expired) if restarts < MOST_RESTARTS => {
                     restarts += 1;
-                    self.here.clear();
+                    self.room.begin_part_anew();
                     store.restart(lease, &part.id).await?.ok_or(Stop::Lost)?;
                     pulled = self.pull(part, None).await;
                     continue;
                 }
                 Err(PullError::Expired) => return Err(never_ends(FORGETFUL)),
             };
-            let batch = self.batch(&part.id, page);
-            let Next::More(cursor) = &batch.next else {
-                return self.note(store.apply(lease, &batch).await?);
+            let mut batch = last_words(&part.id, page);
+            self.room.fit(&mut batch);
+            let Next::More(cursor) = batch.next.clone() else {
+                return self.store(batch).await;
             };
             if self.has_had_its_time() {
-                self.note(store.apply(lease, &batch).await?)?;
+                self.store(batch).await?;
                 return Err(Stop::Slice);
             }
-            let (applied, next) =
-                tokio::join!(store.apply(lease, &batch), self.pull(part, Some(cursor)));
-            self.note(applied?)?;
+            let (stored, next) = tokio::join!(self.store(batch), self.pull(part, Some(&cursor)));
+            stored?;
             pulled = next;
         }
     }
 
-    fn note(&self, applied: Option<Applied>) -> Result<(), Stop> {
+    /// Stores a page, beside this task: reading the next one must not keep a transaction waiting.
+    async fn store(&self, batch: Batch) -> Result<(), Stop> {
+        let (store, lease) = (Arc::clone(&self.run.syncer.store), self.run.lease);
+        let tasks = self.run.syncer.vault.tasks();
+        let applied = tasks.beside(async move { store.apply(&lease, &batch).await }).await?;
         let applied = applied.ok_or(Stop::Lost)?;
         let feed = self.run.claimed.id.feed;
         measure::copied(feed, "added", applied.added);
@@ -166,7 +160,7 @@ impl<T: Copied> Reading<'_, T> {
 
     /// A page, in the copy's own form: that is made while the page before is stored.
     async fn pull(&self, part: &PartState, at: Option<&Cursor>) -> Result<Pulled<Item>, PullError> {
-        let pulled = self.feed.pull(self.api, &self.scope, &part.id, at, self.room()).await?;
+        let pulled = self.feed.pull(self.api, &self.scope, &part.id, at, self.room.left()).await?;
         let found = pulled.found.into_iter().map(|found| match found {
             Found::Item(item) => Found::Item(item.into_item()),
             Found::Gone(id) => Found::Gone(id),
@@ -174,36 +168,6 @@ impl<T: Copied> Reading<'_, T> {
             Found::Series { id, occurrences } => Found::Series { id, occurrences },
         });
         Ok(Pulled { found: found.collect(), next: pulled.next })
-    }
-
-    /// How many items more the copy may hold.
-    fn room(&self) -> Option<u32> {
-        let taken = u32::try_from(self.taken.len() + self.here.len()).unwrap_or(u32::MAX);
-        self.scope.limit.map(|limit| limit.saturating_sub(taken))
-    }
-
-    /// A page as the copy takes it: no more than there is room for.
-    fn batch(&mut self, part: &str, page: Pulled<Item>) -> Batch {
-        let mut batch = last_words(part, page);
-        if let Some(mut room) = self.room() {
-            // What was told of before takes no room again.
-            let mut fits = |id: &String| {
-                let is_known = self.taken.contains(id) || self.here.contains(id);
-                if is_known || room > 0 {
-                    room -= u32::from(!is_known);
-                    self.here.insert(id.clone());
-                    return true;
-                }
-                self.cut = true;
-                false
-            };
-            batch.items.retain(|item| fits(&item.id));
-            batch.still.retain(fits);
-            if self.cut && matches!(batch.next, Next::More(_)) {
-                batch.next = Next::Done(None);
-            }
-        }
-        batch
     }
 }
 
@@ -297,6 +261,25 @@ mod tests {
             json: String::new(),
             body: None,
             digest: [0; 32],
+        }
+    }
+
+    #[test]
+    fn with_a_series_go_its_occurrences_that_were_told_of_before() {
+        let occurrence = |id: &str| Item { series: Some("s".to_owned()), ..told(id) };
+        let found = || vec![Found::Item(occurrence("s1")), Found::Item(told("x"))];
+        let told_of = |more| {
+            let found = found().into_iter().chain([more]).collect();
+            let batch = last_words("calendar", Pulled { found, next: Next::Done(None) });
+            (batch.items.into_iter().map(|item| item.id).collect::<Vec<_>>(), batch.gone)
+        };
+        let gone = told_of(Found::Gone("s".to_owned()));
+        assert_eq!(gone, (vec!["x".to_owned()], vec!["s".to_owned()]));
+        // A new list of them leaves those that are on it.
+        for (listed, stay) in [("s1", vec!["s1", "x"]), ("s2", vec!["x"])] {
+            let occurrences = vec![listed.to_owned()];
+            let (items, gone) = told_of(Found::Series { id: "s".to_owned(), occurrences });
+            assert_eq!((items, gone.len()), (stay.iter().map(ToString::to_string).collect(), 0));
         }
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use axum::body::Bytes;
 use evergrant::clock::later;
 use evergrant::notification::{
-    IsKnown, NotWord, Note, NoteEvent, Notifications, Subscribe, Subscribed, Word,
+    IsKnown, NotWord, Note, NoteEvent, Notifications, Renewed, Subscribe, Subscribed, Word,
 };
 use evergrant::{Account, Api, CallError, Transport};
 use jiff::Timestamp;
@@ -33,9 +33,9 @@ impl Notifications for Desk {
         Ok(Subscribed { id, expires_at: later(api.now(), LIFE) })
     }
 
-    async fn renew(&self, api: &Api, _: &str) -> Result<Timestamp, CallError> {
+    async fn renew(&self, api: &Api, _: &str, _: &str) -> Result<Renewed, CallError> {
         self.enter(api).await?;
-        Ok(later(api.now(), LIFE))
+        Ok(Renewed::Until(later(api.now(), LIFE)))
     }
 
     async fn unsubscribe(&self, api: &Api, id: &str) -> Result<(), CallError> {

@@ -1,4 +1,7 @@
-//! Lists: one walk along an index for a page, or one search.
+//! Lists: a page is a walk along an index in the list's order.
+//!
+//! A search finds first and sorts then, as long as it finds little; what is found everywhere is found on
+//! the walk as well, long before all of it would be sorted.
 
 use evergrant::feed::FeedKind;
 use evergrant::provider::ProviderKey;
@@ -12,7 +15,12 @@ use super::fill::Filling;
 use super::words;
 use crate::Store;
 use crate::db::{Arg, args};
+use crate::dialect::Wanted;
 use crate::row::Row;
+
+/// How many finds are sorted at most: about as many as take as long as a walk that finds a page of them among
+/// some hundred thousand items.
+const SORTED: i64 = 500;
 
 /// What a list holds: all that is asked for has to be so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,9 +114,11 @@ impl Store {
     /// Whoever follows `next` to the end sees each item that is there all the time once, and one that
     /// moves along the list once or twice.
     pub async fn items(&self, owner: UserId, query: &ItemQuery) -> Stored<ItemPage> {
-        let Some((sql, args)) = self.select(owner, query) else {
+        let Some(wanted) = wanted(owner, query) else {
             return Ok(ItemPage { items: Vec::new(), next: None });
         };
+        let by_words = !wanted.is_empty() && self.is_rare(&wanted).await?;
+        let (sql, args) = self.select(owner, query, &wanted, by_words);
         let mut page = Filling::new(query.limit);
         let take = |row: Row| {
             let item = item(&row)?;
@@ -120,13 +130,22 @@ impl Store {
         Ok(ItemPage { items, next: cursors.pop().filter(|_| page.more) })
     }
 
-    /// The statement of a page and one item more; `None` if nothing can be found.
-    fn select(&self, owner: UserId, query: &ItemQuery) -> Option<(String, Vec<Arg>)> {
-        // No text in a database has it, and PostgreSQL takes none that does.
-        if [&query.folder, &query.importance].into_iter().flatten().any(|text| text.contains('\0'))
-        {
-            return None;
-        }
+    /// Whether few items have all of this.
+    async fn is_rare(&self, wanted: &[Wanted]) -> Stored<bool> {
+        let dialect = self.db.dialect();
+        let args = args![dialect.wanted(wanted), SORTED + 1];
+        let row = self.db.one(dialect.count(), args).await?;
+        Ok(row.map_or(Ok(0), |row| row.number("items", "matches"))? <= SORTED)
+    }
+
+    /// The statement of a page and one item more.
+    fn select(
+        &self,
+        owner: UserId,
+        query: &ItemQuery,
+        wanted: &[Wanted],
+        by_words: bool,
+    ) -> (String, Vec<Arg>) {
         let is_events = query.feed == FeedKind::Calendar;
         let mut and = And {
             args: args![owner, query.feed.name()].to_vec(),
@@ -143,20 +162,10 @@ impl Store {
         and.compares(from, query.from);
         and.compares("at <", query.to);
 
-        let mut wanted = Vec::new();
-        if let Some(search) = query.search.as_deref().filter(|search| !search.trim().is_empty()) {
-            wanted = words::searched(owner, search);
-            if wanted.is_empty() {
-                return None;
-            }
-        }
-        wanted.extend(query.sender.iter().map(|sender| words::from(owner, sender)));
-        wanted.extend(query.person.iter().map(|person| words::with(owner, person)));
-        let is_search = !wanted.is_empty();
-        if is_search {
+        if !wanted.is_empty() {
             let dialect = self.db.dialect();
-            let n = and.take(dialect.wanted(&wanted).into());
-            and.sql.push(dialect.matches(n));
+            let n = and.take(dialect.wanted(wanted).into());
+            and.sql.push(dialect.matches(n, by_words));
         }
         if let Some(after) = &query.after {
             let at = and.take(after.at.into());
@@ -168,23 +177,41 @@ impl Store {
         let limit = and.take((i64::from(query.limit.max(1)) + 1).into());
         let order = if is_events { "ASC" } else { "DESC" };
         let body = if query.bodies { "body" } else { "CAST(NULL AS TEXT) AS body" };
-        // A search walks what has the words, and no other index: they are the owner's own. Else the index
+        // What has the words is walked, and no other index: they are the owner's own. Else the index
         // of the one integration is walked in the list's order, or one of the owner's, and each row is
         // asked whether its integration is connected: a value, where a condition would let PostgreSQL
         // begin with the integrations.
         let unless = |other| if other { " || ''" } else { "" };
         if let Some(integration) = query.integration {
-            and.equals(&format!("integration{}", unless(is_search)), Some(integration));
+            and.equals(&format!("integration{}", unless(by_words)), Some(integration));
         }
-        let owner = format!("owner{}", unless(is_search || query.integration.is_some()));
+        let owner = format!("owner{}", unless(by_words || query.integration.is_some()));
         let sql = format!(
             "SELECT integration, id, provider, at, json, {body} FROM items \
              WHERE {owner} = $1 AND feed = $2 AND {} AND {IS_LIVE} \
              ORDER BY at {order}, integration {order}, id {order} LIMIT ${limit}",
             and.sql.join(" AND ")
         );
-        Some((sql, and.args))
+        (sql, and.args)
     }
+}
+
+/// What items must have that a query finds; `None` if nothing can be found.
+fn wanted(owner: UserId, query: &ItemQuery) -> Option<Vec<Wanted>> {
+    // No text in a database has it, and PostgreSQL takes none that does.
+    if [&query.folder, &query.importance].into_iter().flatten().any(|text| text.contains('\0')) {
+        return None;
+    }
+    let mut wanted = Vec::new();
+    if let Some(search) = query.search.as_deref().filter(|search| !search.trim().is_empty()) {
+        wanted = words::searched(owner, search);
+        if wanted.is_empty() {
+            return None;
+        }
+    }
+    wanted.extend(query.sender.iter().map(|sender| words::from(owner, sender)));
+    wanted.extend(query.person.iter().map(|person| words::with(owner, person)));
+    Some(wanted)
 }
 
 /// Whether the item's integration is connected.

@@ -5,6 +5,8 @@
 //! owner's is asked of its row all the same. Whom an item is from and to has tokens too, with a `~`,
 //! which no word has.
 
+use std::collections::HashSet;
+
 use evergrant::UserId;
 use evergrant::store::Item;
 
@@ -40,10 +42,8 @@ pub(super) fn tokens(owner: UserId, item: &Item) -> String {
         add(&[&tag, PERSON, &address(sender)]);
     }
     let lower = item.words.to_lowercase();
-    let mut words: Vec<_> = words(&lower).collect();
-    words.sort_unstable();
-    words.dedup();
-    for word in words {
+    let mut said = HashSet::new();
+    for word in words(&lower).filter(|word| said.insert(*word)) {
         add(&[&tag, word]);
     }
     text

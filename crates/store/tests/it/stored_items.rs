@@ -14,6 +14,7 @@ on_both_databases!(
     events_are_found_by_when_they_take_place,
     messages_are_found_by_what_they_are,
     a_search_finds_what_has_all_words_as_beginnings_of_words,
+    what_is_found_everywhere_is_listed_like_what_is_rare,
     no_search_is_a_query,
     a_list_holds_only_the_owners_items,
     nothing_of_a_disconnected_integration_is_listed_from_then_on,
@@ -176,6 +177,44 @@ async fn a_search_finds_what_has_all_words_as_beginnings_of_words(d: &Database) 
     run(d, t, id, vec![message("first", 1, "something else")], &["second"]).await;
     assert!(found("meeting").await.is_empty());
     assert_eq!(found("else").await, ["first"]);
+}
+
+async fn what_is_found_everywhere_is_listed_like_what_is_rare(d: &Database) {
+    let t = &d.bench();
+    let (one, two) = (connected(d, t, t.alice).await, connected(d, t, t.alice).await);
+    let others = connected(d, t, t.bob).await;
+    // Every tenth has not the word; every fortieth has another as well, and is unread.
+    let some = |range: std::ops::Range<i64>| {
+        let item = |n: i64| match (n % 10, n % 40) {
+            (0, _) => message(&format!("m{n:03}"), n, "nothing"),
+            (_, 1) => Item {
+                is_read: Some(false),
+                ..message(&format!("m{n:03}"), n, "everywhere and seldom")
+            },
+            _ => Item { is_read: Some(true), ..message(&format!("m{n:03}"), n, "everywhere") },
+        };
+        range.map(item).collect::<Vec<_>>()
+    };
+    run(d, t, email(one), some(0..320), &[]).await;
+    run(d, t, email(two), some(320..640), &[]).await;
+    run(d, t, email(others), some(700..710), &[]).await;
+    let expected = |keep: &dyn Fn(i64) -> bool| {
+        let ids = (0..640).rev().filter(|n| n % 10 != 0 && keep(*n));
+        ids.map(|n| format!("m{n:03}")).collect::<Vec<_>>()
+    };
+    let search = |text: &str| ItemQuery { search: Some(text.to_owned()), ..messages() };
+    for (query, expected) in [
+        (search("everywh"), expected(&|_| true)),
+        (ItemQuery { integration: Some(one), ..search("everywhere") }, expected(&|n| n < 320)),
+        (ItemQuery { is_read: Some(false), ..search("everywhere") }, expected(&|n| n % 40 == 1)),
+        (search("everywhere seldom"), expected(&|n| n % 40 == 1)),
+        (ItemQuery { integration: Some(two), ..search("seldom") }, {
+            expected(&|n| n >= 320 && n % 40 == 1)
+        }),
+    ] {
+        assert_eq!(walked(&d.store, t.alice, query.clone()).await, expected, "{query:?}");
+    }
+    assert_eq!(walked(&d.store, t.bob, search("everywhere")).await.len(), 9);
 }
 
 async fn no_search_is_a_query(d: &Database) {

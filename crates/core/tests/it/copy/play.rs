@@ -124,6 +124,8 @@ impl Play {
                 *work = None;
                 return;
             }
+            // A page is stored by a task of its own.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -51,13 +51,17 @@ async fn begin(stage: &mut Stage, posts: &[(&str, &Post)]) -> (Process, Subscrip
         Arc::new(adapter.fed(Arc::new(Unread)).told(word))
     });
     let process = stage.process_with(providers.collect()).await;
-    let base = "https://grants.test/api/notifications/".parse().unwrap();
-    let subscriptions =
-        Subscriptions::new(process.vault.clone(), Arc::new(stage.store.clone()), Some(base));
+    let subscriptions = reached_at(stage, &process, "https://grants.test/api/notifications/");
     for (_, post) in posts {
         post.with(|book| book.door = Some(subscriptions.clone()));
     }
     (process, subscriptions)
+}
+
+/// The subscriptions of a process that is reached there.
+fn reached_at(stage: &Stage, process: &Process, base: &str) -> Subscriptions {
+    let base = base.parse().unwrap();
+    Subscriptions::new(process.vault.clone(), Arc::new(stage.store.clone()), Some(base))
 }
 
 /// Gives connected accounts their feeds, as the syncer does.

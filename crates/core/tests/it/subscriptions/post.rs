@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use evergrant::clock::later;
 use evergrant::notification::{
-    IsKnown, NotWord, Note, NoteEvent, Notifications, Subscribe, Subscribed, Word,
+    IsKnown, NotWord, Note, NoteEvent, Notifications, Renewed, Subscribe, Subscribed, Word,
 };
 use evergrant::provider::{Actor, Failure};
 use evergrant::subscriptions::Received;
@@ -107,14 +107,17 @@ impl Notifications for Post {
         Ok(subscribed)
     }
 
-    async fn renew(&self, api: &Api, id: &str) -> Result<Timestamp, CallError> {
+    async fn renew(&self, api: &Api, id: &str, ours: &str) -> Result<Renewed, CallError> {
         self.call(api).await?;
         self.with(|book| {
             if book.gone.contains(id) {
                 return Err(gone());
             }
+            if book.made.iter().any(|made| made.id == id && !made.address.starts_with(ours)) {
+                return Ok(Renewed::Elsewhere);
+            }
             book.renewed.push(id.to_owned());
-            Ok(later(api.now(), LIFE))
+            Ok(Renewed::Until(later(api.now(), LIFE)))
         })
     }
 

@@ -8,7 +8,7 @@ use evergrant::subscriptions::Received;
 use evergrant::{CallError, Clock, Denial};
 
 use super::post::{LIFE, Post, denied};
-use super::{begin, body, calls, enrol, is_due, note, now, rest, row, subscribed};
+use super::{begin, body, calls, enrol, is_due, note, now, reached_at, rest, row, subscribed};
 use crate::support::Stage;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -111,6 +111,32 @@ async fn a_notification_is_a_hint_whatever_it_says() {
     address.receive(None, &body(&[missed, note(&made, 4)])).await.unwrap();
     stage.live(Duration::from_secs(1)).await;
     assert_eq!(calls(&stage), called);
+}
+
+#[tokio::test]
+async fn one_that_is_told_where_we_are_reached_no_more_is_ended_and_made_anew() {
+    let (mut stage, post) = (Stage::new(), Post::default());
+    let (process, before) = begin(&mut stage, &[("acme", &post)]).await;
+    let id = stage.connect(&process, "ada").await;
+    enrol(&stage, &["acme"]).await;
+    let mut running = tokio::task::JoinSet::new();
+    running.spawn(before.run());
+    stage.live(Duration::from_secs(1)).await;
+    drop(running);
+    assert!(post.made()[0].address.starts_with("https://grants.test/"));
+    // The operator gives it another address.
+    let after = reached_at(&stage, &process, "https://new.test/api/notifications/");
+    post.with(|book| book.door = Some(after.clone()));
+    process.tasks.spawn_loop(after.run());
+    stage.live(LIFE / 2 + MINUTE).await;
+    assert_eq!(post.with(|book| book.ended.clone()), ["s-0"]);
+    assert!(post.made()[1].address.starts_with("https://new.test/api/notifications/acme/"));
+    assert_eq!(row(&stage, id).await.subscription.as_deref(), Some("s-1"));
+    stage.live(LIFE / 2 + MINUTE).await;
+    assert_eq!(
+        (post.made().len(), post.with(|book| book.renewed.clone())),
+        (2, vec!["s-1".into()])
+    );
 }
 
 #[tokio::test]

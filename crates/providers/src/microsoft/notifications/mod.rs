@@ -15,7 +15,9 @@ use bytes::Bytes;
 use evergrant::clock::later;
 use evergrant::feed::FeedKind;
 use evergrant::integration::Account;
-use evergrant::notification::{IsKnown, NotWord, Notifications, Subscribe, Subscribed, Word};
+use evergrant::notification::{
+    IsKnown, NotWord, Notifications, Renewed, Subscribe, Subscribed, Word,
+};
 use evergrant::provider::Actor;
 use evergrant::{Api, CallError, Denial, Transport};
 use jiff::Timestamp;
@@ -101,7 +103,8 @@ impl Notifier {
             certificate.put_into(&mut body);
         }
         let call = Call::post(api, needs(ask.feed), SUBSCRIPTIONS);
-        made(call.explained_by(REFUSALS).json(&body).read().await?)
+        let made = found(call.explained_by(REFUSALS).json(&body).read().await?)?;
+        Ok(Subscribed { id: made.id, expires_at: made.expiration_date_time })
     }
 
     /// Ends what is left of earlier subscriptions of this feed, whose ids were lost: the provider had
@@ -147,15 +150,18 @@ impl Notifications for Notifier {
     }
 
     /// `PATCH` says that the account's access lives, too; `reauthorize` beside it would be refused
-    /// (contract, section 8.1).
-    async fn renew(&self, api: &Api, id: &str) -> Result<Timestamp, CallError> {
+    /// (contract, section 8.1). The answer is the whole subscription, with its address.
+    async fn renew(&self, api: &Api, id: &str, ours: &str) -> Result<Renewed, CallError> {
         let mut body = json!({ "expirationDateTime": self.end(api.now()) });
         if let Some(certificate) = &self.certificate {
             certificate.put_into(&mut body);
         }
         let call = Call::patch(api, &[], format!("{SUBSCRIPTIONS}/{}", graph::id(id)?));
-        let renewed = made(call.explained_by(REFUSALS).json(&body).read().await?)?;
-        Ok(renewed.expires_at)
+        let renewed = found(call.explained_by(REFUSALS).json(&body).read().await?)?;
+        Ok(match renewed.notification_url {
+            Some(url) if !url.starts_with(ours) => Renewed::Elsewhere,
+            _ => Renewed::Until(renewed.expiration_date_time),
+        })
     }
 
     async fn unsubscribe(&self, api: &Api, id: &str) -> Result<(), CallError> {
@@ -210,8 +216,6 @@ struct Found {
     expiration_date_time: Timestamp,
 }
 
-fn made(answer: Value) -> Result<Subscribed, CallError> {
-    let Found { id, expiration_date_time, .. } =
-        serde_json::from_value(answer).map_err(|error| graph::unreadable(&error))?;
-    Ok(Subscribed { id, expires_at: expiration_date_time })
+fn found(answer: Value) -> Result<Found, CallError> {
+    serde_json::from_value(answer).map_err(|error| graph::unreadable(&error))
 }

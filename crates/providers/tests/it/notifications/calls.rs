@@ -1,7 +1,7 @@
 //! Subscriptions: asked for, renewed, ended.
 
 use evergrant::feed::FeedKind;
-use evergrant::notification::{Subscribe, Subscribed};
+use evergrant::notification::{Renewed, Subscribe, Subscribed};
 use evergrant::{CallError, Denial, Response, Secret};
 use http::Method;
 use jiff::Timestamp;
@@ -13,6 +13,8 @@ use super::rich::certificate;
 use crate::graph::{Desk, MAIL, answer, assert_asks, header, said};
 use crate::script::now;
 
+/// What the addresses in the recorded answers begin with.
+const HOOKS: &str = "https://hooks.example.com/graph/";
 const OURS: &str = "https://grants.example/api/notifications/microsoft_outlook/tag-of-the-feed";
 
 async fn subscribe(desk: &Desk, feed: FeedKind) -> Result<Subscribed, CallError> {
@@ -77,7 +79,7 @@ async fn with_a_certificate_notifications_carry_what_changed_and_live_a_day() {
     assert!((1_300..1_440).contains(&minutes(&created)));
     // The certificate goes along with each renewal, as it may be another one by then.
     let provider = desk.api.provider().clone();
-    desk.run(provider.notifications().unwrap().renew(&desk.api, &made.id)).await.unwrap();
+    desk.run(provider.notifications().unwrap().renew(&desk.api, &made.id, HOOKS)).await.unwrap();
     let renewed = body(&desk, 1);
     assert_eq!(renewed["encryptionCertificateId"], created["encryptionCertificateId"]);
     assert!((1_300..1_440).contains(&minutes(&renewed)));
@@ -130,6 +132,7 @@ async fn what_was_left_by_a_lost_answer_is_ended_and_nobody_elses() {
 async fn a_subscription_is_renewed_by_its_end_alone() {
     let desk = Desk::scripted([
         answer("subscription.renew.response"),
+        answer("subscription.renew.response"),
         answer("subscription.error.404"),
         answer("subscription.create.error.403"),
     ])
@@ -137,14 +140,17 @@ async fn a_subscription_is_renewed_by_its_end_alone() {
     let provider = desk.api.provider().clone();
     let notifications = provider.notifications().unwrap();
     let id = "7f105c7d-2dc5-4530-97cd-4e7ae6534c07";
-    let end = desk.run(notifications.renew(&desk.api, id)).await.unwrap();
-    assert_eq!(end, "2026-10-15T09:00:00Z".parse::<Timestamp>().unwrap());
+    let renewed = desk.run(notifications.renew(&desk.api, id, HOOKS)).await.unwrap();
+    assert_eq!(renewed, Renewed::Until("2026-10-15T09:00:00Z".parse().unwrap()));
     assert_asks(&renewed_then(&desk), "subscription.renew.request", &[]);
     assert!((10_000..10_080).contains(&minutes(&body(&desk, 0))));
     assert_eq!(body(&desk, 0).as_object().unwrap().len(), 1);
-    let gone = desk.run(notifications.renew(&desk.api, id)).await.unwrap_err();
+    // It says where word goes to: that may be where we are reached no more.
+    let elsewhere = desk.run(notifications.renew(&desk.api, id, OURS)).await.unwrap();
+    assert_eq!(elsewhere, Renewed::Elsewhere);
+    let gone = desk.run(notifications.renew(&desk.api, id, HOOKS)).await.unwrap_err();
     assert!(matches!(gone, CallError::Denied { denial: Denial::ItemNotFound, .. }), "{gone:?}");
-    let denied = desk.run(notifications.renew(&desk.api, id)).await.unwrap_err();
+    let denied = desk.run(notifications.renew(&desk.api, id, HOOKS)).await.unwrap_err();
     assert!(matches!(denied, CallError::Denied { denial: Denial::Forbidden, .. }), "{denied:?}");
 }
 

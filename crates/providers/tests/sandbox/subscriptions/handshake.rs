@@ -100,11 +100,13 @@ async fn by_default_only_this_machine_is_called() {
     {
         let answer = bench.try_subscribe(json!({ "notificationUrl": outside })).await;
         assert_eq!(code(&answer), refusal(400, "ValidationError"), "{outside}");
+        let message = answer.json["error"]["message"].as_str().unwrap();
+        assert!(message.contains("--notify-anywhere"), "{message}");
     }
     let odd = bench.try_subscribe(json!({ "notificationUrl": "ftp://localhost/x" })).await;
     assert_eq!(code(&odd), refusal(400, "ValidationError"));
     let asked = bench.play().stage.ledger().deliveries();
-    assert_eq!(asked, [], "and nobody was called");
+    assert!(asked.iter().all(|one| one.outcome == "not sent"), "{asked:?}");
 
     bench.control("notifications", json!({ "https_only": true })).await;
     let plain = bench.try_subscribe(json!({})).await;

@@ -19,7 +19,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use evergrant_sandbox::{Courier, StageConfig};
+use evergrant_sandbox::{Courier, Reach, StageConfig};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -167,7 +167,8 @@ impl Bench {
 
     /// Notifications are delivered as they come.
     async fn at_once() -> Self {
-        let courier = Courier::over_http(Duration::from_secs(10), None).unwrap();
+        let courier =
+            Courier::over_http(Duration::from_secs(10), None, Reach::ThisMachine).unwrap();
         let play = Play::with(StageConfig { courier, ..config() });
         let desk = Desk::with(play, ADELE, SCOPE).await;
         Self { desk, receiver: Receiver::new().await }

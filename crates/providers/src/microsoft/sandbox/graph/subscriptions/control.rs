@@ -14,7 +14,7 @@ use crate::microsoft::sandbox::changes::{nothing, read};
 
 /// What can be done, for the page that lists it.
 pub(in super::super::super) const PATHS: &[&str] = &[
-    "notifications {\"hold\"?,\"https_only\"?,\"anywhere\"?,\"validation_tokens\"?,\"grace_seconds\"?,\
+    "notifications {\"hold\"?,\"https_only\"?,\"validation_tokens\"?,\"grace_seconds\"?,\
      \"per_mailbox\"?}",
     "notifications/flush {\"all\"?:bool}",
     "notifications/lose {\"count\":number}",

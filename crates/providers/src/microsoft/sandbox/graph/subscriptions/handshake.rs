@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
-use evergrant::{Request, Response};
+use evergrant::{Request, Response, TransportError};
 use evergrant_sandbox::Delivery;
 
 use super::super::call::Call;
@@ -22,11 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(in super::super) struct Reached(Arc<BTreeMap<String, Handshake>>);
 
 /// How a handshake ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Handshake {
     Agreed,
     Refused,
     TimedOut,
+    /// Nobody was asked, and why.
+    NotSent(String),
 }
 
 impl Reached {
@@ -34,10 +36,14 @@ impl Reached {
     pub(super) fn check(&self, url: &str) -> Result<(), Denied> {
         let why = match self.0.get(url) {
             Some(Handshake::Agreed) => return Ok(()),
-            Some(Handshake::TimedOut) => "Subscription validation request timed out.",
+            Some(Handshake::TimedOut) => "Subscription validation request timed out.".to_owned(),
+            Some(Handshake::NotSent(why)) => {
+                format!("Subscription validation request failed: {why}.")
+            }
             Some(Handshake::Refused) | None => {
                 "Subscription validation request failed. Notification endpoint must respond with 200 OK to \
                  validation request."
+                    .to_owned()
             }
         };
         Err(Denied::bad("ValidationError", why))
@@ -51,9 +57,8 @@ impl MicrosoftAct {
         let mut reached = BTreeMap::new();
         for url in self.wanted(&request) {
             let outcome = self.shake_hands(&url).await;
-            let known = reached.entry(url).or_insert(outcome);
-            if outcome != Handshake::Agreed {
-                *known = outcome;
+            if outcome != Handshake::Agreed || !reached.contains_key(&url) {
+                reached.insert(url, outcome);
             }
         }
         if !reached.is_empty() {
@@ -87,6 +92,9 @@ impl MicrosoftAct {
         };
         let (handshake, status) = match outcome {
             None => (Handshake::TimedOut, None),
+            Some(Err(error @ TransportError::Unsent { .. })) => {
+                (Handshake::NotSent(error.to_string()), None)
+            }
             Some(Err(_)) => (Handshake::Refused, None),
             Some(Ok(answer)) => (judge(&answer, &token), Some(answer.status().as_u16())),
         };
@@ -102,6 +110,7 @@ impl MicrosoftAct {
                 Handshake::Agreed => "agreed",
                 Handshake::Refused => "refused",
                 Handshake::TimedOut => "timed out",
+                Handshake::NotSent(_) => "not sent",
             },
         });
         handshake

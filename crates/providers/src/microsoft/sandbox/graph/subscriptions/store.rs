@@ -74,8 +74,6 @@ pub(super) struct Rules {
     pub(super) hold: bool,
     /// Addresses must be `https`, as at the real service.
     pub(super) https_only: bool,
-    /// Addresses may be outside of this machine.
-    pub(super) anywhere: bool,
     /// The version of validation tokens.
     pub(super) validation_tokens: TokenVersion,
     /// How long a lapsed token still covers a subscription.
@@ -97,7 +95,6 @@ impl Default for Rules {
         Self {
             hold: false,
             https_only: false,
-            anywhere: false,
             validation_tokens: TokenVersion::V1,
             grace_seconds: 15 * 60,
             per_mailbox: 1000,
