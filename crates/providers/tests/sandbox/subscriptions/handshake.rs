@@ -95,15 +95,16 @@ async fn an_address_has_ten_seconds_to_answer() {
 #[tokio::test]
 async fn by_default_only_this_machine_is_called() {
     let bench = Bench::new().await;
+    let at = |url| json!({ "notificationUrl": url, "lifecycleNotificationUrl": null });
     for outside in
         ["https://hooks.example.com/x", "http://192.0.2.1/x", "http://localhost.example/"]
     {
-        let answer = bench.try_subscribe(json!({ "notificationUrl": outside })).await;
+        let answer = bench.try_subscribe(at(outside)).await;
         assert_eq!(code(&answer), refusal(400, "ValidationError"), "{outside}");
         let message = answer.json["error"]["message"].as_str().unwrap();
         assert!(message.contains("--notify-anywhere"), "{message}");
     }
-    let odd = bench.try_subscribe(json!({ "notificationUrl": "ftp://localhost/x" })).await;
+    let odd = bench.try_subscribe(at("ftp://localhost/x")).await;
     assert_eq!(code(&odd), refusal(400, "ValidationError"));
     let asked = bench.play().stage.ledger().deliveries();
     assert!(asked.iter().all(|one| one.outcome == "not sent"), "{asked:?}");
