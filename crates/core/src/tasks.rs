@@ -26,7 +26,7 @@ impl Tasks {
     }
 
     /// Runs `work` in a task of its own, and gives what comes of it: so it goes on while its caller's task is
-    /// busy with something else. Nobody waiting for it any more ends it.
+    /// busy with something else. When the caller waits no more it ends; if it panics, so does the caller.
     pub async fn beside<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,

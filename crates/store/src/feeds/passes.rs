@@ -59,7 +59,7 @@ pub(crate) async fn begin_pass(
     // One mark serves all readings that begin now.
     let mark = feed.mark + 1;
     let (mut pass, mut written) = (Vec::with_capacity(parts.len()), Vec::new());
-    // Of what is only followed, not all there is comes to be seen.
+    // Of what is only followed, not all there is comes to be seen; and a run that goes on has some behind it.
     let mut expected: Option<u64> = None;
     for part in parts {
         let was = known.remove(&part.id);
@@ -90,7 +90,9 @@ pub(crate) async fn begin_pass(
         forget(&mut tx, lease.id, part, number).await?;
     }
     let sql = "UPDATE feeds SET pass = $3, pass_began_at = COALESCE(pass_began_at, $4), mark = $5, \
-                                scope = $6, expected = COALESCE($7, expected), \
+                                scope = $6, \
+                                expected = CASE WHEN $7 IS NULL OR expected >= $7 THEN expected \
+                                                ELSE $7 END, \
                                 hinted = CASE WHEN pass_began_at IS NULL THEN 0 ELSE hinted END \
                WHERE integration = $1 AND feed = $2";
     let (integration, name) = (lease.id.integration, lease.id.feed.name());

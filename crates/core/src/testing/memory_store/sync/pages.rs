@@ -37,7 +37,7 @@ impl Copies {
         let read = parts.iter().zip(&feed.parts).filter(|(_, row)| row.mark.is_some());
         let read: Vec<_> = read.filter_map(|(part, _)| part.expected).collect();
         if !read.is_empty() {
-            feed.expected = Some(read.iter().sum());
+            feed.expected = feed.expected.max(Some(read.iter().sum()));
         }
         let states = feed.parts.iter().map(|part| PartState {
             id: part.id.clone(),
