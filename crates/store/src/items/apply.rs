@@ -108,8 +108,8 @@ async fn known(tx: &mut Tx, id: FeedId, batch: &Batch) -> Stored<HashMap<String,
     Ok(known)
 }
 
-/// What is not in the part, nor any occurrence of it, is missing (what has left is in no part, and never is); what was missing already was elsewhere
-/// meanwhile, and is looked for once more.
+/// What is not in the part, nor any occurrence of it, is missing; what was missing already was elsewhere
+/// meanwhile, and is looked for once more. What has left is in no part, and never missing.
 async fn miss_gone(tx: &mut Tx, id: FeedId, part: &str, pass: i64, gone: &[String]) -> Stored<()> {
     for slice in slices(gone) {
         for column in ["id", "series"] {

@@ -141,7 +141,8 @@ pub(super) async fn touch(tx: &mut Tx, page: Page<'_>, ids: &[&str]) -> Stored<(
     for slice in slices(ids) {
         let ids = parameters(5, slice.len());
         let sql = format!(
-            "UPDATE items SET part = $3, seen = $4, missing = NULL \
+            "UPDATE items SET part = CASE WHEN gone IS NULL THEN $3 ELSE part END, seen = $4, \
+                              missing = NULL \
              WHERE integration = $1 AND feed = $2 AND id IN ({ids})"
         );
         let mut args = vec![

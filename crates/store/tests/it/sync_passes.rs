@@ -207,6 +207,10 @@ async fn what_cannot_be_read_stays_as_it_was(t: &SyncBench) {
     t.pass(&lease, &[page("inbox")]).await;
     t.pass(&lease, &[page("inbox").still("two")]).await;
     assert_eq!(t.held(lease.id).await, [r#""one1""#]);
+    // Nor is it missing when it is said to be gone again.
+    assert_eq!(t.pass(&lease, &[page("inbox").gone("two")]).await, (0, 0));
+    assert_eq!(t.pass(&lease, &[page("inbox")]).await, (0, 0));
+    assert_eq!(t.status(lease.id).await.items, 1);
 }
 
 async fn what_is_said_to_be_gone_once_more_was_there_meanwhile(t: &SyncBench) {
